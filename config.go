@@ -1,0 +1,245 @@
+package websocket
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// Defaults of Config's fields.
+const (
+	// DefaultWebsocketWriteTimeout is 10 seconds.
+	DefaultWebsocketWriteTimeout = 10 * time.Second
+	// DefaultWebsocketReadTimeout is 0: PongTimeout alone decides.
+	DefaultWebsocketReadTimeout = 0
+	// DefaultWebsocketPongTimeout is 60 seconds.
+	DefaultWebsocketPongTimeout = 60 * time.Second
+	// DefaultWebsocketPingPeriod is 54 seconds, nine tenths of the pong timeout.
+	DefaultWebsocketPingPeriod = (DefaultWebsocketPongTimeout * 9) / 10
+	// DefaultWebsocketMaxMessageSize is 64 KiB.
+	DefaultWebsocketMaxMessageSize = 64 << 10
+	// DefaultWebsocketReadBufferSize is 512 bytes.
+	DefaultWebsocketReadBufferSize = 512
+	// DefaultWebsocketWriterBufferSize is 4096 bytes. See Config.WriteBufferSize.
+	DefaultWebsocketWriterBufferSize = 4096
+	// DefaultHandshakeTimeout is 10 seconds.
+	DefaultHandshakeTimeout = 10 * time.Second
+	// DefaultMaxQueuedBytes is 1 MiB.
+	DefaultMaxQueuedBytes = 1 << 20
+	// DefaultCloseTimeout is 5 seconds.
+	DefaultCloseTimeout = 5 * time.Second
+	// DefaultClientPath is where New serves the browser client.
+	DefaultClientPath = "/iris-ws.js"
+	// DefaultEvtMessageKey is the prefix by which an event is told from a
+	// native message.
+	DefaultEvtMessageKey = wire.DefaultPrefix
+)
+
+// DefaultIDGenerator returns a new connection's ID: 26 characters from a
+// cryptographic source of randomness, so that nobody guesses another's.
+var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
+
+// Config is the configuration of a Server. The zero value is good for a public
+// server; each field says what it is when left at zero.
+type Config struct {
+	// IDGenerator returns the ID of a new connection, from the request that it
+	// began with. It may block; it must be safe for concurrent use. An empty
+	// ID, or one that is connected already, refuses the handshake (500, 409).
+	// Defaults to DefaultIDGenerator.
+	IDGenerator func(ctx iris.Context) string
+
+	// EvtMessagePrefix is what each event begins with on the wire. The served
+	// client script is adapted to it. It must not contain a ';'.
+	// Defaults to DefaultEvtMessageKey; leave it unless two libraries must
+	// share one connection.
+	EvtMessagePrefix []byte
+
+	// Error is called when a handshake is refused, to write the response in its
+	// own way. When it writes nothing, the status is sent with an empty body.
+	// Defaults to a plain text that says why and what to do.
+	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
+
+	// Origins lists the origins whose pages may connect, besides the server's
+	// own: "https://example.com", "https://*.example.com" for each of its
+	// subdomains, "http://localhost:*" for each port, or "*" for every origin.
+	// Without it, a page may connect to the host and port that it came from,
+	// and a page from a loopback address or localhost to a server that it
+	// reaches by one. Requests without an Origin header, which browsers always
+	// send, are accepted. Ignored when CheckOrigin is set.
+	Origins []string
+
+	// CheckOrigin decides whether a request may connect, instead of Origins.
+	CheckOrigin func(r *http.Request) bool
+
+	// HandshakeTimeout bounds the time to write the handshake's response.
+	// Defaults to 10 seconds; negative means no limit.
+	HandshakeTimeout time.Duration
+
+	// WriteTimeout is how long a client may accept nothing of what is written
+	// to it before it is disconnected; a piece of a large message that gets
+	// through starts it anew. Checked once per sixteenth of the PingPeriod.
+	// Defaults to 10 seconds; negative means no limit.
+	WriteTimeout time.Duration
+
+	// ReadTimeout is how long a client may send nothing, not even the answer to
+	// a ping, before it is disconnected, if that is shorter than PongTimeout.
+	// Checked once per sixteenth of the PingPeriod. Defaults to no limit of its
+	// own.
+	ReadTimeout time.Duration
+
+	// PongTimeout is how long a client may send nothing, not even the answer to
+	// a ping, before it counts as dead and is disconnected with
+	// ErrPongTimeout. Defaults to 60 seconds.
+	PongTimeout time.Duration
+
+	// PingPeriod is how often each client is sent a ping (RFC 6455, section
+	// 5.5.2); browsers answer by themselves. Must be less than PongTimeout.
+	// Defaults to nine tenths of PongTimeout.
+	PingPeriod time.Duration
+
+	// MaxMessageSize is the largest message in bytes that a client may send,
+	// after decompression. A larger one ends its connection with close code
+	// 1009, and is reported as ErrMessageTooLarge. Defaults to 64 KiB.
+	MaxMessageSize int64
+
+	// MaxQueuedBytes is how much may wait to be written to one client, in
+	// bytes of memory. A client over it is too slow for what it is sent: it is
+	// disconnected with ErrSlowConsumer, so that it can come back, rather than
+	// left with a gap. A message that alone is larger is sent if nothing else
+	// waits. Defaults to 1 MiB.
+	MaxQueuedBytes int
+
+	// CloseTimeout is how long a client has to take what was queued for it,
+	// and to answer the close frame, once the server has begun to close its
+	// connection. Defaults to 5 seconds.
+	CloseTimeout time.Duration
+
+	// BinaryMessages sends all messages as binary instead of text.
+	BinaryMessages bool
+
+	// ReadBufferSize is the size in bytes of the read buffer that each
+	// connection keeps; larger messages are read in several steps. Defaults to
+	// 512.
+	ReadBufferSize int
+
+	// WriteBufferSize has no effect: buffers for writing are shared by all
+	// connections, which keep none. It is here for programs that set it.
+	WriteBufferSize int
+
+	// EnableCompression compresses messages of at least 128 bytes to clients
+	// that support it (RFC 7692, without context takeover), and reads
+	// compressed messages from them. It saves bandwidth and costs processor
+	// time. Defaults to false.
+	EnableCompression bool
+
+	// Subprotocols lists the subprotocols that the server supports in the order
+	// of preference (RFC 6455, section 1.9). The first one that the client
+	// supports too is chosen.
+	Subprotocols []string
+
+	// ClientPath is where New serves the browser client, on the application's
+	// root. Defaults to "/iris-ws.js".
+	ClientPath string
+
+	// Logger receives what concerns no single caller: panics of handlers with
+	// their stack, refused origins. Defaults to the logger of the Iris
+	// application.
+	Logger *slog.Logger
+}
+
+// Validate returns the configuration with defaults in place of what was left at
+// zero or, as ever, set to what can't be. It panics, with a sentence that says
+// what to do, where a mistake would otherwise come to light much later. New and
+// NewServer call it.
+func (c Config) Validate() Config {
+	setDefault(&c.WriteTimeout, DefaultWebsocketWriteTimeout)
+	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
+	// Who sets only a long PingPeriod means the timeout to go with it.
+	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, c.PingPeriod*10/9))
+	setPositive(&c.PingPeriod, c.PongTimeout*9/10)
+	setPositive(&c.MaxMessageSize, DefaultWebsocketMaxMessageSize)
+	setPositive(&c.MaxQueuedBytes, DefaultMaxQueuedBytes)
+	setPositive(&c.CloseTimeout, DefaultCloseTimeout)
+	setPositive(&c.ReadBufferSize, DefaultWebsocketReadBufferSize)
+	setPositive(&c.WriteBufferSize, DefaultWebsocketWriterBufferSize)
+	c.ReadTimeout = max(c.ReadTimeout, 0)
+	if len(c.EvtMessagePrefix) == 0 {
+		c.EvtMessagePrefix = []byte(DefaultEvtMessageKey)
+	}
+	if c.IDGenerator == nil {
+		c.IDGenerator = DefaultIDGenerator
+	}
+
+	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {
+		panic(fmt.Sprintf("websocket: Config.EvtMessagePrefix: %v; leave it empty for %q", err, DefaultEvtMessageKey))
+	}
+	if c.PingPeriod >= c.PongTimeout {
+		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of it", c.PingPeriod, c.PongTimeout))
+	}
+	for _, origin := range c.Origins {
+		if err := validOrigin(origin); err != nil {
+			panic(fmt.Sprintf("websocket: Config.Origins: %q %v; write it as a browser sends it, such as \"https://example.com\"", origin, err))
+		}
+	}
+	if c.ClientPath != "" {
+		if err := validPath(c.ClientPath); err != nil {
+			panic(fmt.Sprintf("websocket: Config.ClientPath: %q %v; leave it empty for %q", c.ClientPath, err, DefaultClientPath))
+		}
+		if strings.ContainsAny(c.ClientPath, "{}:*") {
+			panic(fmt.Sprintf("websocket: Config.ClientPath: %q has a path parameter; the script needs a fixed path, such as %q", c.ClientPath, DefaultClientPath))
+		}
+	}
+	return c
+}
+
+func setDefault[N int | int64 | time.Duration](field *N, value N) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func setPositive[N int | int64 | time.Duration](field *N, value N) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// validPath says what is wrong with a path that is to be registered.
+func validPath(path string) error {
+	switch {
+	case path == "":
+		return fmt.Errorf("is empty")
+	case path[0] != '/':
+		return fmt.Errorf("does not begin with '/'")
+	case strings.ContainsAny(path, "?# \t\r\n"):
+		return fmt.Errorf("has a query, a fragment or a space in it")
+	}
+	return nil
+}
+
+// validOrigin says what is wrong with an entry of Config.Origins.
+func validOrigin(origin string) error {
+	if origin == "*" || origin == "null" {
+		return nil
+	}
+	u, err := url.Parse(strings.Replace(origin, ":*", "", 1))
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme == "" || u.Host == "":
+		return fmt.Errorf("has no scheme or no host")
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("has something behind the host")
+	case strings.Contains(strings.TrimPrefix(u.Host, "*."), "*"):
+		return fmt.Errorf("has a '*' that does not stand for a whole subdomain at the front, or for the port")
+	}
+	return nil
+}

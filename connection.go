@@ -1,0 +1,310 @@
+package websocket
+
+import (
+	stdContext "context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+type (
+	// DisconnectFunc is called when a connection has ended.
+	DisconnectFunc func()
+	// LeaveRoomFunc is called when a connection leaves a room, with its name.
+	LeaveRoomFunc func(roomName string)
+	// ErrorFunc is called with an error of a connection.
+	ErrorFunc func(error)
+	// NativeMessageFunc is called with a native message, which it may keep.
+	NativeMessageFunc func([]byte)
+	// MessageFunc is a handler of an event. It is a func(), or a func of one
+	// string, int, bool, []byte or interface{}.
+	MessageFunc any
+)
+
+// Connection is one client. Its methods are safe for concurrent use, may be
+// called from handlers and, except for Wait, don't block. The server calls the
+// functions registered with its On methods one at a time (those of OnLeave and
+// OnError run on the goroutine that called Leave and FireOnError, where the
+// application does so itself). One that panics is recovered from: the panic is
+// logged, reported to OnError, and the connection lives on.
+type Connection interface {
+	// Emitter sends to this connection alone.
+	Emitter
+
+	// Err is why Server.Upgrade failed; nil if it didn't.
+	Err() error
+
+	// ID returns the connection's identifier, unique among the server's
+	// connections. It is also the name of a room that it is in.
+	ID() string
+
+	// Server returns the server that the connection belongs to.
+	Server() *Server
+
+	// Context returns the context of the request that the connection began
+	// with: its headers, path parameters, cookies and the values that middleware
+	// stored, such as the session and the user. Nothing can be written to its
+	// response. The standard context of its request, Context().Request().Context(),
+	// is done when the connection has ended. It is made by the first call, and
+	// the same for all.
+	Context() iris.Context
+
+	// On registers a handler for an event. Several handlers for one event are
+	// called in the order of their registration. The type of the handler's
+	// parameter says which payloads it takes; one of another type is reported to
+	// OnError as a *MessageError and goes no further. An event without data is
+	// the zero value.
+	//
+	// A func(string) also takes numbers and booleans, as text, and a func([]byte)
+	// takes every payload as it came. A func(interface{}) receives a string,
+	// int, float64, bool, []byte, or what encoding/json makes of JSON.
+	//
+	// It panics, naming event and type, if the handler is of another type or the
+	// event cannot be sent (see ErrInvalidEvent).
+	On(event string, handler MessageFunc)
+
+	// OnMessage registers a function for native messages, those that are not
+	// events.
+	OnMessage(NativeMessageFunc)
+
+	// OnError registers a function for errors of the connection: rejected
+	// messages (*MessageError), panics of handlers (*PanicError), and what ended
+	// the connection other than an orderly close.
+	OnError(ErrorFunc)
+
+	// OnDisconnect registers a function that is called once when the
+	// connection has ended, after the last handler has returned and after the
+	// OnLeave functions. DisconnectReason says why.
+	OnDisconnect(DisconnectFunc)
+
+	// OnLeave registers a function that is called when the connection is
+	// about to leave a room, for whatever reason, with the room's name: it is
+	// still in the room then, so it can say goodbye to it. When the connection
+	// ends, it is called for each room, the one of its own ID last.
+	OnLeave(LeaveRoomFunc)
+
+	// FireOnError calls the functions registered with OnError. Nothing is sent
+	// to the client.
+	FireOnError(err error)
+
+	// To returns an emitter to All, Broadcast, or the members of a room; every
+	// connection is in a room named by its ID. A room without members reaches
+	// nobody.
+	To(room string) Emitter
+
+	// Join puts the connection into a room, which exists as long as somebody is
+	// in it. Joining a room again changes nothing.
+	Join(room string)
+
+	// IsJoined reports whether the connection is in a room.
+	IsJoined(room string) bool
+
+	// Leave calls the OnLeave functions and takes the connection out of a
+	// room. It reports false if it was not in it.
+	Leave(room string) bool
+
+	// Wait reads the connection's messages, calls its handlers and blocks until
+	// it ends. It is for connections made by Server.Upgrade; for those of a
+	// Handler, and when called again, it returns at once.
+	Wait()
+
+	// Disconnect closes the connection: what has been sent to the client is
+	// written, then a close frame. It returns ErrAlreadyDisconnected if that has
+	// been done or the client is gone. From now on nothing is received or sent.
+	Disconnect() error
+
+	// DisconnectReason returns why the connection has ended or is about to; nil
+	// while it is open. It is a *CloseError if the client closed it or was lost,
+	// else one of ErrDisconnected, ErrSlowConsumer, ErrWriteTimeout,
+	// ErrPongTimeout, ErrMessageTooLarge, ErrInvalidUTF8, ErrProtocol and
+	// ErrServerClosed.
+	DisconnectReason() error
+}
+
+// connection implements Connection.
+//
+// Its life: Server.register; serve reads and dispatches; whoever comes first of
+// the client, Disconnect, a failed write, the sweeper and Shutdown ends it by
+// close or kill; tearDown calls OnError, OnLeave and OnDisconnect once no handler
+// runs. The transport is closed when both close frames have passed, or by the
+// close timer. Server.live counts it once until tearDown is through and once
+// until the transport is closed.
+type connection struct {
+	server    *Server
+	err       error           // of Upgrade; immutable
+	conn      *websocket.Conn // used by the reading goroutine alone
+	transport *transport
+	request   *request
+	member    hub.Member[*connection]
+	out       outbox.Outbox
+	liveness  liveness
+
+	registered bool // counted by the server; set before the goroutines start
+
+	// phase says who may call handlers: see its constants.
+	phase atomic.Uint32
+	// peerClosed is set when the client's close frame has come.
+	peerClosed atomic.Bool
+	// violated is set when the client has broken the protocol, so that nothing
+	// more can be read.
+	violated atomic.Bool
+	serving  atomic.Bool // serve has been called
+	gone     atomic.Bool // the transport has been closed
+
+	listeners listeners
+
+	mu         sync.Mutex // guards what follows
+	closeTimer *time.Timer
+	context    iris.Context // made by the first call of Context
+	cancel     stdContext.CancelFunc
+}
+
+var _ Connection = (*connection)(nil)
+
+// Bits of connection.phase.
+const (
+	busy  = 1 << iota // the reading goroutine is in a handler
+	ended             // finish was called: no handler may start any more
+)
+
+// failedConnection is what Upgrade returns with an error: it takes nothing.
+func failedConnection(s *Server, r *request, err error) *connection {
+	c := &connection{server: s, request: r, transport: new(transport), err: err}
+	c.member.Init("", c)
+	s.hub.Remove(&c.member)
+	c.out.Kill(err)
+	c.phase.Store(ended)
+	return c
+}
+
+func newConnection(s *Server, conn *websocket.Conn, t *transport, id string, r *request) *connection {
+	c := &connection{server: s, conn: conn, transport: t, request: r}
+	c.member.Init(id, c)
+	c.out.Init(s.config.MaxQueuedBytes, t.deflate)
+	t.closed = c.violation
+	conn.SetPingHandler(c.pinged)
+	conn.SetPongHandler(func(string) error { return nil }) // the transport has seen it
+	conn.SetCloseHandler(c.closedByPeer)
+	return c
+}
+
+// Err implements Connection.
+func (c *connection) Err() error { return c.err }
+
+// ID implements Connection.
+func (c *connection) ID() string { return c.member.ID() }
+
+// Server implements Connection.
+func (c *connection) Server() *Server { return c.server }
+
+// Context implements Connection.
+func (c *connection) Context() iris.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.context == nil {
+		c.context, c.cancel = c.request.context(c.transport)
+		if c.phase.Load()&ended != 0 {
+			c.cancel()
+		}
+	}
+	return c.context
+}
+
+// Emit implements Emitter.
+func (c *connection) Emit(event string, data any) error {
+	frame, err := c.server.encode(event, data)
+	if err != nil {
+		return err
+	}
+	return c.send(frame)
+}
+
+// EmitMessage implements Emitter.
+func (c *connection) EmitMessage(data []byte) error {
+	return c.send(c.server.encodeMessage(data))
+}
+
+// send queues a frame for this connection alone.
+func (c *connection) send(frame *wire.Frame) error {
+	switch c.offer(frame) {
+	case outbox.Closed:
+		return ErrAlreadyDisconnected
+	case outbox.Full:
+		c.tooSlow()
+		return ErrSlowConsumer
+	default:
+		return nil
+	}
+}
+
+// offer queues a frame and sees to it that it is written. It does no I/O.
+func (c *connection) offer(frame *wire.Frame) outbox.Result {
+	result := c.out.Enqueue(frame)
+	if result == outbox.Start {
+		go c.flush()
+	}
+	return result
+}
+
+// To implements Connection.
+func (c *connection) To(room string) Emitter {
+	switch room {
+	case All:
+		return (*toAll)(c)
+	case Broadcast:
+		return (*toOthers)(c)
+	default:
+		return &toRoom{server: c.server, room: room}
+	}
+}
+
+// Join implements Connection.
+func (c *connection) Join(room string) {
+	if room != All && room != Broadcast { // names that could never be reached
+		c.server.hub.Join(&c.member, room)
+	}
+}
+
+// IsJoined implements Connection.
+func (c *connection) IsJoined(room string) bool {
+	return c.server.hub.IsJoined(&c.member, room)
+}
+
+// Leave implements Connection.
+func (c *connection) Leave(room string) bool {
+	if !c.server.hub.BeginLeave(&c.member, room) {
+		return false
+	}
+	c.fireLeave(room)
+	c.server.hub.EndLeave(&c.member, room)
+	return true
+}
+
+func (c *connection) leaveAll() {
+	for _, room := range c.server.hub.Rooms(&c.member) {
+		c.Leave(room)
+	}
+}
+
+// Disconnect implements Connection.
+func (c *connection) Disconnect() error {
+	if c.err != nil || !c.close(closeNormal, "", ErrDisconnected) {
+		return ErrAlreadyDisconnected
+	}
+	return nil
+}
+
+// DisconnectReason implements Connection.
+func (c *connection) DisconnectReason() error {
+	if c.err != nil {
+		return c.err
+	}
+	return c.out.Cause()
+}

@@ -1,0 +1,189 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// close ends the connection in an orderly way: what is queued is written, then a
+// close frame; the client has Config.CloseTimeout to take it and to answer. It
+// reports false if the connection has ended or is ending already.
+func (c *connection) close(code int, text string, cause error) bool {
+	result := c.out.Close(wire.NewCloseFrame(code, text), cause)
+	if result == outbox.Closed {
+		return false
+	}
+	c.closing(result)
+	return true
+}
+
+// closing is what follows when a close frame has been queued.
+func (c *connection) closing(result outbox.Result) {
+	timer := time.AfterFunc(c.server.config.CloseTimeout, c.closeTransport)
+	c.mu.Lock()
+	c.closeTimer = timer
+	c.mu.Unlock()
+	if c.gone.Load() { // before it could see the timer
+		timer.Stop()
+	}
+	if result == outbox.Start {
+		go c.flush()
+	}
+	c.finish()
+}
+
+// kill ends the connection at once. It reports false if it has ended, or is
+// ending, for another reason.
+func (c *connection) kill(cause error) bool {
+	first := c.out.Kill(cause)
+	c.closeTransport()
+	c.finish()
+	return first
+}
+
+// end kills the connection for something that its client did, which is counted.
+func (c *connection) end(cause error, counter *atomic.Uint64) {
+	if c.kill(cause) {
+		counter.Add(1)
+	}
+}
+
+func (c *connection) tooSlow() { c.end(ErrSlowConsumer, &c.server.counters.slow) }
+
+// violation is called by the reading goroutine for a violation of the protocol
+// (RFC 6455, section 7.1.7), with what gorilla would have the client told.
+func (c *connection) violation(code int, text string) {
+	c.violated.Store(true)
+	c.server.counters.rejected.Add(1)
+	c.close(code, text, fmt.Errorf("%w: %s", ErrProtocol, text))
+}
+
+// flush is the writer: it writes what is queued until nothing is left. It is
+// called once for each outbox.Start, on a goroutine of its own.
+func (c *connection) flush() {
+	err := c.out.Drain(c.transport.Conn)
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF): // the close frame is out
+		if c.peerClosed.Load() {
+			c.hangUp()
+		} else if half, ok := c.transport.Conn.(interface{ CloseWrite() error }); ok && c.violated.Load() {
+			_ = half.CloseWrite() // the client's answer won't be understood, so it needn't wait for ours
+		}
+	default:
+		c.kill(&CloseError{Code: closeAbnormal, Err: err})
+	}
+}
+
+// pinged is called by the reading goroutine for a ping (RFC 6455, section
+// 5.5.2).
+func (c *connection) pinged(data string) error {
+	if c.offer(wire.NewFrame(wire.OpPong, []byte(data))) == outbox.Full {
+		c.tooSlow()
+	}
+	return nil
+}
+
+// closedByPeer is called by the reading goroutine for a close frame: it is
+// answered (RFC 6455, section 5.5.1) and the transport closed thereafter.
+func (c *connection) closedByPeer(code int, text string) error {
+	c.peerClosed.Store(true)
+	answer := wire.NewCloseFrame(code, "")
+	if code == closeNoStatus {
+		answer = wire.NewCloseFrame(0, "")
+	}
+	result := c.out.Close(answer, &CloseError{Code: code, Text: text})
+	if result != outbox.Closed {
+		c.closing(result)
+	} else if c.out.Finished() {
+		c.hangUp() // our close frame went out before the client's came
+	}
+	return nil
+}
+
+// hangUp closes the transport after both close frames. It may block for a
+// while, as closing a TLS connection does.
+func (c *connection) hangUp() {
+	if c.gone.CompareAndSwap(false, true) {
+		_ = c.transport.Conn.Close()
+		c.hungUp()
+	}
+}
+
+// closeTransport closes the transport at once, whatever is under way.
+func (c *connection) closeTransport() {
+	if c.gone.CompareAndSwap(false, true) {
+		_ = c.transport.kill()
+		c.hungUp()
+	}
+}
+
+func (c *connection) hungUp() {
+	c.mu.Lock()
+	timer := c.closeTimer
+	c.mu.Unlock()
+	if timer != nil {
+		timer.Stop()
+	}
+	if c.registered {
+		c.server.live.Done()
+	}
+}
+
+// finish sees to it that no handler starts any more, that nothing looks the
+// connection up, and that tearDown is called once: by the reading goroutine if
+// it is in a handler, else here.
+func (c *connection) finish() {
+	old := c.phase.Or(ended)
+	if old&ended != 0 {
+		return
+	}
+	c.server.hub.Remove(&c.member)
+	if old&busy == 0 {
+		go c.tearDown()
+	}
+}
+
+// enter reports whether a handler may be called; if so, leave must follow.
+func (c *connection) enter() bool { return c.phase.CompareAndSwap(0, busy) }
+
+// leave is called when a handler has returned.
+func (c *connection) leave() {
+	if !c.phase.CompareAndSwap(busy, 0) { // ended meanwhile
+		c.tearDown()
+	}
+}
+
+// tearDown says goodbye. No handler runs, and none will.
+func (c *connection) tearDown() {
+	if cause := c.out.Cause(); !orderly(cause) {
+		c.FireOnError(cause)
+	}
+	c.leaveAll()
+	c.fireDisconnect()
+	c.mu.Lock()
+	cancel := c.cancel
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	if c.registered {
+		c.server.unregister()
+		c.server.live.Done()
+	}
+}
+
+// orderly reports whether a connection ended as it should.
+func orderly(cause error) bool {
+	var closed *CloseError
+	if errors.As(cause, &closed) {
+		return closed.Code != closeAbnormal
+	}
+	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, ErrServerClosed)
+}

@@ -1,0 +1,139 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// Errors that callers tell apart with errors.Is. Those that end a connection
+// are what its DisconnectReason returns.
+var (
+	// ErrAlreadyDisconnected is returned for a connection that is closed or
+	// being closed.
+	ErrAlreadyDisconnected = errors.New("websocket: already disconnected")
+	// ErrDisconnected is the reason of a connection that this server closed,
+	// by Disconnect.
+	ErrDisconnected = errors.New("websocket: disconnected by the server")
+	// ErrSlowConsumer is the reason of a connection whose client did not read
+	// fast enough. See Config.MaxQueuedBytes.
+	ErrSlowConsumer = errors.New("websocket: the client reads too slowly: more than Config.MaxQueuedBytes waited to be written")
+	// ErrWriteTimeout is the reason of a connection whose client took nothing
+	// of what was written to it. See Config.WriteTimeout.
+	ErrWriteTimeout = errors.New("websocket: the client accepted nothing for Config.WriteTimeout")
+	// ErrPongTimeout is the reason of a connection whose client was silent. See
+	// Config.PongTimeout and Config.ReadTimeout.
+	ErrPongTimeout = errors.New("websocket: the client sent nothing, not even a pong, for Config.PongTimeout or Config.ReadTimeout")
+	// ErrMessageTooLarge is the reason of a connection whose client sent more
+	// than Config.MaxMessageSize in one message. The client sees close code 1009.
+	ErrMessageTooLarge = errors.New("websocket: the client sent a message larger than Config.MaxMessageSize")
+	// ErrInvalidUTF8 is the reason of a connection whose client sent a text
+	// message that is none. The client sees close code 1007 (RFC 6455, section
+	// 8.1).
+	ErrInvalidUTF8 = errors.New("websocket: the client sent a text message that is not valid UTF-8")
+	// ErrProtocol is the reason of a connection whose client broke the WebSocket
+	// protocol. The client sees close code 1002 (RFC 6455, section 7.4.1).
+	ErrProtocol = errors.New("websocket: the client violated the protocol")
+	// ErrServerClosed is the reason of connections that Shutdown closed, and of
+	// handshakes after it.
+	ErrServerClosed = errors.New("websocket: the server has been shut down")
+	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
+	// contains a ';'.
+	ErrInvalidEvent = errors.New("websocket: invalid event name")
+)
+
+// CloseError is the reason of a connection that the client closed, or that
+// broke.
+type CloseError struct {
+	// Code is the status code of the close frame (RFC 6455, section 7.4), 1005
+	// if it had none, or 1006 if there was no close frame: the connection was
+	// lost.
+	Code int
+	// Text is what the close frame said in addition; it comes from the client.
+	Text string
+	// Err is the error of the network, if there was one.
+	Err error
+}
+
+// Error implements error.
+func (e *CloseError) Error() string {
+	s := "websocket: closed with code " + strconv.Itoa(e.Code)
+	if e.Code == closeAbnormal {
+		s = "websocket: connection lost"
+	}
+	if e.Text != "" {
+		s += ": " + strconv.Quote(e.Text)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the error of the network.
+func (e *CloseError) Unwrap() error { return e.Err }
+
+// Status codes of RFC 6455, section 7.4.1.
+const (
+	closeNormal      = 1000
+	closeGoingAway   = 1001
+	closeNoStatus    = 1005
+	closeAbnormal    = 1006
+	closeInvalidData = 1007
+	closePolicy      = 1008
+	closeTooBig      = 1009
+)
+
+// MessageError reports a message that was rejected; its connection lives on.
+type MessageError struct {
+	// Event is the name of the event; empty if the message was too malformed
+	// to have one.
+	Event string
+	// Wanted is the type that the handler takes; empty if the message was
+	// malformed.
+	Wanted string
+	// Got is the type that the client sent; empty if the message was malformed.
+	Got string
+	// Err says more.
+	Err error
+}
+
+// Error implements error.
+func (e *MessageError) Error() string {
+	if e.Wanted == "" {
+		return fmt.Sprintf("websocket: malformed message for event %q: %v", e.Event, e.Err)
+	}
+	return fmt.Sprintf("websocket: event %q: the handler wants %s, the client sent %s: %v", e.Event, e.Wanted, e.Got, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *MessageError) Unwrap() error { return e.Err }
+
+func malformed(event wire.Event, err error) *MessageError {
+	return &MessageError{Event: string(event.Name), Err: err}
+}
+
+// PanicError reports a panic in a handler; its connection lives on.
+type PanicError struct {
+	// Event is the name of the event whose handler panicked; for the other
+	// callbacks the name of the method that registered it, such as
+	// "OnConnection".
+	Event string
+	// Value is what panic was called with.
+	Value any
+	// Stack is the stack of the goroutine, as runtime/debug.Stack formats it.
+	Stack []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("websocket: panic in the handler of %q: %v", e.Event, e.Value)
+}
+
+// Unwrap returns the value of the panic if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,195 @@
+package hub
+
+import "sync"
+
+// Member is a value's membership in a hub, to be made a part of that value.
+type Member[T any] struct {
+	id       string  // immutable after Init
+	value    T       // immutable after Init
+	everyone seat[T] // its place among all members
+
+	mu      sync.Mutex // guards what follows
+	seats   []*seat[T] // the rooms that it has joined; few, so a slice
+	removed bool       // Remove was called: it joins nothing any more
+	ownRoom membership // in the room of its own ID
+}
+
+type membership byte
+
+const (
+	joined  membership = iota // as every member is at first
+	leaving                   // BeginLeave was called
+	left
+)
+
+// Init prepares a member for Add. The id must not change afterwards.
+func (m *Member[T]) Init(id string, value T) {
+	m.id, m.value = id, value
+	m.everyone.member = m
+}
+
+// ID returns the name under which the member is registered, which is also the
+// name of a room of its own.
+func (m *Member[T]) ID() string { return m.id }
+
+func (m *Member[T]) inOwnRoom() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ownRoom != left
+}
+
+// seat returns the seat in a room under mu; nil if there is none.
+func (m *Member[T]) seat(name string) *seat[T] {
+	for _, s := range m.seats {
+		if s.room.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Join puts a member into a room, once however often it is called. A member
+// that is leaving the room stays. It reports false if the member was removed.
+func (h *Hub[T]) Join(m *Member[T], name string) bool {
+	if name == m.id {
+		return m.joinOwnRoom()
+	}
+	r := h.find(name)
+	if r == nil {
+		r = h.replace(name, nil)
+	}
+	for {
+		r.mu.Lock()
+		if !r.dead {
+			break
+		}
+		r.mu.Unlock()
+		r = h.replace(name, r)
+	}
+	ok := m.sit(r)
+	empty := len(r.seats) == 0
+	r.mu.Unlock()
+	if empty {
+		h.bury(r)
+	}
+	return ok
+}
+
+// sit gives the member a seat in the room, under the room's lock.
+func (m *Member[T]) sit(r *room[T]) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.removed {
+		return false
+	}
+	if s := m.seat(r.name); s != nil {
+		s.leaving = false
+		return true
+	}
+	s := &seat[T]{member: m, room: r}
+	m.seats = append(m.seats, s)
+	r.add(s)
+	return true
+}
+
+func (m *Member[T]) joinOwnRoom() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.removed {
+		return false
+	}
+	m.ownRoom = joined
+	return true
+}
+
+// BeginLeave announces that a member is about to leave a room, in which it
+// remains until EndLeave. Of several callers at a time one is told true: it
+// must call EndLeave. False means that the member is not in the room, or is
+// leaving it already.
+func (h *Hub[T]) BeginLeave(m *Member[T], name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name == m.id {
+		if m.ownRoom != joined {
+			return false
+		}
+		m.ownRoom = leaving
+		return true
+	}
+	s := m.seat(name)
+	if s == nil || s.leaving {
+		return false
+	}
+	s.leaving = true
+	return true
+}
+
+// EndLeave takes a member out of a room, unless it has joined again since
+// BeginLeave.
+func (h *Hub[T]) EndLeave(m *Member[T], name string) {
+	if name == m.id {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ownRoom == leaving {
+			m.ownRoom = left
+		}
+		return
+	}
+	m.mu.Lock()
+	s := m.seat(name)
+	m.mu.Unlock()
+	if s == nil {
+		return
+	}
+	r := s.room
+	r.mu.Lock()
+	m.mu.Lock()
+	if s.seated && s.leaving {
+		m.drop(s)
+		r.remove(s)
+	}
+	m.mu.Unlock()
+	empty := len(r.seats) == 0
+	r.mu.Unlock()
+	if empty {
+		h.bury(r)
+	}
+}
+
+// drop forgets a seat under mu.
+func (m *Member[T]) drop(gone *seat[T]) {
+	for i, s := range m.seats {
+		if s == gone {
+			last := len(m.seats) - 1
+			m.seats[i] = m.seats[last]
+			m.seats[last] = nil
+			m.seats = m.seats[:last]
+			return
+		}
+	}
+}
+
+// IsJoined reports whether a member is in a room. One that is leaving still is.
+func (h *Hub[T]) IsJoined(m *Member[T], name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name == m.id {
+		return m.ownRoom != left
+	}
+	return m.seat(name) != nil
+}
+
+// Rooms returns the names of the rooms that a member is in, the one of its own
+// ID last.
+func (h *Hub[T]) Rooms(m *Member[T]) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := make([]string, 0, len(m.seats)+1)
+	for _, s := range m.seats {
+		names = append(names, s.room.name)
+	}
+	if m.ownRoom != left {
+		names = append(names, m.id)
+	}
+	return names
+}

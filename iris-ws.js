@@ -1,0 +1,401 @@
+// The browser client of the Iris websocket package. It defines Ws:
+//
+//   var ws = new Ws("ws://host/endpoint");  // or new Ws("/endpoint"), or new Ws()
+//   ws.OnConnect(function () { … });
+//   ws.OnDisconnect(function () { … });
+//   ws.On("chat", function (message) { … }); // the payload as text
+//   ws.Emit("chat", "hello");
+//   ws.OnMessage(function (message) { … });  // messages that are no events
+//   ws.EmitMessage("hello");
+//   ws.Disconnect();
+//
+// It runs in every browser that has WebSocket, so it is written in ECMAScript 5.
+(function (root) {
+  "use strict";
+
+  // The server fills these in; they are what it is configured to be.
+  var PREFIX = "iris-websocket-message:";
+  var ENDPOINT = "";
+  var SCRIPT_PATH = "";
+
+  // The types of a payload on the wire.
+  var STRING = 0, INT = 1, BOOL = 2, BYTES = 3, JSON_TYPE = 4;
+  var SEPARATOR = ";";
+
+  // Only while a script runs does the page know where it came from.
+  var script = root.document && root.document.currentScript;
+
+  function Ws(endpoint, protocols) {
+    this.connectListeners = [];
+    this.disconnectListeners = [];
+    this.nativeMessageListeners = [];
+    this.messageListeners = {};
+    this.isReady = false;
+    this.unsent = []; // what was sent before the connection stood
+    if (!root.WebSocket) {
+      return;
+    }
+    var url = resolve(endpoint);
+    var conn = protocols && protocols.length > 0 ? new root.WebSocket(url, protocols) : new root.WebSocket(url);
+    conn.binaryType = "arraybuffer";
+    this.conn = conn;
+
+    var ws = this;
+    conn.onopen = function () {
+      var unsent = ws.unsent;
+      ws.unsent = [];
+      for (var i = 0; i < unsent.length; i++) {
+        conn.send(unsent[i]);
+      }
+      ws.fireConnect();
+      ws.isReady = true;
+    };
+    conn.onclose = function () {
+      ws.isReady = false;
+      ws.unsent = [];
+      ws.fireDisconnect();
+    };
+    conn.onmessage = function (event) {
+      ws.messageReceivedFromConn(event);
+    };
+  }
+
+  // resolve makes a WebSocket address of what a page passes: an address, a path
+  // of the page's own host, a host with or without a path, or nothing for the
+  // endpoint of the server that the script came from.
+  function resolve(endpoint) {
+    var page = root.location || {};
+    var secure = page.protocol === "https:";
+    if (endpoint === undefined || endpoint === null || endpoint === "") {
+      return ownEndpoint(page, secure);
+    }
+    endpoint = String(endpoint);
+    var scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(endpoint);
+    if (!scheme) {
+      var base = secure ? "wss:" : "ws:";
+      if (endpoint.substring(0, 2) === "//") {
+        return base + endpoint;
+      }
+      return base + "//" + (endpoint.charAt(0) === "/" ? page.host : "") + endpoint;
+    }
+    switch (scheme[1].toLowerCase()) {
+      case "https":
+        return "wss" + endpoint.substring(5);
+      case "http":
+        endpoint = "ws" + endpoint.substring(4);
+        break;
+      case "ws":
+        break;
+      default:
+        return endpoint;
+    }
+    // A secure page may not open an insecure connection, save to the machine
+    // that it is on.
+    if (secure && (!isLoopback(hostOf(endpoint)) || hostOf(endpoint) === page.host)) {
+      return "wss" + endpoint.substring(2);
+    }
+    return endpoint;
+  }
+
+  function ownEndpoint(page, secure) {
+    if (!ENDPOINT) {
+      throw new Error("Ws: no endpoint given, and the server that served this script has none without parameters; pass one, such as new Ws(\"/my_endpoint\")");
+    }
+    var source = script && script.src ? /^(https?):\/\/([^\/?#]+)([^?#]*)/i.exec(script.src) : null;
+    var host = source ? source[2] : page.host;
+    if (source) {
+      secure = source[1].toLowerCase() === "https";
+    }
+    // Where something before the server has added a prefix to its paths, the
+    // script's address shows it.
+    var before = "";
+    if (source && SCRIPT_PATH && source[3].slice(-SCRIPT_PATH.length) === SCRIPT_PATH) {
+      before = source[3].slice(0, -SCRIPT_PATH.length);
+    }
+    return (secure ? "wss://" : "ws://") + host + before + ENDPOINT;
+  }
+
+  function hostOf(address) {
+    var host = /^[a-z]+:\/\/([^\/?#]*)/i.exec(address);
+    return host ? host[1] : "";
+  }
+
+  function isLoopback(host) {
+    return /^(localhost|([^:]*\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i.test(host);
+  }
+
+  // kinds of values
+
+  Ws.prototype.isNumber = function (value) {
+    return typeof value === "number" && isFinite(value);
+  };
+  Ws.prototype.isString = function (value) {
+    return Object.prototype.toString.call(value) === "[object String]";
+  };
+  Ws.prototype.isBoolean = function (value) {
+    return Object.prototype.toString.call(value) === "[object Boolean]";
+  };
+  Ws.prototype.isJSON = function (value) {
+    return typeof value === "object";
+  };
+
+  // A string of digits has always been sent as a number, and pages rely on
+  // it: what comes out of an input field reaches a func(int) so. A func(string)
+  // receives the same text in either case.
+  function looksNumeric(text) {
+    return /^[+-]?\d+(\.\d+)?$/.test(text);
+  }
+
+  function isBinary(value) {
+    return typeof ArrayBuffer !== "undefined" &&
+      (value instanceof ArrayBuffer || (ArrayBuffer.isView && ArrayBuffer.isView(value)));
+  }
+
+  function toBytes(value) {
+    return value instanceof ArrayBuffer
+      ? new Uint8Array(value)
+      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+
+  // messages
+
+  Ws.prototype._msg = function (event, type, payload) {
+    return PREFIX + event + SEPARATOR + type + SEPARATOR + payload;
+  };
+
+  // encodeMessage returns what is sent for an event: text, or for an
+  // ArrayBuffer or a view of one the bytes of a binary message.
+  Ws.prototype.encodeMessage = function (event, data) {
+    event = String(event);
+    if (event === "" || event.indexOf(SEPARATOR) !== -1) {
+      throw new Error("Ws: an event's name must not be empty and must not contain a ';': \"" + event + "\"");
+    }
+    if (data === undefined) {
+      return this._msg(event, STRING, "");
+    }
+    if (this.isNumber(data)) {
+      return this._msg(event, INT, String(data));
+    }
+    if (this.isBoolean(data)) {
+      return this._msg(event, BOOL, String(data));
+    }
+    if (this.isString(data)) {
+      var text = String(data);
+      return this._msg(event, looksNumeric(text) ? INT : STRING, text);
+    }
+    if (isBinary(data)) {
+      return join(encodeText(this._msg(event, BYTES, "")), toBytes(data));
+    }
+    if (typeof Blob !== "undefined" && data instanceof Blob) {
+      throw new Error("Ws: a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
+    }
+    var json = JSON.stringify(data); // null for NaN and the infinities
+    if (json === undefined) { // a function or a symbol
+      throw new Error("Ws: event \"" + event + "\": a " + typeof data + " can't be sent");
+    }
+    return this._msg(event, JSON_TYPE, json);
+  };
+
+  // decodeMessage reads an event's payload as the type that it was sent as.
+  Ws.prototype.decodeMessage = function (event, message) {
+    var parts = split(message);
+    if (!parts || parts.event !== event) {
+      return null;
+    }
+    switch (parts.type) {
+      case STRING:
+      case BYTES:
+        return parts.payload;
+      case INT:
+        return parseInt(parts.payload, 10);
+      case BOOL:
+        return parts.payload === "true";
+      case JSON_TYPE:
+        return JSON.parse(parts.payload);
+      default:
+        return null;
+    }
+  };
+
+  // getWebsocketCustomEvent returns the name of the event, "" for a native
+  // message.
+  Ws.prototype.getWebsocketCustomEvent = function (message) {
+    var parts = split(message);
+    return parts ? parts.event : "";
+  };
+
+  // getCustomMessage returns the payload of an event as text.
+  Ws.prototype.getCustomMessage = function (event, message) {
+    var parts = split(message);
+    return parts && parts.event === event ? parts.payload : "";
+  };
+
+  // split takes an event apart; null for a native message.
+  function split(message) {
+    if (message.substring(0, PREFIX.length) !== PREFIX) {
+      return null;
+    }
+    var end = message.indexOf(SEPARATOR, PREFIX.length);
+    if (end <= PREFIX.length || message.charAt(end + 2) !== SEPARATOR) {
+      return null;
+    }
+    return {
+      event: message.substring(PREFIX.length, end),
+      type: parseInt(message.charAt(end + 1), 10),
+      payload: message.substring(end + 3)
+    };
+  }
+
+  // splitBinary is split for a binary message: the payload of type bytes stays
+  // an ArrayBuffer.
+  function splitBinary(bytes) {
+    var prefix = encodeText(PREFIX);
+    for (var i = 0; i < prefix.length; i++) {
+      if (bytes[i] !== prefix[i]) {
+        return null;
+      }
+    }
+    var code = SEPARATOR.charCodeAt(0);
+    var end = prefix.length;
+    while (end < bytes.length && bytes[end] !== code) {
+      end++;
+    }
+    if (end + 2 >= bytes.length || bytes[end + 2] !== code || bytes[end + 1] !== 48 + BYTES) {
+      return split(decodeText(bytes));
+    }
+    return {
+      event: decodeText(bytes.subarray(prefix.length, end)),
+      type: BYTES,
+      payload: copy(bytes.subarray(end + 3)).buffer
+    };
+  }
+
+  function encodeText(text) {
+    if (root.TextEncoder) {
+      return new root.TextEncoder().encode(text);
+    }
+    var bytes = unescape(encodeURIComponent(text));
+    var out = new Uint8Array(bytes.length);
+    for (var i = 0; i < bytes.length; i++) {
+      out[i] = bytes.charCodeAt(i);
+    }
+    return out;
+  }
+
+  function decodeText(bytes) {
+    if (root.TextDecoder) {
+      return new root.TextDecoder().decode(bytes);
+    }
+    var out = "";
+    for (var i = 0; i < bytes.length; i++) {
+      out += String.fromCharCode(bytes[i]);
+    }
+    try {
+      return decodeURIComponent(escape(out));
+    } catch (_) {
+      return out;
+    }
+  }
+
+  function join(head, tail) {
+    var out = new Uint8Array(head.length + tail.length);
+    out.set(head, 0);
+    out.set(tail, head.length);
+    return out;
+  }
+
+  function copy(bytes) {
+    var out = new Uint8Array(bytes.length);
+    out.set(bytes);
+    return out;
+  }
+
+  Ws.prototype.messageReceivedFromConn = function (event) {
+    var message = event.data;
+    var parts = typeof message === "string" ? split(message) : splitBinary(new Uint8Array(message));
+    if (parts) {
+      this.fireMessage(parts.event, parts.payload);
+    } else {
+      this.fireNativeMessage(message);
+    }
+  };
+
+  // listeners
+
+  // call calls each listener; one that throws doesn't keep the others from
+  // being called, and its error is still seen in the console.
+  function call(listeners, argument) {
+    listeners = listeners.slice();
+    for (var i = 0; i < listeners.length; i++) {
+      try {
+        listeners[i](argument);
+      } catch (error) {
+        rethrow(error);
+      }
+    }
+  }
+
+  function rethrow(error) {
+    setTimeout(function () { throw error; }, 0);
+  }
+
+  Ws.prototype.OnConnect = function (listener) {
+    if (this.isReady) {
+      listener();
+    }
+    this.connectListeners.push(listener);
+  };
+  Ws.prototype.fireConnect = function () {
+    call(this.connectListeners);
+  };
+  Ws.prototype.OnDisconnect = function (listener) {
+    this.disconnectListeners.push(listener);
+  };
+  Ws.prototype.fireDisconnect = function () {
+    call(this.disconnectListeners);
+  };
+  Ws.prototype.OnMessage = function (listener) {
+    this.nativeMessageListeners.push(listener);
+  };
+  Ws.prototype.fireNativeMessage = function (message) {
+    call(this.nativeMessageListeners, message);
+  };
+  Ws.prototype.On = function (event, listener) {
+    if (!has(this.messageListeners, event)) {
+      this.messageListeners[event] = [];
+    }
+    this.messageListeners[event].push(listener);
+  };
+  Ws.prototype.fireMessage = function (event, message) {
+    if (has(this.messageListeners, event)) {
+      call(this.messageListeners[event], message);
+    }
+  };
+
+  function has(object, key) {
+    return Object.prototype.hasOwnProperty.call(object, key);
+  }
+
+  // actions
+
+  Ws.prototype.Disconnect = function () {
+    this.conn.close();
+  };
+  // EmitMessage sends a native message, as soon as the connection stands.
+  Ws.prototype.EmitMessage = function (message) {
+    if (this.conn.readyState === 0) {
+      this.unsent.push(message);
+    } else {
+      this.conn.send(message);
+    }
+  };
+  // Emit sends an event, as soon as the connection stands.
+  Ws.prototype.Emit = function (event, data) {
+    this.EmitMessage(this.encodeMessage(event, data));
+  };
+
+  root.Ws = Ws;
+  if (typeof module === "object" && module && module.exports) {
+    module.exports = Ws;
+  }
+})(typeof globalThis !== "undefined" ? globalThis : typeof self !== "undefined" ? self : this);

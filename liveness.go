@@ -1,0 +1,100 @@
+package websocket
+
+import (
+	"time"
+
+	"github.com/kataras/iris/websocket/internal/outbox"
+)
+
+// liveness is what the sweeper remembers of a connection, in sweeps. Guarded by
+// Server.sweeping.
+type liveness struct {
+	silent   uint32 // since the client last sent something
+	stuck    uint32 // since the writer last got something out
+	unpinged uint32 // since the last ping
+	progress uint64 // of the outbox, at the last sweep
+}
+
+// sweepLimits are the timeouts of Config in sweeps.
+type sweepLimits struct {
+	interval            time.Duration
+	silent, stuck, ping uint32
+}
+
+// newSweepLimits chooses how often to sweep: often enough for each timeout to be
+// kept within a quarter of it, and for pings to be spread over the period.
+func newSweepLimits(cfg Config) sweepLimits {
+	silence := cfg.PongTimeout
+	interval := cfg.PingPeriod / 16
+	if cfg.ReadTimeout > 0 {
+		silence = min(silence, cfg.ReadTimeout)
+		interval = min(interval, cfg.ReadTimeout/4)
+	}
+	if cfg.WriteTimeout > 0 {
+		interval = min(interval, cfg.WriteTimeout/4)
+	}
+	interval = max(interval, time.Millisecond)
+	limits := sweepLimits{
+		interval: interval,
+		silent:   sweeps(silence, interval),
+		ping:     max(1, uint32(cfg.PingPeriod/interval)),
+	}
+	if cfg.WriteTimeout > 0 {
+		limits.stuck = sweeps(cfg.WriteTimeout, interval)
+	}
+	return limits
+}
+
+// sweeps is how many sweeps must have passed for a duration to be over for
+// certain.
+func sweeps(d, interval time.Duration) uint32 {
+	return uint32((d+interval-1)/interval) + 1
+}
+
+// sweep pings and ends connections until stop is closed. One goroutine does so
+// for all of them: a timer for each would cost more than the rest of an idle
+// connection.
+func (s *Server) sweep(stop <-chan struct{}) {
+	limits := newSweepLimits(s.config)
+	ticker := time.NewTicker(limits.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+		}
+		s.sweepOnce(limits)
+	}
+}
+
+func (s *Server) sweepOnce(limits sweepLimits) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
+	for _, c := range s.hub.All() {
+		c.checkLiveness(limits)
+	}
+}
+
+func (c *connection) checkLiveness(limits sweepLimits) {
+	l := &c.liveness
+	if c.transport.seen.Swap(false) {
+		l.silent = 0
+	} else if l.silent++; l.silent >= limits.silent {
+		c.end(ErrPongTimeout, &c.server.counters.dead)
+		return
+	}
+	progress, writing := c.out.Progress()
+	if !writing || progress != l.progress {
+		l.stuck, l.progress = 0, progress
+	} else if l.stuck++; limits.stuck > 0 && l.stuck >= limits.stuck {
+		c.end(ErrWriteTimeout, &c.server.counters.slow)
+		return
+	}
+	if l.unpinged++; l.unpinged >= limits.ping {
+		l.unpinged = 0
+		if c.out.EnqueueIfIdle(c.server.ping) == outbox.Start {
+			go c.flush()
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package websocket
+
+import (
+	stdContext "context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+type (
+	// ConnectionFunc is called with each new connection.
+	ConnectionFunc func(Connection)
+
+	// Server is a WebSocket server: it turns requests into connections and
+	// knows them and their rooms. Make one with New, or with NewServer. Its
+	// methods are safe for concurrent use, and none but Shutdown, Upgrade and
+	// the handler that Handler returns ever blocks.
+	Server struct {
+		// ClientSource is the browser client for this server's
+		// EvtMessagePrefix, for those who serve it in their own way. It must
+		// not be changed.
+		ClientSource []byte
+
+		config   Config // immutable
+		prefix   string // of events; immutable
+		upgrader websocket.Upgrader
+		hub      *hub.Hub[*connection]
+		ping     *wire.Frame // shared by all pings
+		counters counters
+
+		mu           sync.Mutex       // guards what follows
+		onConnection []ConnectionFunc // only ever appended to
+		open         int              // connections between register and unregister
+		stopSweeper  chan struct{}    // closed to end the sweeper; nil while none runs
+		shutdown     bool
+
+		// sweeping is held by a sweeper at work: one that has been told to stop
+		// may not have yet when the next one starts.
+		sweeping sync.Mutex
+
+		// live counts the connections whose handlers may run or whose
+		// transport is open, each twice: see connection.
+		live sync.WaitGroup
+	}
+
+	// counters are what Stats reports; all of them only ever grow.
+	counters struct {
+		upgrades, refused, received, rejected, unhandled, slow, dead, panics atomic.Uint64
+	}
+
+	// Stats are numbers of a server since it was made.
+	Stats struct {
+		// Connections is how many there are now.
+		Connections int
+		// Upgrades counts the handshakes that became a connection.
+		Upgrades uint64
+		// Refused counts the handshakes that did not.
+		Refused uint64
+		// Received counts the messages that clients sent.
+		Received uint64
+		// Rejected counts those of them that were reported to OnError: too
+		// large, malformed, or of a type that the handler doesn't take.
+		Rejected uint64
+		// Unhandled counts those of them that no handler was registered for.
+		Unhandled uint64
+		// SlowConsumers counts the connections that ended with ErrSlowConsumer
+		// or ErrWriteTimeout.
+		SlowConsumers uint64
+		// DeadPeers counts the connections that ended with ErrPongTimeout.
+		DeadPeers uint64
+		// Panics counts the panics of handlers.
+		Panics uint64
+	}
+)
+
+func newServer(cfg Config) *Server {
+	s := &Server{
+		config:   cfg,
+		prefix:   string(cfg.EvtMessagePrefix),
+		upgrader: newUpgrader(cfg),
+		hub:      hub.New[*connection](),
+		ping:     wire.NewFrame(wire.OpPing, nil),
+	}
+	s.ClientSource = clientSource(s.prefix, "", "")
+	return s
+}
+
+// Handler returns the handler that turns requests into connections, for those
+// who mount it by hand; New mounts it by itself. It returns when the connection
+// is established; a request that can't become one is answered with the reason.
+func (s *Server) Handler() iris.Handler {
+	return func(ctx iris.Context) {
+		c, err := s.upgrade(ctx)
+		if err != nil {
+			return
+		}
+		go c.serve(s.connectionListeners())
+	}
+}
+
+// OnConnection registers a function that is called with each new connection,
+// before its first message is read: the place to register its handlers. Several
+// functions are called in the order of their registration.
+func (s *Server) OnConnection(cb ConnectionFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onConnection = append(s.onConnection, cb)
+}
+
+func (s *Server) connectionListeners() []ConnectionFunc {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.onConnection
+}
+
+// register makes a connection known. It fails if its ID is taken or the server
+// has been shut down.
+func (s *Server) register(c *connection) error {
+	s.mu.Lock()
+	if s.shutdown {
+		s.mu.Unlock()
+		return ErrServerClosed
+	}
+	s.live.Add(2) // under mu, so never after Shutdown has begun to wait
+	if s.open++; s.open == 1 {
+		s.stopSweeper = make(chan struct{})
+		go s.sweep(s.stopSweeper)
+	}
+	s.mu.Unlock()
+	c.registered = true
+	if !s.hub.Add(&c.member) {
+		return errTakenID(c.ID())
+	}
+	if s.closed() { // Shutdown may have asked the hub before it knew of c
+		c.close(closeGoingAway, "", ErrServerClosed)
+	}
+	return nil
+}
+
+// unregister is the end of what register began, once for each connection.
+func (s *Server) unregister() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open--; s.open == 0 {
+		close(s.stopSweeper)
+		s.stopSweeper = nil
+	}
+}
+
+// IsConnected reports whether a connection of that ID is connected.
+func (s *Server) IsConnected(connID string) bool {
+	_, ok := s.hub.Get(connID)
+	return ok
+}
+
+// GetConnection returns the connection of that ID; nil if there is none.
+func (s *Server) GetConnection(connID string) Connection {
+	if c, ok := s.hub.Get(connID); ok {
+		return c
+	}
+	return nil
+}
+
+// GetConnections returns all connections, in no particular order.
+func (s *Server) GetConnections() []Connection { return toInterfaces(s.hub.All()) }
+
+// GetConnectionsByRoom returns the connections in a room, in no particular
+// order.
+func (s *Server) GetConnectionsByRoom(roomName string) []Connection {
+	return toInterfaces(s.hub.Members(roomName))
+}
+
+func toInterfaces(connections []*connection) []Connection {
+	list := make([]Connection, 0, len(connections))
+	for _, c := range connections {
+		if c.out.Open() {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// GetTotalConnections returns the number of connections.
+func (s *Server) GetTotalConnections() int { return s.hub.Len() }
+
+// Join is Connection.Join for the connection of that ID; it does nothing if
+// there is none.
+func (s *Server) Join(roomName string, connID string) {
+	if c, ok := s.hub.Get(connID); ok {
+		c.Join(roomName)
+	}
+}
+
+// Leave is Connection.Leave for the connection of that ID.
+func (s *Server) Leave(roomName string, connID string) bool {
+	c, ok := s.hub.Get(connID)
+	return ok && c.Leave(roomName)
+}
+
+// LeaveAll takes the connection of that ID out of all its rooms, that of its own
+// ID included, and calls its OnLeave functions for each.
+func (s *Server) LeaveAll(connID string) {
+	if c, ok := s.hub.Get(connID); ok {
+		c.leaveAll()
+	}
+}
+
+// IsJoined is Connection.IsJoined for the connection of that ID.
+func (s *Server) IsJoined(roomName string, connID string) bool {
+	c, ok := s.hub.Get(connID)
+	return ok && c.IsJoined(roomName)
+}
+
+// Disconnect is Connection.Disconnect for the connection of that ID. It returns
+// ErrAlreadyDisconnected if there is none.
+func (s *Server) Disconnect(connID string) error {
+	if c, ok := s.hub.Get(connID); ok {
+		return c.Disconnect()
+	}
+	return ErrAlreadyDisconnected
+}
+
+// Stats returns the server's numbers.
+func (s *Server) Stats() Stats {
+	n := &s.counters
+	return Stats{
+		Connections:   s.hub.Len(),
+		Upgrades:      n.upgrades.Load(),
+		Refused:       n.refused.Load(),
+		Received:      n.received.Load(),
+		Rejected:      n.rejected.Load(),
+		Unhandled:     n.unhandled.Load(),
+		SlowConsumers: n.slow.Load(),
+		DeadPeers:     n.dead.Load(),
+		Panics:        n.panics.Load(),
+	}
+}
+
+func (s *Server) closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shutdown
+}
+
+// Shutdown ends the server: from now on handshakes are refused with 503; each
+// client receives what is queued for it and a close frame with code 1001, for
+// which it has Config.CloseTimeout; OnDisconnect functions are called.
+//
+// It blocks until all connections have ended and their handlers have returned,
+// or until ctx is done: the rest is then disconnected at once and the error of
+// ctx returned, without waiting for handlers that don't return. It must not be
+// called from a handler, which it would wait for. Calling it again waits for the
+// same.
+//
+// net/http's own Shutdown knows nothing of WebSocket connections, so a server
+// needs both.
+func (s *Server) Shutdown(ctx stdContext.Context) error {
+	s.mu.Lock()
+	s.shutdown = true
+	s.mu.Unlock()
+	connections := s.hub.All()
+	for _, c := range connections {
+		c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
+	}
+	done := make(chan struct{})
+	go func() {
+		s.live.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range slices.Concat(connections, s.hub.All()) {
+		c.kill(ErrServerClosed)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,179 @@
+package websocket
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/context"
+)
+
+// noWriteBuffers is given to gorilla so that it keeps no write buffer for each
+// connection; it never takes one from it.
+var noWriteBuffers sync.Pool
+
+func newUpgrader(cfg Config) websocket.Upgrader {
+	return websocket.Upgrader{
+		HandshakeTimeout:  max(cfg.HandshakeTimeout, 0),
+		ReadBufferSize:    cfg.ReadBufferSize,
+		WriteBufferSize:   cfg.WriteBufferSize,
+		WriteBufferPool:   &noWriteBuffers,
+		Subprotocols:      cfg.Subprotocols,
+		EnableCompression: cfg.EnableCompression,
+		CheckOrigin:       func(*http.Request) bool { return true }, // admit has checked it
+		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
+	}
+}
+
+// refusal is why a handshake was refused, and with which status.
+type refusal struct {
+	status int
+	err    error
+}
+
+// Upgrade turns the request into a connection, for those who drive one by hand;
+// Handler does all of this by itself. Headers that were set on the response,
+// cookies among them, go out with the handshake.
+//
+// If the handshake is refused, the response has been written and Err of the
+// returned connection, which is good for nothing else, says why. Otherwise
+// register the handlers and then call Wait, which reads the messages and blocks
+// until the connection ends.
+func (s *Server) Upgrade(ctx iris.Context) Connection {
+	c, err := s.upgrade(ctx)
+	if err != nil {
+		return failedConnection(s, newRequest(ctx), err)
+	}
+	return c
+}
+
+func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
+	id, refused := s.admit(ctx)
+	if refused != nil {
+		s.refuse(ctx, refused)
+		return nil, refused.err
+	}
+	conn, t, refused := s.handshake(ctx)
+	if refused != nil {
+		s.refuse(ctx, refused)
+		return nil, refused.err
+	}
+	c := newConnection(s, conn, t, id, newRequest(ctx))
+	if err := s.register(c); err != nil {
+		code := closePolicy
+		if errors.Is(err, ErrServerClosed) {
+			code = closeGoingAway
+		}
+		c.close(code, err.Error(), err)
+		go c.serve(nil) // reads until the client has seen the close frame
+		return nil, err
+	}
+	s.counters.upgrades.Add(1)
+	return c, nil
+}
+
+// admit decides whether the request may become a connection, and under which
+// ID.
+func (s *Server) admit(ctx iris.Context) (id string, refused *refusal) {
+	r := ctx.Request()
+	if s.closed() {
+		return "", &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		return "", &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
+	}
+	if check := s.config.CheckOrigin; check != nil {
+		if !check(r) {
+			return "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + r.Header.Get("Origin"))}
+		}
+	} else if err := checkOrigin(r, s.config.Origins); err != nil {
+		return "", &refusal{http.StatusForbidden, err}
+	}
+	id = s.config.IDGenerator(ctx)
+	if id == All || id == Broadcast {
+		return "", &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
+	}
+	if _, taken := s.hub.Get(id); taken {
+		return "", &refusal{http.StatusConflict, errTakenID(id)}
+	}
+	return id, nil
+}
+
+func errTakenID(id string) error {
+	return errors.New("websocket: a connection with the ID " + id + " exists already")
+}
+
+// handshake answers the request (RFC 6455, section 4.2.2). It goes beneath
+// Iris's response writer, because recording and compressing ones cannot be
+// hijacked, but takes their headers along.
+func (s *Server) handshake(ctx iris.Context) (*websocket.Conn, *transport, *refusal) {
+	naive := ctx.ResponseWriter().Naive()
+	if _, ok := naive.(http.Hijacker); !ok {
+		return nil, nil, &refusal{http.StatusHTTPVersionNotSupported, errors.New("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, which browsers use by themselves, and a response writer that is an http.Hijacker")}
+	}
+	upgrader := s.upgrader
+	status := 0
+	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
+
+	t := new(transport)
+	conn, err := upgrader.Upgrade(&hijacker{ResponseWriter: naive, transport: t}, ctx.Request(), handshakeHeader(ctx))
+	if err == nil || t.Conn != nil { // taken over, so Iris must write nothing
+		ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
+	}
+	if err != nil {
+		return nil, nil, &refusal{status, err}
+	}
+	return conn, t, nil
+}
+
+// notInHandshake are the headers that describe a body, or are the handshake's
+// own.
+var notInHandshake = []string{
+	"Connection", "Content-Encoding", "Content-Length", "Content-Type",
+	"Sec-Websocket-Accept", "Sec-Websocket-Extensions", "Transfer-Encoding", "Upgrade", "Vary",
+}
+
+// handshakeHeader is what middleware has put into the response's header so far.
+func handshakeHeader(ctx iris.Context) http.Header {
+	set := ctx.ResponseWriter().Header()
+	header := make(http.Header, len(set))
+	for name, values := range set {
+		if !slices.Contains(notInHandshake, name) {
+			header[name] = values
+		}
+	}
+	return header
+}
+
+// refuse answers a handshake that was refused.
+func (s *Server) refuse(ctx iris.Context, refused *refusal) {
+	s.counters.refused.Add(1)
+	if refused.status == http.StatusForbidden {
+		s.log(ctx.Application().Logger(), levelWarn, refused.err.Error())
+	}
+	if refused.status == 0 { // the connection broke during the handshake
+		return
+	}
+	w := ctx.ResponseWriter()
+	switch refused.status {
+	case http.StatusUpgradeRequired:
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+	case http.StatusBadRequest:
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	}
+	ctx.StopExecution()
+	if s.config.Error != nil {
+		s.config.Error(w, ctx.Request(), refused.status, refused.err)
+		if w.Written() == context.NoWritten && ctx.GetStatusCode() == http.StatusOK {
+			ctx.StatusCode(refused.status)
+		}
+		return
+	}
+	ctx.StatusCode(refused.status)
+	ctx.ContentType("text/plain")
+	_, _ = ctx.WriteString(refused.err.Error() + "\n")
+}

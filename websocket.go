@@ -1,0 +1,123 @@
+// Package websocket adds real-time messaging to web applications that are built
+// with the Iris framework: events with a name and a payload, between browsers
+// and the server, to one client, to rooms of them, or to all.
+//
+//	app := iris.New()
+//	w := websocket.New(app, "/my_endpoint")
+//	w.OnConnection(func(c websocket.Connection) {
+//		c.On("chat", func(message string) {
+//			c.To(websocket.Broadcast).Emit("chat", message) // to all except c
+//			c.Emit("chat", "you said: "+message)            // to c
+//		})
+//	})
+//
+// New registers the endpoint, and beside it the browser's client, which pages
+// include as /iris-ws.js.
+//
+// # Goroutines and blocking
+//
+// Each connection has one goroutine, which reads its messages and calls its
+// handlers, one message at a time and in the order of their arrival. A handler
+// may block: its own client then waits, and nobody else. All methods of Server,
+// Connection and Emitter are safe for concurrent use and may be called from
+// any handler. No method that sends blocks: messages are queued, within
+// Config.MaxQueuedBytes for each client, and a client that doesn't keep up is
+// disconnected with ErrSlowConsumer.
+//
+// # Order
+//
+// Messages that one goroutine sends reach each client in the order of the
+// calls. All members of a room receive that room's messages in one order.
+package websocket
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/core/router"
+)
+
+const (
+	// All as the argument of To means every connection, the sender included.
+	All = ""
+	// Broadcast as the argument of Connection.To means every connection except
+	// the sender.
+	Broadcast = ";to;all;except;me;"
+)
+
+// New registers a WebSocket endpoint on the party, which may be the whole
+// application, behind the middleware that the party has so far. It also serves
+// the browser client, at Config.ClientPath of the application and without the
+// party's middleware; servers of one application share it, except that one whose
+// EvtMessagePrefix differs serves its own at endpoint + "/iris-ws.js".
+//
+// The endpoint is a path as Iris takes it, so it may have parameters; handlers
+// read them from Connection.Context. New panics, with a sentence that says what
+// to do, if the endpoint or the configuration is unusable.
+//
+// Call it while the application is set up, before it runs.
+func New(party iris.Party, endpoint string, cfg ...Config) *Server {
+	var config Config
+	switch len(cfg) {
+	case 0:
+	case 1:
+		config = cfg[0]
+	default:
+		panic("websocket: New takes one Config at most")
+	}
+	if err := validPath(endpoint); err != nil {
+		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))
+	}
+	s := NewServer(config)
+	for _, route := range routesOf(party) {
+		if route.Method == http.MethodGet && route.StatusCode == 0 && route.Tmpl().Src == joinPath(party, endpoint) && route.Subdomain == subdomainOf(party) {
+			panic(fmt.Sprintf("websocket: New: GET %s is registered already; choose another endpoint", route.Tmpl().Src))
+		}
+	}
+	route := party.Get(endpoint, s.Handler())
+	if route == nil {
+		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))
+	}
+	s.mountClient(party, route)
+	return s
+}
+
+// NewServer returns a server for those who mount it by hand, with Handler and
+// ClientHandler. It panics, with a sentence that says what to do, if the
+// configuration is unusable.
+func NewServer(cfg Config) *Server {
+	return newServer(cfg.Validate())
+}
+
+// routesOf returns the routes of the party's whole application.
+func routesOf(party iris.Party) []*router.Route {
+	if provider, ok := party.(interface{ GetRoutes() []*router.Route }); ok {
+		return provider.GetRoutes()
+	}
+	return nil
+}
+
+// splitParty takes a party's relative path, such as "admin./api", apart.
+func splitParty(party iris.Party) (subdomain, path string) {
+	full := party.GetRelPath()
+	if slash := strings.IndexByte(full, '/'); slash >= 0 {
+		return full[:slash], full[slash:]
+	}
+	return full, "/"
+}
+
+func subdomainOf(party iris.Party) string {
+	subdomain, _ := splitParty(party)
+	return subdomain
+}
+
+func joinPath(party iris.Party, path string) string {
+	_, base := splitParty(party)
+	full := strings.TrimSuffix(base, "/") + path
+	if len(full) > 1 {
+		full = strings.TrimSuffix(full, "/")
+	}
+	return full
+}
