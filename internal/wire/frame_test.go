@@ -1,0 +1,187 @@
+package wire_test
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// fakeServer answers a handshake on one side of a pipe, then writes the frames.
+func fakeServer(t *testing.T, conn net.Conn, compression bool, frames [][]byte) {
+	t.Helper()
+	request := make([]byte, 4096)
+	n, err := conn.Read(request)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	key := ""
+	for line := range strings.Lines(string(request[:n])) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), ": "); strings.EqualFold(name, "Sec-WebSocket-Key") {
+			key = value
+		}
+	}
+	extensions := ""
+	if compression {
+		extensions = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+	}
+	response := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + extensions + "Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n"
+	if _, err := conn.Write([]byte(response)); err != nil {
+		t.Error(err)
+	}
+	for _, frame := range frames {
+		if _, err := conn.Write(frame); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+	_ = conn.Close()
+}
+
+// readFrames has gorilla's client, an independent reader, take frames apart.
+func readFrames(t *testing.T, compression bool, frames ...[]byte) (kinds []int, payloads [][]byte) {
+	t.Helper()
+	client, server := net.Pipe()
+	var wait sync.WaitGroup
+	wait.Go(func() { fakeServer(t, server, compression, frames) })
+	defer wait.Wait()
+	dialer := websocket.Dialer{EnableCompression: compression, NetDial: func(string, string) (net.Conn, error) { return client, nil }}
+	conn, _, err := dialer.Dial((&url.URL{Scheme: "ws", Host: "test"}).String(), http.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	conn.SetPingHandler(func(data string) error {
+		kinds, payloads = append(kinds, websocket.PingMessage), append(payloads, []byte(data))
+		return nil
+	})
+	conn.SetCloseHandler(func(int, string) error { return nil })
+	for {
+		kind, payload, err := conn.ReadMessage()
+		if err != nil {
+			if ce, ok := err.(*websocket.CloseError); ok && ce.Code != websocket.CloseAbnormalClosure {
+				kinds = append(kinds, websocket.CloseMessage)
+				payloads = append(payloads, websocket.FormatCloseMessage(ce.Code, ce.Text))
+			}
+			return kinds, payloads
+		}
+		kinds, payloads = append(kinds, kind), append(payloads, payload)
+	}
+}
+
+func TestFramesOfAllLengths(t *testing.T) {
+	for _, n := range []int{0, 1, 125, 126, 127, 0xFFFF, 0x10000, 1 << 20} {
+		payload := bytes.Repeat([]byte{'a'}, n)
+		frame := wire.NewFrame(wire.OpText, payload)
+		if frame.Len() != len(frame.Bytes()) || frame.Opcode() != wire.OpText {
+			t.Errorf("%d bytes: Len %d of %d, opcode %d", n, frame.Len(), len(frame.Bytes()), frame.Opcode())
+		}
+		kinds, payloads := readFrames(t, false, frame.Bytes())
+		if len(kinds) != 1 || kinds[0] != websocket.TextMessage || !bytes.Equal(payloads[0], payload) {
+			t.Errorf("%d bytes: read %d messages of kinds %v", n, len(payloads), kinds)
+		}
+	}
+}
+
+func TestSealTakesWhatGrew(t *testing.T) {
+	buffer := wire.Reserve(1)
+	want := strings.Repeat("grown ", 100)
+	frame := wire.Seal(append(buffer, want...), wire.OpBinary)
+	kinds, payloads := readFrames(t, false, frame.Bytes())
+	if len(kinds) != 1 || kinds[0] != websocket.BinaryMessage || string(payloads[0]) != want {
+		t.Errorf("read %v %q", kinds, payloads)
+	}
+}
+
+func TestControlFrames(t *testing.T) {
+	long := strings.Repeat("ö", 100) // 200 bytes
+	kinds, payloads := readFrames(t, false,
+		wire.NewFrame(wire.OpPing, []byte("are you there")).Bytes(),
+		wire.NewCloseFrame(1001, long).Bytes())
+	if len(kinds) != 2 || kinds[0] != websocket.PingMessage || string(payloads[0]) != "are you there" {
+		t.Fatalf("read %v %q", kinds, payloads)
+	}
+	reason := string(payloads[1][2:])
+	if !strings.HasPrefix(long, reason) || !utf8.ValidString(reason) || len(reason) < 120 || len(reason) > 123 {
+		t.Errorf("the reason is %q (%d bytes)", reason, len(reason))
+	}
+	if frame := wire.NewCloseFrame(0, "").Bytes(); !bytes.Equal(frame, []byte{0x88, 0}) {
+		t.Errorf("a close frame without a code is %x", frame)
+	}
+	if frame := wire.NewFrame(wire.OpPong, make([]byte, 126)); frame.Len() != 2+wire.MaxControlPayload {
+		t.Errorf("a pong has %d bytes", frame.Len())
+	}
+}
+
+func TestInvalidTextGoesAsBinary(t *testing.T) {
+	for _, test := range []struct {
+		payload string
+		binary  bool
+		want    byte
+	}{
+		{"text", false, wire.OpText}, {"text", true, wire.OpBinary}, {"\xff", false, wire.OpBinary}, {"", false, wire.OpText},
+	} {
+		frame := wire.SealMessage(append(wire.Reserve(0), test.payload...), test.binary)
+		if frame.Opcode() != test.want {
+			t.Errorf("%q, binary %v: opcode %d, want %d", test.payload, test.binary, frame.Opcode(), test.want)
+		}
+	}
+}
+
+func TestDeflatedFrames(t *testing.T) {
+	text := []byte(strings.Repeat("the same again and again, ", 100))
+	noise := make([]byte, 1000)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	packed := wire.NewFrame(wire.OpText, text)
+	small := wire.NewFrame(wire.OpText, []byte("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"))
+	random := wire.NewFrame(wire.OpBinary, noise)
+	ping := wire.NewFrame(wire.OpPing, bytes.Repeat([]byte("a"), wire.MaxControlPayload))
+	if n := len(packed.Deflated()); n > len(text)/5 {
+		t.Errorf("%d bytes are deflated to %d", len(text), n)
+	}
+	for name, frame := range map[string]*wire.Frame{"small": small, "random": random, "ping": ping} {
+		if &frame.Deflated()[0] != &frame.Bytes()[0] {
+			t.Errorf("the %s frame is deflated", name)
+		}
+	}
+	_, payloads := readFrames(t, true, packed.Deflated(), small.Deflated(), random.Deflated(), packed.Deflated())
+	if len(payloads) != 4 || !bytes.Equal(payloads[0], text) || !bytes.Equal(payloads[2], noise) || !bytes.Equal(payloads[3], text) {
+		t.Errorf("read %d messages, not those that were sent", len(payloads))
+	}
+}
+
+// A frame is shared by its recipients: whoever asks first, all get the same.
+func TestDeflatedIsMadeOnce(t *testing.T) {
+	frame := wire.NewFrame(wire.OpText, []byte(strings.Repeat("again ", 1000)))
+	results := make([][]byte, 8)
+	var wait sync.WaitGroup
+	for i := range results {
+		wait.Go(func() { results[i] = frame.Deflated() })
+	}
+	wait.Wait()
+	for _, result := range results {
+		if &result[0] != &results[0][0] {
+			t.Fatal("it was compressed more than once")
+		}
+	}
+}
+
+// acceptKey is the answer to a handshake's key (RFC 6455, section 4.2.2).
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

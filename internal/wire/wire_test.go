@@ -1,0 +1,303 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// vectors are what goes over the wire, for the tests of Go and of JavaScript.
+type vectors struct {
+	Events []struct {
+		Name, Prefix, Message, Event, Payload string
+		Type                                  wire.Type
+		Go                                    *struct {
+			Type  string
+			Value json.RawMessage
+		}
+		Read map[string]json.RawMessage
+	}
+	Native    []string
+	Malformed []struct{ Message, Event, Why string }
+}
+
+func loadVectors(t testing.TB) vectors {
+	t.Helper()
+	data, err := os.ReadFile("testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v vectors
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Events) < 25 || len(v.Native) == 0 || len(v.Malformed) == 0 {
+		t.Fatalf("the vectors are incomplete: %d events, %d native, %d malformed", len(v.Events), len(v.Native), len(v.Malformed))
+	}
+	return v
+}
+
+func decodeJSON[T any](t *testing.T, raw json.RawMessage) (value T) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// goValue is the value that a vector says the server encodes.
+func goValue(t *testing.T, kind string, raw json.RawMessage) any {
+	switch kind {
+	case "string":
+		return decodeJSON[string](t, raw)
+	case "int":
+		return decodeJSON[int](t, raw)
+	case "bool":
+		return decodeJSON[bool](t, raw)
+	case "float64":
+		return decodeJSON[float64](t, raw)
+	case "bytes":
+		return []byte(decodeJSON[string](t, raw))
+	case "json":
+		return raw
+	}
+	t.Fatalf("unknown kind %q", kind)
+	return nil
+}
+
+func TestVectorsDecode(t *testing.T) {
+	for _, v := range loadVectors(t).Events {
+		t.Run(v.Name, func(t *testing.T) {
+			prefix := v.Prefix
+			if prefix == "" {
+				prefix = wire.DefaultPrefix
+			}
+			if !wire.IsEvent(prefix, []byte(v.Message)) {
+				t.Fatalf("%q is taken for a native message", v.Message)
+			}
+			event, err := wire.Decode(prefix, []byte(v.Message))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(event.Name) != v.Event || event.Type != v.Type || string(event.Payload) != v.Payload {
+				t.Errorf("decoded %q %v %q, want %q %v %q", event.Name, event.Type, event.Payload, v.Event, v.Type, v.Payload)
+			}
+			text, err := event.AsString()
+			checkRead(t, v.Read, "string", text, err)
+			number, err := event.AsInt()
+			checkRead(t, v.Read, "int", number, err)
+			truth, err := event.AsBool()
+			checkRead(t, v.Read, "bool", truth, err)
+			checkRead(t, v.Read, "bytes", string(event.AsBytes()), nil)
+			checkAny(t, v.Read, event)
+		})
+	}
+}
+
+func checkRead[T comparable](t *testing.T, want map[string]json.RawMessage, kind string, got T, err error) {
+	t.Helper()
+	raw, ok := want[kind]
+	if !ok {
+		if !errors.Is(err, wire.ErrMismatch) {
+			t.Errorf("read as %s: %v, %v; want a mismatch", kind, got, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Errorf("read as %s: %v", kind, err)
+	} else if value := decodeJSON[T](t, raw); got != value {
+		t.Errorf("read as %s: %v, want %v", kind, got, value)
+	}
+}
+
+func checkAny(t *testing.T, want map[string]json.RawMessage, event wire.Event) {
+	t.Helper()
+	got, err := event.AsAny()
+	raw, ok := want["any"]
+	if !ok {
+		if !errors.Is(err, wire.ErrMismatch) {
+			t.Errorf("read as any: %v, %v; want a mismatch", got, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("read as any: %v", err)
+	}
+	pair := decodeJSON[[2]json.RawMessage](t, raw)
+	kind := decodeJSON[string](t, pair[0])
+	value := goValue(t, kind, pair[1])
+	if kind == "json" {
+		value = decodeJSON[any](t, pair[1])
+	}
+	if !reflect.DeepEqual(got, value) {
+		t.Errorf("read as any: %T %v, want %T %v", got, got, value, value)
+	}
+}
+
+func TestVectorsEncode(t *testing.T) {
+	encoded := 0
+	for _, v := range loadVectors(t).Events {
+		if v.Go == nil {
+			continue
+		}
+		encoded++
+		t.Run(v.Name, func(t *testing.T) {
+			prefix := v.Prefix
+			if prefix == "" {
+				prefix = wire.DefaultPrefix
+			}
+			value := goValue(t, v.Go.Type, v.Go.Value)
+			got, err := wire.Append([]byte("before"), prefix, v.Event, value, wire.MarshalJSON)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "before" + v.Message; string(got) != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			if most := wire.MaxLen(prefix, v.Event, value); v.Go.Type != "json" && most < len(v.Message) {
+				t.Errorf("MaxLen is %d, the message has %d bytes", most, len(v.Message))
+			}
+		})
+	}
+	if encoded == 0 {
+		t.Fatal("no vector is for encoding")
+	}
+}
+
+func TestVectorsNative(t *testing.T) {
+	for _, message := range loadVectors(t).Native {
+		if wire.IsEvent(wire.DefaultPrefix, []byte(message)) {
+			t.Errorf("%q is taken for an event", message)
+		}
+	}
+}
+
+func TestVectorsMalformed(t *testing.T) {
+	for _, v := range loadVectors(t).Malformed {
+		event, err := wire.Decode(wire.DefaultPrefix, []byte(v.Message))
+		if err == nil {
+			t.Errorf("%q (%s) is decoded to %q %v %q", v.Message, v.Why, event.Name, event.Type, event.Payload)
+		}
+		if string(event.Name) != v.Event {
+			t.Errorf("%q (%s): the event's name is %q, want %q", v.Message, v.Why, event.Name, v.Event)
+		}
+	}
+}
+
+// Types that have no type of their own on the wire go as JSON, as ever: a
+// client that looks at the type digit may depend on it.
+func TestOtherTypesGoAsJSON(t *testing.T) {
+	type name string
+	for _, test := range []struct {
+		value any
+		want  string
+	}{
+		{int64(5), "p:e;4;5"}, {uint8(5), "p:e;4;5"}, {1.5, "p:e;4;1.5"}, {nil, "p:e;4;null"},
+		{name("x"), `p:e;4;"x"`}, {struct{ A int }{1}, `p:e;4;{"A":1}`},
+	} {
+		got, err := wire.Append(nil, "p:", "e", test.value, wire.MarshalJSON)
+		if err != nil || string(got) != test.want {
+			t.Errorf("%T: %q, %v; want %q", test.value, got, err, test.want)
+		}
+	}
+}
+
+func TestAppendReturnsItsInputOnError(t *testing.T) {
+	got, err := wire.Append([]byte("before"), "p:", "e", make(chan int), wire.MarshalJSON)
+	if err == nil || string(got) != "before" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestValidNames(t *testing.T) {
+	if err := wire.ValidEvent("chat"); err != nil {
+		t.Error(err)
+	}
+	if err := wire.ValidEvent(""); !errors.Is(err, wire.ErrEmptyEvent) {
+		t.Errorf("empty event: %v", err)
+	}
+	if err := wire.ValidEvent("a;b"); !errors.Is(err, wire.ErrEventName) {
+		t.Errorf("event with separator: %v", err)
+	}
+	if err := wire.ValidPrefix(wire.DefaultPrefix); err != nil {
+		t.Error(err)
+	}
+	if wire.ValidPrefix("") == nil || wire.ValidPrefix("a;b") == nil {
+		t.Error("a useless prefix is valid")
+	}
+}
+
+// FuzzDecode: whatever a client sends, decoding doesn't panic, and what it
+// accepts is what encoding the same parts gives.
+func FuzzDecode(f *testing.F) {
+	v := loadVectors(f)
+	for _, event := range v.Events {
+		f.Add([]byte(event.Message))
+	}
+	for _, event := range v.Malformed {
+		f.Add([]byte(event.Message))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if !wire.IsEvent(wire.DefaultPrefix, message) {
+			return
+		}
+		original := bytes.Clone(message)
+		event, err := wire.Decode(wire.DefaultPrefix, message)
+		if err != nil {
+			return
+		}
+		again := append([]byte(wire.DefaultPrefix), event.Name...)
+		again = append(again, ';', '0'+byte(event.Type), ';')
+		again = append(again, event.Payload...)
+		if !bytes.Equal(again, original) {
+			t.Errorf("%q comes back as %q", original, again)
+		}
+		if err := wire.ValidEvent(string(event.Name)); err != nil {
+			t.Errorf("decoded an event that can't be encoded: %v", err)
+		}
+		_, _ = event.AsString()
+		_, _ = event.AsInt()
+		_, _ = event.AsBool()
+		_, _ = event.AsAny()
+		if !bytes.Equal(event.AsBytes(), event.Payload) || !bytes.Equal(message, original) {
+			t.Error("reading changed the payload")
+		}
+	})
+}
+
+// FuzzRoundTrip: what Go encodes, Go decodes to the same value.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add("chat", "hello", 42, true)
+	f.Add("größe", "a;1;b", -1, false)
+	f.Fuzz(func(t *testing.T, name, text string, number int, truth bool) {
+		if wire.ValidEvent(name) != nil {
+			return
+		}
+		for _, value := range []any{text, number, truth, []byte(text)} {
+			message, err := wire.Append(nil, wire.DefaultPrefix, name, value, wire.MarshalJSON)
+			if err != nil {
+				t.Fatal(err)
+			}
+			event, err := wire.Decode(wire.DefaultPrefix, message)
+			if err != nil || string(event.Name) != name {
+				t.Fatalf("%q: %v", message, err)
+			}
+			got, err := event.AsAny()
+			if err != nil {
+				t.Fatalf("%q: %v", message, err)
+			}
+			if b, ok := value.([]byte); ok {
+				if !bytes.Equal(b, got.([]byte)) {
+					t.Fatalf("%q comes back as %q", b, got)
+				}
+			} else if got != value {
+				t.Fatalf("%#v comes back as %#v", value, got)
+			}
+		}
+	})
+}
