@@ -120,7 +120,8 @@ func (s *Server) handshake(ctx iris.Context) (*websocket.Conn, *transport, *refu
 
 	t := new(transport)
 	conn, err := upgrader.Upgrade(&hijacker{ResponseWriter: naive, transport: t}, ctx.Request(), handshakeHeader(ctx))
-	if err == nil || t.Conn != nil { // taken over, so Iris must write nothing
+	if t.Conn != nil { // taken over: what still writes, Iris or a Done handler, must not reach net/http, which would log it
+		ctx.ResponseWriter().SetWriter(&hijackedWriter{header: naive.Header()})
 		ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
 	}
 	if err != nil {

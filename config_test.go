@@ -1,0 +1,160 @@
+package websocket_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// wantPanic calls f and compares what it panics with.
+func wantPanic(t *testing.T, name string, parts []string, f func()) {
+	t.Helper()
+	defer func() {
+		value := recover()
+		if value == nil {
+			t.Errorf("%s: no panic", name)
+			return
+		}
+		for _, part := range parts {
+			if text := fmt.Sprint(value); !strings.Contains(text, part) {
+				t.Errorf("%s: the panic says %q, without %q", name, text, part)
+			}
+		}
+	}()
+	f()
+}
+
+func TestDefaults(t *testing.T) {
+	c := websocket.Config{}.Validate()
+	if c.PongTimeout != 60*time.Second || c.PingPeriod != 54*time.Second || c.WriteTimeout != 10*time.Second || c.ReadTimeout != 0 ||
+		c.HandshakeTimeout != 10*time.Second || c.CloseTimeout != 5*time.Second ||
+		c.MaxMessageSize != 64<<10 || c.MaxQueuedBytes != 1<<20 || c.ReadBufferSize != 512 ||
+		string(c.EvtMessagePrefix) != "iris-websocket-message:" || c.IDGenerator == nil {
+		t.Errorf("%+v", c)
+	}
+	if again := c.Validate(); again.PingPeriod != c.PingPeriod || again.WriteTimeout != c.WriteTimeout {
+		t.Error("validating twice changes something")
+	}
+	long := websocket.Config{PingPeriod: 90 * time.Second}.Validate()
+	if long.PongTimeout != 100*time.Second {
+		t.Errorf("a ping period alone gives a pong timeout of %v", long.PongTimeout)
+	}
+	none := websocket.Config{WriteTimeout: -1, HandshakeTimeout: -1, ReadTimeout: -1}.Validate()
+	if none.WriteTimeout >= 0 || none.HandshakeTimeout >= 0 || none.ReadTimeout != 0 {
+		t.Errorf("%+v", none)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		id := websocket.DefaultIDGenerator(nil)
+		if len(id) < 20 || seen[id] {
+			t.Fatalf("ID %q", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestBadConfigurationsPanic(t *testing.T) {
+	for name, test := range map[string]struct {
+		config websocket.Config
+		parts  []string
+	}{
+		"prefix":       {websocket.Config{EvtMessagePrefix: []byte("a;b")}, []string{"EvtMessagePrefix", "';'", "leave it empty"}},
+		"ping":         {websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute}, []string{"PingPeriod", "less than", "leave it at zero"}},
+		"no scheme":    {websocket.Config{Origins: []string{"example.com"}}, []string{"Origins", "example.com", "https://example.com"}},
+		"path":         {websocket.Config{Origins: []string{"https://example.com/"}}, []string{"Origins", "behind the host"}},
+		"star":         {websocket.Config{Origins: []string{"https://ex*ample.com"}}, []string{"Origins", "'*'"}},
+		"client path":  {websocket.Config{ClientPath: "ws.js"}, []string{"ClientPath", "begin with '/'"}},
+		"client param": {websocket.Config{ClientPath: "/{name}.js"}, []string{"ClientPath", "parameter"}},
+	} {
+		wantPanic(t, name, test.parts, func() { websocket.NewServer(test.config) })
+	}
+}
+
+func TestBadEndpointsPanic(t *testing.T) {
+	for _, endpoint := range []string{"", "ws", "/ws?a=b", "/ws#a", "/my endpoint"} {
+		wantPanic(t, endpoint, []string{"New", fmt.Sprintf("%q", endpoint), "pass a path"}, func() { websocket.New(newApp(), endpoint) })
+	}
+	wantPanic(t, "unknown macro", []string{"/ws/{a:nonsense(}", "log"}, func() { websocket.New(newApp(), "/ws/{a:nonsense(}") })
+	app := newApp()
+	websocket.New(app, "/ws")
+	wantPanic(t, "twice", []string{"GET /ws", "already", "another endpoint"}, func() { websocket.New(app, "/ws") })
+	wantPanic(t, "twice, from a party", []string{"already"}, func() { websocket.New(app.Party("/"), "/ws") })
+	websocket.New(app.Party("/v1"), "/ws") // another path
+	wantPanic(t, "two configs", []string{"one Config"}, func() { websocket.New(newApp(), "/ws", websocket.Config{}, websocket.Config{}) })
+}
+
+func TestBadHandlersPanic(t *testing.T) {
+	done := make(chan struct{})
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		defer close(done)
+		wantPanic(t, "type", []string{`"chat"`, "func(float32)", "string"}, func() { c.On("chat", func(float32) {}) })
+		wantPanic(t, "no function", []string{`"chat"`, "int"}, func() { c.On("chat", 1) })
+		wantPanic(t, "nothing", []string{`"chat"`, "nil"}, func() { c.On("chat", nil) })
+		wantPanic(t, "name", []string{`"a;b"`, "';'"}, func() { c.On("a;b", func() {}) })
+		wantPanic(t, "no name", []string{`""`, "empty"}, func() { c.On("", func() {}) })
+	})
+	dial(t, url)
+	receive(t, done)
+}
+
+func TestOrigins(t *testing.T) {
+	for _, test := range []struct {
+		allowed, origin string
+		ok              bool
+	}{
+		{"https://example.com", "https://example.com", true},
+		{"https://example.com", "https://EXAMPLE.com", true},
+		{"https://example.com", "http://example.com", false},
+		{"https://example.com", "https://example.com:444", false},
+		{"https://example.com", "https://example.com.evil.com", false},
+		{"https://*.example.com", "https://a.example.com", true},
+		{"https://*.example.com", "https://a.b.example.com", true},
+		{"https://*.example.com", "https://example.com", false},
+		{"https://*.example.com", "https://evilexample.com", false},
+		{"https://*.example.com", "https://.example.com", false},
+		{"https://*.example.com", "https://a.example.com:8443", false},
+		{"https://*.example.com:*", "https://a.example.com:8443", true},
+		{"https://example.com:*", "https://example.com:8443", true},
+		{"https://example.com:*", "https://example.com", true},
+		{"https://example.com:*", "https://other.com:8443", false},
+		{"*", "https://anything.example", true},
+		{"*", "null", true},
+		{"null", "null", true},
+		{"https://example.com", "null", false},
+		{"https://example.com", "://", false},
+	} {
+		r := &http.Request{Host: "server.example", Header: http.Header{"Origin": {test.origin}}}
+		websocket.Config{Origins: []string{test.allowed}}.Validate()
+		if err := websocket.CheckOrigin(r, []string{test.allowed}); (err == nil) != test.ok {
+			t.Errorf("%s, allowed %s: %v", test.origin, test.allowed, err)
+		}
+	}
+	for _, test := range []struct {
+		host, origin string
+		ok           bool
+	}{
+		{"example.com", "https://example.com", true},
+		{"example.com:8080", "https://example.com", false},
+		{"localhost:8080", "http://127.0.0.1:3000", true},
+		{"[::1]:8080", "http://localhost:3000", true},
+		{"127.0.0.1", "http://app.localhost", true},
+		{"localhost:8080", "http://localhost.evil.example", false},
+		{"10.0.0.1", "http://localhost", false},
+	} {
+		r := &http.Request{Host: test.host, Header: http.Header{"Origin": {test.origin}}}
+		if err := websocket.CheckOrigin(r, nil); (err == nil) != test.ok {
+			t.Errorf("%s to %s: %v", test.origin, test.host, err)
+		}
+	}
+}
+
+var _ iris.Handler = websocket.ClientHandler()

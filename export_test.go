@@ -1,0 +1,4 @@
+package websocket
+
+// For tests.
+var CheckOrigin = checkOrigin
