@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs all tests, and installs what they need: Chromium by apt, npm packages.
+# Needs Go 1.25 or later and Node 20 or later.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+need() {
+	command -v "$1" >/dev/null || { echo "test.sh: $1 is missing: $2" >&2; exit 1; }
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+need go "install Go 1.25 or later, https://go.dev/dl"
+need node "install Node.js 20 or later, https://nodejs.org"
+need npm "it comes with Node.js"
+
+if ! command -v chromium >/dev/null; then
+	need apt-get "install Chromium by hand, so that the command chromium starts it"
+	as_root apt-get update -q
+	as_root apt-get install -qy --no-install-recommends chromium
+fi
+need chromium "apt-get install chromium"
+
+echo "== Go, with the race detector"
+modules=$(git ls-files --cached --others --exclude-standard '*go.mod')
+for module in $modules; do
+	(cd "$(dirname "$module")" && go test -race ./...)
+done
+
+echo "== The browser client, in Node and in Chromium"
+cd js
+npm ci --no-audit --no-fund
+npm test
