@@ -227,7 +227,7 @@ func validPath(path string) error {
 
 // validOrigin says what is wrong with an entry of Config.Origins.
 func validOrigin(origin string) error {
-	if origin == "*" || origin == "null" {
+	if origin == "*" || origin == "null" || origin == "file://" { // the latter two are of pages without a host
 		return nil
 	}
 	u, err := url.Parse(strings.Replace(origin, ":*", "", 1))

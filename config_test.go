@@ -129,6 +129,7 @@ func TestOrigins(t *testing.T) {
 		{"*", "https://anything.example", true},
 		{"*", "null", true},
 		{"null", "null", true},
+		{"file://", "file://", true},
 		{"https://example.com", "null", false},
 		{"https://example.com", "://", false},
 	} {

@@ -18,8 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Iris keeps one goroutine for as long as the program runs.
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+	goleak.VerifyTestMain(m)
 }
 
 // patience is how long a test waits for what must happen before it fails. No
