@@ -13,14 +13,23 @@ import (
 
 // close ends the connection in an orderly way: what is queued is written, then a
 // close frame; the client has Config.CloseTimeout to take it and to answer. It
-// reports false if the connection has ended or is ending already.
-func (c *connection) close(code int, text string, cause error) bool {
+// reports false if the connection has ended or is ending already, else it has
+// counted the end.
+func (c *connection) close(code int, text string, cause error, counters ...*atomic.Uint64) bool {
 	result := c.out.Close(wire.NewCloseFrame(code, text), cause)
 	if result == outbox.Closed {
 		return false
 	}
+	count(counters)
 	c.closing(result)
 	return true
+}
+
+// count is called before anybody is told of what is counted.
+func count(counters []*atomic.Uint64) {
+	for _, counter := range counters {
+		counter.Add(1)
+	}
 }
 
 // closing is what follows when a close frame has been queued.
@@ -38,30 +47,23 @@ func (c *connection) closing(result outbox.Result) {
 	c.finish()
 }
 
-// kill ends the connection at once. It reports false if it has ended, or is
-// ending, for another reason.
-func (c *connection) kill(cause error) bool {
-	first := c.out.Kill(cause)
+// kill ends the connection at once, and counts the end unless it has ended, or
+// is ending, for another reason.
+func (c *connection) kill(cause error, counters ...*atomic.Uint64) {
+	if c.out.Kill(cause) {
+		count(counters)
+	}
 	c.closeTransport()
 	c.finish()
-	return first
 }
 
-// end kills the connection for something that its client did, which is counted.
-func (c *connection) end(cause error, counter *atomic.Uint64) {
-	if c.kill(cause) {
-		counter.Add(1)
-	}
-}
-
-func (c *connection) tooSlow() { c.end(ErrSlowConsumer, &c.server.counters.slow) }
+func (c *connection) tooSlow() { c.kill(ErrSlowConsumer, &c.server.counters.slow) }
 
 // violation is called by the reading goroutine for a violation of the protocol
 // (RFC 6455, section 7.1.7), with what gorilla would have the client told.
 func (c *connection) violation(code int, text string) {
 	c.violated.Store(true)
-	c.server.counters.rejected.Add(1)
-	c.close(code, text, fmt.Errorf("%w: %s", ErrProtocol, text))
+	c.close(code, text, fmt.Errorf("%w: %s", ErrProtocol, text), &c.server.counters.rejected)
 }
 
 // flush is the writer: it writes what is queued until nothing is left. It is

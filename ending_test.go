@@ -374,7 +374,9 @@ func TestAClientThatNeverReads(t *testing.T) {
 // TestEmitToASlowClientSaysSo: who emits to one client alone learns of it.
 func TestEmitToASlowClientSaysSo(t *testing.T) {
 	result := make(chan error, 1)
+	ended := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{MaxQueuedBytes: 64 << 10}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 		payload := strings.Repeat("x", 32<<10)
 		for range 10000 {
 			if err := c.Emit("e", payload); err != nil {
@@ -387,6 +389,9 @@ func TestEmitToASlowClientSaysSo(t *testing.T) {
 	dial(t, url)
 	if err := receive(t, result); !errors.Is(err, websocket.ErrSlowConsumer) {
 		t.Errorf("Emit: %v", err)
+	}
+	if err := receive(t, ended); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("ended with %v", err)
 	}
 }
 

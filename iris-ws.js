@@ -29,7 +29,7 @@
     this.connectListeners = [];
     this.disconnectListeners = [];
     this.nativeMessageListeners = [];
-    this.messageListeners = {};
+    this.messageListeners = Object.create(null);
     this.isReady = false;
     this.unsent = []; // what was sent before the connection stood
     if (!root.WebSocket) {
@@ -47,9 +47,10 @@
       for (var i = 0; i < unsent.length; i++) {
         conn.send(unsent[i]);
       }
-      ws.fireConnect();
       ws.isReady = true;
+      ws.fireConnect();
     };
+    conn.onerror = function () {}; // onclose follows; in Node an error without a listener ends the process
     conn.onclose = function () {
       ws.isReady = false;
       ws.unsent = [];
@@ -146,15 +147,19 @@
     return /^[+-]?\d+(\.\d+)?$/.test(text);
   }
 
+  function isView(value) {
+    return typeof ArrayBuffer !== "undefined" && !!ArrayBuffer.isView && ArrayBuffer.isView(value);
+  }
+
   function isBinary(value) {
-    return typeof ArrayBuffer !== "undefined" &&
-      (value instanceof ArrayBuffer || (ArrayBuffer.isView && ArrayBuffer.isView(value)));
+    // Not instanceof: a buffer may come from another frame of the page.
+    return Object.prototype.toString.call(value) === "[object ArrayBuffer]" || isView(value);
   }
 
   function toBytes(value) {
-    return value instanceof ArrayBuffer
-      ? new Uint8Array(value)
-      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return isView(value)
+      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      : new Uint8Array(value);
   }
 
   // messages
@@ -260,7 +265,7 @@
     while (end < bytes.length && bytes[end] !== code) {
       end++;
     }
-    if (end + 2 >= bytes.length || bytes[end + 2] !== code || bytes[end + 1] !== 48 + BYTES) {
+    if (end === prefix.length || end + 2 >= bytes.length || bytes[end + 2] !== code || bytes[end + 1] !== 48 + BYTES) {
       return split(decodeText(bytes));
     }
     return {
@@ -361,20 +366,11 @@
     call(this.nativeMessageListeners, message);
   };
   Ws.prototype.On = function (event, listener) {
-    if (!has(this.messageListeners, event)) {
-      this.messageListeners[event] = [];
-    }
-    this.messageListeners[event].push(listener);
+    (this.messageListeners[event] = this.messageListeners[event] || []).push(listener);
   };
   Ws.prototype.fireMessage = function (event, message) {
-    if (has(this.messageListeners, event)) {
-      call(this.messageListeners[event], message);
-    }
+    call(this.messageListeners[event] || [], message);
   };
-
-  function has(object, key) {
-    return Object.prototype.hasOwnProperty.call(object, key);
-  }
 
   // actions
 

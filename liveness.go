@@ -81,14 +81,14 @@ func (c *connection) checkLiveness(limits sweepLimits) {
 	if c.transport.seen.Swap(false) {
 		l.silent = 0
 	} else if l.silent++; l.silent >= limits.silent {
-		c.end(ErrPongTimeout, &c.server.counters.dead)
+		c.kill(ErrPongTimeout, &c.server.counters.dead)
 		return
 	}
 	progress, writing := c.out.Progress()
 	if !writing || progress != l.progress {
 		l.stuck, l.progress = 0, progress
 	} else if l.stuck++; limits.stuck > 0 && l.stuck >= limits.stuck {
-		c.end(ErrWriteTimeout, &c.server.counters.slow)
+		c.kill(ErrWriteTimeout, &c.server.counters.slow)
 		return
 	}
 	if l.unpinged++; l.unpinged >= limits.ping {

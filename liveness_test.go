@@ -255,6 +255,24 @@ func TestCloseTimeout(t *testing.T) {
 	})
 }
 
+// Once the client has answered the close frame, nothing is waited for.
+func TestAnsweredClose(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Disconnect()
+		go readAll(conn) // which answers
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the transport was closed after %v", took)
+		}
+	})
+}
+
 // A client's ping is answered, with its data, also between the frames of a
 // message (RFC 6455, section 5.5.2).
 func TestPingsOfTheClient(t *testing.T) {

@@ -96,10 +96,8 @@ func (c *connection) readMessage() error {
 
 // reject ends the connection for a message that it must not survive.
 func (c *connection) reject(code int, cause error) {
-	if c.close(code, strings.TrimPrefix(cause.Error(), "websocket: "), cause) {
-		c.server.counters.received.Add(1)
-		c.server.counters.rejected.Add(1)
-	}
+	n := &c.server.counters
+	c.close(code, strings.TrimPrefix(cause.Error(), "websocket: "), cause, &n.received, &n.rejected)
 }
 
 // readAll appends what r yields to buffer, up to limit bytes: of what it yields,

@@ -1,0 +1,38 @@
+// Starting the Chromium that the machine has.
+
+import { execFileSync } from "node:child_process";
+
+import { chromium } from "playwright-core";
+
+const names = ["chromium", "chromium-browser", "google-chrome"];
+
+function executablePath() {
+  try {
+    const search = names.map((name) => `command -v ${name}`).join(" || ");
+    return execFileSync("sh", ["-c", search], { encoding: "utf8" }).trim();
+  } catch {
+    throw new Error(`none of ${names.join(", ")} is installed; these tests need one of them`);
+  }
+}
+
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: executablePath(),
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+}
+
+// complaints collects the errors of a page's scripts and of its console.
+export function complaints(page) {
+  const list = [];
+  page.on("pageerror", (error) => list.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") {
+      list.push(`${message.text()} (${message.location().url})`);
+    }
+  });
+  return list;
+}

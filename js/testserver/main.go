@@ -1,0 +1,81 @@
+// Command testserver is the server that the tests of the browser client talk
+// to. It prints its two base addresses, http and https, on one line, and exits
+// when its standard input is closed.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+func main() {
+	app := newApp()
+	if err := app.Build(); err != nil {
+		fmt.Fprintln(os.Stderr, "testserver:", err)
+		os.Exit(1)
+	}
+	plain := httptest.NewServer(app)
+	secure := httptest.NewUnstartedServer(app)
+	secure.EnableHTTP2 = true                           // as servers on the web have it; WebSocket still goes over HTTP/1.1
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // browsers distrust its certificate at first
+	secure.StartTLS()
+	fmt.Println(plain.URL, secure.URL)
+
+	// A test that dies closes the pipe, so the server never outlives it.
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func newApp() *iris.Application {
+	app := iris.New()
+	app.Logger().SetLevel("disable") // handshakes that tests mean to fail
+	app.Get("/", page("/iris-ws.js"))
+	app.Get("/my-app-page", page("/my-app/iris-ws.js"))
+
+	serve(websocket.New(app, "/echo"))
+	serve(websocket.New(app, "/binary", websocket.Config{BinaryMessages: true}))
+	serve(websocket.New(app, "/my-app", websocket.Config{EvtMessagePrefix: []byte("my-app:")}))
+	return app
+}
+
+// page returns a handler of an empty page that includes a client. The icon
+// keeps browsers from asking for one that isn't there.
+func page(script string) iris.Handler {
+	return func(ctx iris.Context) {
+		ctx.HTML(`<!doctype html><link rel="icon" href="data:,"><script src="%s"></script>`, script)
+	}
+}
+
+// serve registers what each connection offers.
+func serve(server *websocket.Server) {
+	server.OnConnection(func(c websocket.Connection) {
+		c.On("as string", func(value string) { answer(c, value) })
+		c.On("as int", func(value int) { answer(c, value) })
+		c.On("as bool", func(value bool) { answer(c, value) })
+		c.On("as bytes", func(value []byte) { answer(c, value) })
+		c.On("as any", func(value any) { answer(c, value) })
+		c.OnError(func(err error) { c.Emit("rejected", err.Error()) })
+
+		c.OnMessage(func(message []byte) { c.EmitMessage(message) })
+		// What is sent so arrives as it is, be it an event, native or malformed.
+		c.On("send", func(message []byte) { c.EmitMessage(message) })
+
+		c.On("who am I", func() { c.Emit("id", c.ID()) })
+		c.On("kick", func() { c.Disconnect() })
+		c.OnDisconnect(func() {
+			c.To(websocket.Broadcast).Emit("left", fmt.Sprintf("%s: %v", c.ID(), c.DisconnectReason()))
+		})
+	})
+}
+
+// answer tells the client what the handler received, and sends it back.
+func answer(c websocket.Connection, value any) {
+	c.Emit("seen", fmt.Sprintf("%T:%v", value, value))
+	c.Emit("echo", value)
+}
