@@ -38,8 +38,8 @@ const (
 	DefaultCloseTimeout = 5 * time.Second
 	// DefaultClientPath is where New serves the browser client.
 	DefaultClientPath = "/iris-ws.js"
-	// DefaultEvtMessageKey is the prefix by which an event is told from a
-	// native message.
+	// DefaultEvtMessageKey, "iris-websocket-message:", is the prefix by which an
+	// event is told from a native message.
 	DefaultEvtMessageKey = wire.DefaultPrefix
 )
 
@@ -71,8 +71,8 @@ type Config struct {
 	// own: "https://example.com", "https://*.example.com" for each of its
 	// subdomains, "http://localhost:*" for each port, or "*" for every origin.
 	// Without it, a page may connect to the host and port that it came from,
-	// and a page from a loopback address or localhost to a server that it
-	// reaches by one. Requests without an Origin header, which browsers always
+	// by http or https, and a page from a loopback address or localhost to a
+	// server that it reaches by one, without a proxy. Requests without an Origin header, which browsers always
 	// send, are accepted. Ignored when CheckOrigin is set.
 	Origins []string
 
@@ -84,25 +84,28 @@ type Config struct {
 	HandshakeTimeout time.Duration
 
 	// WriteTimeout is how long a client may accept nothing of what is written
-	// to it before it is disconnected; a piece of a large message that gets
-	// through starts it anew. Checked once per sixteenth of the PingPeriod.
-	// Defaults to 10 seconds; negative means no limit.
+	// to it before it is disconnected with ErrWriteTimeout; each 16 KiB that
+	// get through start it anew. What counts is what the operating system
+	// takes: it may let a part of its own send buffer, of up to some MB, run
+	// empty first. Kept within about a quarter. Defaults to 10 seconds;
+	// negative means no limit.
 	WriteTimeout time.Duration
 
 	// ReadTimeout is how long a client may send nothing, not even the answer to
 	// a ping, before it is disconnected, if that is shorter than PongTimeout.
-	// Checked once per sixteenth of the PingPeriod. Defaults to no limit of its
-	// own.
+	// Kept within about a quarter. Defaults to no limit of its own.
 	ReadTimeout time.Duration
 
 	// PongTimeout is how long a client may send nothing, not even the answer to
 	// a ping, before it counts as dead and is disconnected with
-	// ErrPongTimeout. Defaults to 60 seconds.
+	// ErrPongTimeout. Defaults to 60 seconds, or to ten ninths of PingPeriod if
+	// that is longer.
 	PongTimeout time.Duration
 
 	// PingPeriod is how often each client is sent a ping (RFC 6455, section
-	// 5.5.2); browsers answer by themselves. Must be less than PongTimeout.
-	// Defaults to nine tenths of PongTimeout.
+	// 5.5.2); browsers answer by themselves. Must be less than PongTimeout and
+	// ReadTimeout. Defaults to nine tenths of the shorter one. Pings can't be
+	// turned off.
 	PingPeriod time.Duration
 
 	// MaxMessageSize is the largest message in bytes that a client may send,
@@ -122,7 +125,9 @@ type Config struct {
 	// connection. Defaults to 5 seconds.
 	CloseTimeout time.Duration
 
-	// BinaryMessages sends all messages as binary instead of text.
+	// BinaryMessages sends all messages as binary instead of text. The browser
+	// client then passes events emitted as []byte, and native messages, to the
+	// page as an ArrayBuffer, all other events as text.
 	BinaryMessages bool
 
 	// ReadBufferSize is the size in bytes of the read buffer that each
@@ -164,13 +169,17 @@ func (c Config) Validate() Config {
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
 	// Who sets only a long PingPeriod means the timeout to go with it.
 	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, c.PingPeriod*10/9))
-	setPositive(&c.PingPeriod, c.PongTimeout*9/10)
+	c.ReadTimeout = max(c.ReadTimeout, 0)
+	silence := c.PongTimeout // what a client must be pinged within
+	if c.ReadTimeout > 0 {
+		silence = min(silence, c.ReadTimeout)
+	}
+	setPositive(&c.PingPeriod, silence*9/10)
 	setPositive(&c.MaxMessageSize, DefaultWebsocketMaxMessageSize)
 	setPositive(&c.MaxQueuedBytes, DefaultMaxQueuedBytes)
 	setPositive(&c.CloseTimeout, DefaultCloseTimeout)
 	setPositive(&c.ReadBufferSize, DefaultWebsocketReadBufferSize)
 	setPositive(&c.WriteBufferSize, DefaultWebsocketWriterBufferSize)
-	c.ReadTimeout = max(c.ReadTimeout, 0)
 	if len(c.EvtMessagePrefix) == 0 {
 		c.EvtMessagePrefix = []byte(DefaultEvtMessageKey)
 	}
@@ -181,8 +190,8 @@ func (c Config) Validate() Config {
 	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {
 		panic(fmt.Sprintf("websocket: Config.EvtMessagePrefix: %v; leave it empty for %q", err, DefaultEvtMessageKey))
 	}
-	if c.PingPeriod >= c.PongTimeout {
-		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of it", c.PingPeriod, c.PongTimeout))
+	if c.PingPeriod >= silence {
+		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
 	}
 	for _, origin := range c.Origins {
 		if err := validOrigin(origin); err != nil {
@@ -236,6 +245,10 @@ func validOrigin(origin string) error {
 		return err
 	case u.Scheme == "" || u.Host == "":
 		return fmt.Errorf("has no scheme or no host")
+	case u.User != nil:
+		return fmt.Errorf("has a user in it")
+	case strings.IndexFunc(u.Host, func(r rune) bool { return r > 127 }) >= 0:
+		return fmt.Errorf("is not in the form that browsers send, which is ASCII (xn--…)")
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("has something behind the host")
 	case strings.Contains(strings.TrimPrefix(u.Host, "*."), "*"):

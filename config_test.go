@@ -45,6 +45,9 @@ func TestDefaults(t *testing.T) {
 	if long.PongTimeout != 100*time.Second {
 		t.Errorf("a ping period alone gives a pong timeout of %v", long.PongTimeout)
 	}
+	if short := (websocket.Config{ReadTimeout: 20 * time.Second}).Validate(); short.PingPeriod != 18*time.Second {
+		t.Errorf("a short read timeout gives a ping period of %v", short.PingPeriod)
+	}
 	none := websocket.Config{WriteTimeout: -1, HandshakeTimeout: -1, ReadTimeout: -1}.Validate()
 	if none.WriteTimeout >= 0 || none.HandshakeTimeout >= 0 || none.ReadTimeout != 0 {
 		t.Errorf("%+v", none)
@@ -69,6 +72,9 @@ func TestBadConfigurationsPanic(t *testing.T) {
 	}{
 		"prefix":       {websocket.Config{EvtMessagePrefix: []byte("a;b")}, []string{"EvtMessagePrefix", "';'", "leave it empty"}},
 		"ping":         {websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute}, []string{"PingPeriod", "less than", "leave it at zero"}},
+		"read timeout": {websocket.Config{PingPeriod: 40 * time.Second, ReadTimeout: 30 * time.Second}, []string{"PingPeriod", "ReadTimeout"}},
+		"user":         {websocket.Config{Origins: []string{"https://me@example.com"}}, []string{"Origins", "user"}},
+		"not ASCII":    {websocket.Config{Origins: []string{"https://münchen.example"}}, []string{"Origins", "xn--"}},
 		"no scheme":    {websocket.Config{Origins: []string{"example.com"}}, []string{"Origins", "example.com", "https://example.com"}},
 		"path":         {websocket.Config{Origins: []string{"https://example.com/"}}, []string{"Origins", "behind the host"}},
 		"star":         {websocket.Config{Origins: []string{"https://ex*ample.com"}}, []string{"Origins", "'*'"}},
@@ -115,6 +121,9 @@ func TestOrigins(t *testing.T) {
 		{"https://example.com", "https://EXAMPLE.com", true},
 		{"https://example.com", "http://example.com", false},
 		{"https://example.com", "https://example.com:444", false},
+		{"https://example.com:443", "https://example.com", true},
+		{"http://example.com:80", "http://example.com", true},
+		{"http://example.com:443", "http://example.com", false},
 		{"https://example.com", "https://example.com.evil.com", false},
 		{"https://*.example.com", "https://a.example.com", true},
 		{"https://*.example.com", "https://a.b.example.com", true},
@@ -145,6 +154,9 @@ func TestOrigins(t *testing.T) {
 	}{
 		{"example.com", "https://example.com", true},
 		{"example.com:8080", "https://example.com", false},
+		{"example.com:443", "https://example.com", true},
+		{"example.com:80", "http://example.com", true},
+		{"example.com:80", "https://example.com", false},
 		{"localhost:8080", "http://127.0.0.1:3000", true},
 		{"[::1]:8080", "http://localhost:3000", true},
 		{"127.0.0.1", "http://app.localhost", true},
@@ -155,6 +167,20 @@ func TestOrigins(t *testing.T) {
 		if err := websocket.CheckOrigin(r, nil); (err == nil) != test.ok {
 			t.Errorf("%s to %s: %v", test.origin, test.host, err)
 		}
+	}
+	// A proxy on the server's machine may make every request look local.
+	local := &http.Request{Host: "127.0.0.1:8080", RemoteAddr: "127.0.0.1:5000", Header: http.Header{"Origin": {"http://localhost"}}}
+	if err := websocket.CheckOrigin(local, nil); err != nil {
+		t.Error(err)
+	}
+	local.Header.Set("X-Forwarded-For", "203.0.113.1")
+	if websocket.CheckOrigin(local, nil) == nil {
+		t.Error("a forwarded request counts as local")
+	}
+	local.Header.Del("X-Forwarded-For")
+	local.RemoteAddr = "203.0.113.1:5000"
+	if websocket.CheckOrigin(local, nil) == nil {
+		t.Error("a request from elsewhere counts as local")
 	}
 }
 

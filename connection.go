@@ -2,6 +2,7 @@ package websocket
 
 import (
 	stdContext "context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +29,13 @@ type (
 	MessageFunc any
 )
 
-// Connection is one client. Its methods are safe for concurrent use, may be
+// Connection is one client. Later versions may add methods. Its methods are safe for concurrent use, may be
 // called from handlers and, except for Wait, don't block. The server calls the
 // functions registered with its On methods one at a time (those of OnLeave and
 // OnError run on the goroutine that called Leave and FireOnError, where the
 // application does so itself). One that panics is recovered from: the panic is
-// logged, reported to OnError, and the connection lives on.
+// logged, reported to OnError, and the connection lives on, except after a panic
+// in OnConnection.
 type Connection interface {
 	// Emitter sends to this connection alone.
 	Emitter
@@ -53,7 +55,8 @@ type Connection interface {
 	// stored, such as the session and the user. Nothing can be written to its
 	// response. The standard context of its request, Context().Request().Context(),
 	// is done when the connection has ended. It is made by the first call, and
-	// the same for all.
+	// the same for all; as every iris.Context, it is not safe for concurrent
+	// use.
 	Context() iris.Context
 
 	// On registers a handler for an event. Several handlers for one event are
@@ -81,7 +84,8 @@ type Connection interface {
 
 	// OnDisconnect registers a function that is called once when the
 	// connection has ended, after the last handler has returned and after the
-	// OnLeave functions. DisconnectReason says why.
+	// OnLeave functions that the end itself causes. DisconnectReason says why.
+	// Registered when that has happened, it is called at once.
 	OnDisconnect(DisconnectFunc)
 
 	// OnLeave registers a function that is called when the connection is
@@ -122,7 +126,7 @@ type Connection interface {
 
 	// DisconnectReason returns why the connection has ended or is about to; nil
 	// while it is open. It is a *CloseError if the client closed it or was lost,
-	// else one of ErrDisconnected, ErrSlowConsumer, ErrWriteTimeout,
+	// a *PanicError if OnConnection panicked, else one of ErrDisconnected, ErrSlowConsumer, ErrWriteTimeout,
 	// ErrPongTimeout, ErrMessageTooLarge, ErrInvalidUTF8, ErrProtocol and
 	// ErrServerClosed.
 	DisconnectReason() error
@@ -160,10 +164,9 @@ type connection struct {
 
 	listeners listeners
 
-	mu         sync.Mutex // guards what follows
-	closeTimer *time.Timer
-	context    iris.Context // made by the first call of Context
-	cancel     stdContext.CancelFunc
+	mu      sync.Mutex   // guards what follows
+	context iris.Context // made by the first call of Context
+	cancel  stdContext.CancelFunc
 }
 
 var _ Connection = (*connection)(nil)
@@ -231,26 +234,38 @@ func (c *connection) EmitMessage(data []byte) error {
 	return c.send(c.server.encodeMessage(data))
 }
 
-// send queues a frame for this connection alone.
+// send queues a frame for this connection alone and writes it, as far as that
+// goes without blocking.
 func (c *connection) send(frame *wire.Frame) error {
-	switch c.offer(frame) {
+	switch c.out.Enqueue(frame) {
+	case outbox.Start:
+		outbox.FlushNow(c)
+	case outbox.Crowded:
+		c.giveWay()
 	case outbox.Closed:
 		return ErrAlreadyDisconnected
 	case outbox.Full:
 		c.tooSlow()
 		return ErrSlowConsumer
-	default:
-		return nil
 	}
+	return nil
 }
 
-// offer queues a frame and sees to it that it is written. It does no I/O.
-func (c *connection) offer(frame *wire.Frame) outbox.Result {
-	result := c.out.Enqueue(frame)
-	if result == outbox.Start {
-		go c.flush()
+// giveWay gives the writer of a crowded outbox, and the client, a chance: who
+// emits in a loop is faster than any network. It takes a millisecond at most, so
+// that a client that doesn't read holds nobody up.
+func (c *connection) giveWay() {
+	const pause, pauses = 50 * time.Microsecond, 20
+	for i := range pauses {
+		if c.out.Bytes() <= c.server.config.MaxQueuedBytes/2 || !c.out.Open() {
+			return
+		}
+		if i < 3 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(pause)
+		}
 	}
-	return result
 }
 
 // To implements Connection.

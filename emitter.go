@@ -2,13 +2,16 @@ package websocket
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use and don't block.
+// concurrent use. They don't block, but take up to a millisecond to give way
+// when a client has more than half of Config.MaxQueuedBytes waiting, since a
+// loop that emits is faster than any network. Later versions may add methods.
 type Emitter interface {
 	// EmitMessage sends a native message, which has no event name: clients
 	// receive it in OnMessage. The data is copied. It goes as text, or as
@@ -92,22 +95,62 @@ func (s *Server) encode(event string, data any) (*wire.Frame, error) {
 	return wire.SealMessage(buffer, s.config.BinaryMessages), nil
 }
 
+// delivery is one frame on its way to the members of a room.
+type delivery struct {
+	frame  *wire.Frame
+	except *connection
+	start  []*connection     // to be flushed
+	slow   []*connection     // to be disconnected
+	crowd  *connection       // one that is crowded
+	visit  func(*connection) // offer, bound once
+}
+
+var deliveries = sync.Pool{New: func() any {
+	d := new(delivery)
+	d.visit = d.offer
+	return d
+}}
+
+// offer queues the frame for one connection, under the room's lock.
+func (d *delivery) offer(c *connection) {
+	if c == d.except {
+		return
+	}
+	switch c.out.Enqueue(d.frame) {
+	case outbox.Start:
+		d.start = append(d.start, c)
+	case outbox.Crowded:
+		d.crowd = c
+	case outbox.Full:
+		d.slow = append(d.slow, c)
+	}
+}
+
 // deliver queues a frame for each member of a room. The room's lock makes the
-// order the same for all of them; those who are too slow are disconnected after
-// it is released.
+// order the same for all of them; it is released before anything is written, and
+// those who are too slow are disconnected.
 func (s *Server) deliver(frame *wire.Frame, room string, except *connection) {
-	var slow []*connection
-	visit := func(c *connection) {
-		if c != except && c.offer(frame) == outbox.Full {
-			slow = append(slow, c)
-		}
-	}
+	d := deliveries.Get().(*delivery)
+	d.frame, d.except = frame, except
 	if room == All {
-		s.hub.VisitAll(visit)
+		s.hub.VisitAll(d.visit)
 	} else {
-		s.hub.Visit(room, visit)
+		s.hub.Visit(room, d.visit)
 	}
-	for _, c := range slow {
+	switch {
+	case len(d.start) == 1:
+		outbox.FlushNow(d.start[0])
+	case len(d.start) > 1:
+		s.flushers.Submit(d.start)
+	}
+	for _, c := range d.slow {
 		c.tooSlow()
 	}
+	if d.crowd != nil {
+		d.crowd.giveWay()
+	}
+	clear(d.start)
+	clear(d.slow)
+	d.frame, d.except, d.crowd, d.start, d.slow = nil, nil, nil, d.start[:0], d.slow[:0]
+	deliveries.Put(d)
 }

@@ -35,14 +35,12 @@ func count(counters []*atomic.Uint64) {
 // closing is what follows when a close frame has been queued.
 func (c *connection) closing(result outbox.Result) {
 	timer := time.AfterFunc(c.server.config.CloseTimeout, c.closeTransport)
-	c.mu.Lock()
-	c.closeTimer = timer
-	c.mu.Unlock()
+	c.server.addClosing(c, timer)
 	if c.gone.Load() { // before it could see the timer
-		timer.Stop()
+		c.server.removeClosing(c)
 	}
 	if result == outbox.Start {
-		go c.flush()
+		outbox.FlushNow(c)
 	}
 	c.finish()
 }
@@ -66,29 +64,45 @@ func (c *connection) violation(code int, text string) {
 	c.close(code, text, fmt.Errorf("%w: %s", ErrProtocol, text), &c.server.counters.rejected)
 }
 
-// flush is the writer: it writes what is queued until nothing is left. It is
-// called once for each outbox.Start, on a goroutine of its own.
-func (c *connection) flush() {
+// Flush implements outbox.Source: it writes what goes without blocking, and
+// leaves the rest to a goroutine of the connection's own.
+func (c *connection) Flush(f *outbox.Flusher) {
+	outcome, err := f.Flush(&c.out, c.transport.socket.tryWrite)
+	switch outcome {
+	case outbox.Blocked:
+		go c.drain()
+	case outbox.Finished:
+		go c.closeSent() // which may block
+	case outbox.Failed:
+		c.kill(&CloseError{Code: closeAbnormal, Err: err})
+	}
+}
+
+// drain writes what is queued, however long it takes.
+func (c *connection) drain() {
 	err := c.out.Drain(c.transport.Conn)
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF): // the close frame is out
-		if c.peerClosed.Load() {
-			c.hangUp()
-		} else if half, ok := c.transport.Conn.(interface{ CloseWrite() error }); ok && c.violated.Load() {
-			_ = half.CloseWrite() // the client's answer won't be understood, so it needn't wait for ours
-		}
+	case errors.Is(err, io.EOF):
+		c.closeSent()
 	default:
 		c.kill(&CloseError{Code: closeAbnormal, Err: err})
+	}
+}
+
+// closeSent is called by the writer when the close frame is out.
+func (c *connection) closeSent() {
+	if c.peerClosed.Load() {
+		c.hangUp()
+	} else if half, ok := c.transport.Conn.(interface{ CloseWrite() error }); ok && c.violated.Load() {
+		_ = half.CloseWrite() // the client's answer won't be understood, so it needn't wait for ours
 	}
 }
 
 // pinged is called by the reading goroutine for a ping (RFC 6455, section
 // 5.5.2).
 func (c *connection) pinged(data string) error {
-	if c.offer(wire.NewFrame(wire.OpPong, []byte(data))) == outbox.Full {
-		c.tooSlow()
-	}
+	_ = c.send(wire.NewFrame(wire.OpPong, []byte(data))) // if it fails, the next read does
 	return nil
 }
 
@@ -127,12 +141,7 @@ func (c *connection) closeTransport() {
 }
 
 func (c *connection) hungUp() {
-	c.mu.Lock()
-	timer := c.closeTimer
-	c.mu.Unlock()
-	if timer != nil {
-		timer.Stop()
-	}
+	c.server.removeClosing(c)
 	if c.registered {
 		c.server.live.Done()
 	}
@@ -164,11 +173,15 @@ func (c *connection) leave() {
 
 // tearDown says goodbye. No handler runs, and none will.
 func (c *connection) tearDown() {
+	defer c.tornDown()
 	if cause := c.out.Cause(); !orderly(cause) {
 		c.FireOnError(cause)
 	}
 	c.leaveAll()
 	c.fireDisconnect()
+}
+
+func (c *connection) tornDown() {
 	c.mu.Lock()
 	cancel := c.cancel
 	c.mu.Unlock()
@@ -186,6 +199,10 @@ func orderly(cause error) bool {
 	var closed *CloseError
 	if errors.As(cause, &closed) {
 		return closed.Code != closeAbnormal
+	}
+	var panicked *PanicError
+	if errors.As(cause, &panicked) {
+		return true // it has been reported
 	}
 	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, ErrServerClosed)
 }

@@ -1,12 +1,20 @@
 package websocket_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
@@ -270,7 +278,6 @@ func TestPanics(t *testing.T) {
 		c.OnLeave(func(string) { panic("in OnLeave") })
 		c.OnDisconnect(func() { panic("in OnDisconnect") })
 		c.OnDisconnect(func() { close(done) })
-		panic("in OnConnection")
 	})
 	a := dial(t, url)
 	a.send("panic;0;my reason")
@@ -279,7 +286,7 @@ func TestPanics(t *testing.T) {
 	_ = a.WriteMessage(gorilla.CloseMessage, nil)
 	receive(t, done)
 	var events []string
-	for range 5 {
+	for range 4 {
 		var caught *websocket.PanicError
 		err := receive(t, errs)
 		if !errors.As(err, &caught) || !strings.Contains(string(caught.Stack), "TestPanics") {
@@ -290,10 +297,10 @@ func TestPanics(t *testing.T) {
 			t.Error("the error that was the panic's value is lost")
 		}
 	}
-	if want := []string{"OnConnection", "panic", "OnMessage", "OnLeave", "OnDisconnect"}; !slices.Equal(events, want) {
+	if want := []string{"panic", "OnMessage", "OnLeave", "OnDisconnect"}; !slices.Equal(events, want) {
 		t.Errorf("panics in %v, want %v", events, want)
 	}
-	if n := s.Stats().Panics; n != 10 { // each of them, and OnError's own
+	if n := s.Stats().Panics; n != 8 { // each of them, and OnError's own
 		t.Errorf("%d panics", n)
 	}
 }
@@ -460,5 +467,190 @@ func TestShutdown(t *testing.T) {
 	}
 	if len(ended) != 0 || s.GetTotalConnections() != 0 {
 		t.Error("somebody is left")
+	}
+}
+
+// TestAPanicInOnConnection: what it would have registered or checked is missing,
+// so the connection must not serve.
+func TestAPanicInOnConnection(t *testing.T) {
+	ended, errs := make(chan error, 1), make(chan error, 1)
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.OnConnection(func(c websocket.Connection) {
+			c.OnError(func(err error) { errs <- err })
+			c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+			c.On("admin", func() { t.Error("the half set up connection serves") })
+			panic("before the user is checked")
+		})
+		s.OnConnection(func(websocket.Connection) { t.Error("the next function is called") })
+	})
+	c := dial(t, url)
+	_ = c.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
+	c.wantClosed(1011)
+	for _, ch := range []chan error{ended, errs} {
+		var caught *websocket.PanicError
+		if err := receive(t, ch); !errors.As(err, &caught) || caught.Event != "OnConnection" {
+			t.Errorf("%v", err)
+		}
+	}
+	if n := s.Stats().Panics; n != 1 || len(errs) > 0 {
+		t.Errorf("%d panics, reported more than once: %v", n, len(errs) > 0)
+	}
+}
+
+// TestAnEventMayBeNamedLikeACallback.
+func TestAnEventMayBeNamedLikeACallback(t *testing.T) {
+	errs := make(chan error, 1)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(err error) { errs <- err })
+		c.On("OnError", func() { panic("mine") })
+	})
+	dial(t, url).send("OnError;0;")
+	receive(t, errs)
+}
+
+// TestGoexit: a handler that ends its goroutine, as FailNow of a test does,
+// ends its connection.
+func TestGoexit(t *testing.T) {
+	ended := make(chan error, 1)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+		c.On("exit", func() { runtime.Goexit() })
+	})
+	dial(t, url).send("exit;0;")
+	if err := receive(t, ended); err == nil || !strings.Contains(err.Error(), "Goexit") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestOnDisconnectIsNeverTooLate: registered after the end, it is called at
+// once; so programs that drive a connection by hand don't miss it.
+func TestOnDisconnectIsNeverTooLate(t *testing.T) {
+	app := newApp()
+	s := websocket.NewServer(websocket.Config{})
+	calls := make(chan string, 2)
+	app.Get("/ws", func(ctx iris.Context) {
+		c := s.Upgrade(ctx)
+		first := make(chan struct{})
+		c.OnDisconnect(func() { close(first) })
+		_ = c.Disconnect()
+		<-first
+		c.OnDisconnect(func() { calls <- "late" })
+		calls <- "registered"
+		c.Wait()
+	})
+	c := dial(t, address(listen(t, app, s))+"/ws")
+	c.wantClosed(1000)
+	for _, want := range []string{"late", "registered"} {
+		if got := receive(t, calls); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestShutdownEndsWhatIsClosing: connections that wait for their clients to
+// answer a close frame are ended with the rest when the context is done.
+func TestShutdownEndsWhatIsClosing(t *testing.T) {
+	connections := make(chan websocket.Connection, 1)
+	app := newApp()
+	s := websocket.New(app, "/ws", websocket.Config{CloseTimeout: time.Hour})
+	s.OnConnection(func(c websocket.Connection) { connections <- c })
+	c := dial(t, address(listen(t, app))+"/ws") // which doesn't answer
+	_ = receive(t, connections).Disconnect()
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(done); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil { // nothing is left to be waited for
+		t.Error(err)
+	}
+	_ = c.NetConn().SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, c.NetConn()); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the transport is still open")
+	}
+}
+
+// TestTwoHandshakesWithOneID: whoever loses the race is told so, and the other
+// one is untouched.
+func TestTwoHandshakesWithOneID(t *testing.T) {
+	const rivals = 8
+	var arrived sync.WaitGroup
+	arrived.Add(rivals)
+	s, url := onConnection(t, websocket.Config{IDGenerator: func(iris.Context) string {
+		arrived.Done()
+		arrived.Wait() // so that nobody is refused early
+		return "one"
+	}}, echo)
+	var lost atomic.Int32
+	var all sync.WaitGroup
+	for range rivals {
+		all.Go(func() {
+			conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
+			if err != nil {
+				if response == nil || response.StatusCode != http.StatusConflict {
+					t.Errorf("%v", err)
+				}
+				lost.Add(1)
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			_ = conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;x"))
+			if _, _, err := conn.ReadMessage(); err != nil {
+				if !gorilla.IsCloseError(err, 1008) {
+					t.Errorf("%v", err)
+				}
+				lost.Add(1)
+				return
+			}
+			for lost.Load() < rivals-1 {
+				runtime.Gosched()
+			}
+			if !s.IsConnected("one") {
+				t.Error("the winner was forgotten")
+			}
+		})
+	}
+	all.Wait()
+	if n := s.Stats(); lost.Load() != rivals-1 || n.Upgrades != 1 || n.Refused != rivals-1 {
+		t.Errorf("%d lost, %+v", lost.Load(), n)
+	}
+}
+
+// TestClientsCannotFillTheLog, nor make long texts of what they send.
+func TestClientsCannotFillTheLog(t *testing.T) {
+	var logged bytes.Buffer
+	long := strings.Repeat("x", 60000)
+	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(s *websocket.Server) {
+		s.OnConnection(func(c websocket.Connection) { echo(c) })
+	})
+	for range 50 {
+		if _, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://" + long[:10000]}}); err == nil {
+			t.Fatal("connected")
+		}
+	}
+	c := dial(t, url)
+	for range 50 {
+		c.send(long + ";9;x")
+	}
+	wantEcho(t, c)
+	if n := strings.Count(logged.String(), "\n"); n == 0 || n > 10 || logged.Len() > 20000 {
+		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
+	}
+}
+
+// TestRejectionsAreLoggedWithoutOnError: who has registered nothing must still
+// learn of them.
+func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
+	var logged bytes.Buffer
+	_, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+		echo(c)
+		c.On("int", func(int) {})
+	})
+	c := dial(t, url)
+	c.send("int;0;text")
+	wantEcho(t, c)
+	if text := logged.String(); !strings.Contains(text, "wants int, the client sent string") || !strings.Contains(text, "OnError") {
+		t.Errorf("logged %q", text)
 	}
 }

@@ -59,8 +59,15 @@ type CloseError struct {
 
 // Error implements error.
 func (e *CloseError) Error() string {
-	s := "websocket: closed with code " + strconv.Itoa(e.Code)
-	if e.Code == closeAbnormal {
+	s := "websocket: the client closed the connection with code " + strconv.Itoa(e.Code)
+	switch e.Code {
+	case closeNormal:
+		s += " (normal)"
+	case closeGoingAway:
+		s += " (going away)"
+	case closeNoStatus:
+		s = "websocket: the client closed the connection without a code"
+	case closeAbnormal:
 		s = "websocket: connection lost"
 	}
 	if e.Text != "" {
@@ -77,19 +84,21 @@ func (e *CloseError) Unwrap() error { return e.Err }
 
 // Status codes of RFC 6455, section 7.4.1.
 const (
-	closeNormal      = 1000
-	closeGoingAway   = 1001
-	closeNoStatus    = 1005
-	closeAbnormal    = 1006
-	closeInvalidData = 1007
-	closePolicy      = 1008
-	closeTooBig      = 1009
+	closeNormal        = 1000
+	closeGoingAway     = 1001
+	closeProtocolError = 1002
+	closeNoStatus      = 1005
+	closeAbnormal      = 1006
+	closeInvalidData   = 1007
+	closePolicy        = 1008
+	closeTooBig        = 1009
+	closeInternalError = 1011
 )
 
 // MessageError reports a message that was rejected; its connection lives on.
 type MessageError struct {
-	// Event is the name of the event; empty if the message was too malformed
-	// to have one.
+	// Event is the name of the event, cut if it is very long; empty if the
+	// message was too malformed to have one.
 	Event string
 	// Wanted is the type that the handler takes; empty if the message was
 	// malformed.
@@ -112,10 +121,12 @@ func (e *MessageError) Error() string {
 func (e *MessageError) Unwrap() error { return e.Err }
 
 func malformed(event wire.Event, err error) *MessageError {
-	return &MessageError{Event: string(event.Name), Err: err}
+	return &MessageError{Event: string(clip(event.Name)), Err: err}
 }
 
-// PanicError reports a panic in a handler; its connection lives on.
+// PanicError reports a panic in a handler; its connection lives on. A panic of
+// an OnConnection function is the reason of its connection's end: the client
+// sees close code 1011.
 type PanicError struct {
 	// Event is the name of the event whose handler panicked; for the other
 	// callbacks the name of the method that registered it, such as

@@ -15,6 +15,8 @@ type listeners struct {
 	err        []ErrorFunc
 	leave      []LeaveRoomFunc
 	disconnect []DisconnectFunc
+
+	disconnected bool // those of disconnect have been or are being called
 }
 
 // handler is a handler of an event.
@@ -54,14 +56,30 @@ func (c *connection) OnLeave(f LeaveRoomFunc) { add(&c.listeners, &c.listeners.l
 
 // OnDisconnect implements Connection.
 func (c *connection) OnDisconnect(f DisconnectFunc) {
-	add(&c.listeners, &c.listeners.disconnect, f)
+	l := &c.listeners
+	l.mu.Lock()
+	late := l.disconnected
+	if !late {
+		l.disconnect = append(l.disconnect, f)
+	}
+	l.mu.Unlock()
+	if late {
+		c.guard("OnDisconnect", f)
+	}
 }
 
 // FireOnError implements Connection.
 func (c *connection) FireOnError(err error) {
 	for _, f := range snapshot(&c.listeners, &c.listeners.err) {
-		c.guard("OnError", func() { f(err) })
+		c.tell(f, err)
 	}
+}
+
+// tell calls an OnError function.
+func (c *connection) tell(f ErrorFunc, err error) {
+	var panicked *PanicError
+	defer c.recovered("OnError", true, &panicked)
+	f(err)
 }
 
 func (c *connection) fireLeave(room string) {
@@ -71,33 +89,45 @@ func (c *connection) fireLeave(room string) {
 }
 
 func (c *connection) fireDisconnect() {
-	for _, f := range snapshot(&c.listeners, &c.listeners.disconnect) {
+	l := &c.listeners
+	l.mu.Lock()
+	l.disconnected = true
+	list := l.disconnect
+	l.mu.Unlock()
+	for _, f := range list {
 		c.guard("OnDisconnect", f)
 	}
 }
 
-// report counts a rejected message and tells OnError.
+// report counts a rejected message and tells OnError, or the log where that has
+// no functions.
 func (c *connection) report(err error) {
 	c.server.counters.rejected.Add(1)
+	if len(snapshot(&c.listeners, &c.listeners.err)) == 0 && c.server.warnings.allow() {
+		c.log(levelWarn, err.Error()+" (register OnError to handle this)")
+	}
 	c.FireOnError(err)
 }
 
-// guard calls a function of the application's and recovers from its panic.
-func (c *connection) guard(name string, f func()) {
-	defer c.recovered(name)
+// guard calls a function of the application's and recovers from its panic, which
+// it returns after it has been reported; nil if there was none.
+func (c *connection) guard(name string, f func()) (panicked *PanicError) {
+	defer c.recovered(name, false, &panicked)
 	f()
+	return nil
 }
 
 // recovered is to be deferred around a function of the application's.
-func (c *connection) recovered(name string) {
+func (c *connection) recovered(name string, inOnError bool, panicked **PanicError) {
 	value := recover()
 	if value == nil {
 		return
 	}
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
+	*panicked = err
 	c.server.counters.panics.Add(1)
-	c.server.log(c.request.app.Logger(), levelError, err.Error(), "stack", string(err.Stack))
-	if name != "OnError" { // whose panic would only cause the next one
+	c.log(levelError, err.Error(), "stack", string(err.Stack))
+	if !inOnError { // whose panic would only cause the next one
 		c.FireOnError(err)
 	}
 }

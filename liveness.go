@@ -9,10 +9,10 @@ import (
 // liveness is what the sweeper remembers of a connection, in sweeps. Guarded by
 // Server.sweeping.
 type liveness struct {
-	silent   uint32 // since the client last sent something
-	stuck    uint32 // since the writer last got something out
-	unpinged uint32 // since the last ping
-	progress uint64 // of the outbox, at the last sweep
+	silent   uint32          // since the client last sent something
+	stuck    uint32          // since the writer last got something out
+	unpinged uint32          // since the last ping
+	progress outbox.Progress // at the last sweep
 }
 
 // sweepLimits are the timeouts of Config in sweeps.
@@ -22,7 +22,7 @@ type sweepLimits struct {
 }
 
 // newSweepLimits chooses how often to sweep: often enough for each timeout to be
-// kept within a quarter of it, and for pings to be spread over the period.
+// kept within about a quarter of it, and for pings to be spread over the period.
 func newSweepLimits(cfg Config) sweepLimits {
 	silence := cfg.PongTimeout
 	interval := cfg.PingPeriod / 16
@@ -78,23 +78,34 @@ func (s *Server) sweepOnce(limits sweepLimits) {
 
 func (c *connection) checkLiveness(limits sweepLimits) {
 	l := &c.liveness
-	if c.transport.seen.Swap(false) {
+	last, now := l.progress, c.out.Progress()
+	l.progress = now
+	// A client is alive if it sends; if it takes what it had let wait; and as
+	// far as anybody knows while a handler keeps us from reading.
+	if c.transport.seen.Swap(false) || last.Writing && now.Waited != last.Waited || c.phase.Load()&busy != 0 {
 		l.silent = 0
 	} else if l.silent++; l.silent >= limits.silent {
 		c.kill(ErrPongTimeout, &c.server.counters.dead)
 		return
 	}
-	progress, writing := c.out.Progress()
-	if !writing || progress != l.progress {
-		l.stuck, l.progress = 0, progress
+	if !now.Writing || now.Steps != last.Steps {
+		l.stuck = 0
 	} else if l.stuck++; limits.stuck > 0 && l.stuck >= limits.stuck {
 		c.kill(ErrWriteTimeout, &c.server.counters.slow)
 		return
 	}
 	if l.unpinged++; l.unpinged >= limits.ping {
-		l.unpinged = 0
-		if c.out.EnqueueIfIdle(c.server.ping) == outbox.Start {
-			go c.flush()
-		}
+		l.ping(c)
 	}
+}
+
+// ping sends a ping; if there is no room for it, the next sweep tries again.
+func (l *liveness) ping(c *connection) {
+	switch c.out.Enqueue(c.server.ping) {
+	case outbox.Full:
+		return
+	case outbox.Start:
+		outbox.FlushNow(c)
+	}
+	l.unpinged = 0
 }

@@ -145,7 +145,7 @@ func TestASilentClientIsDead(t *testing.T) {
 
 func TestAClientThatAnswersPingsLives(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{ReadTimeout: 58 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		conn := pipe(t, app)
 		pings := 0
 		conn.SetPingHandler(func(data string) error {

@@ -4,6 +4,8 @@ import (
 	stdContext "context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 )
 
 const (
@@ -23,12 +25,38 @@ func (s *Server) log(app appLogger, level slog.Level, message string, details ..
 		logger.Log(stdContext.Background(), level, message, details...)
 		return
 	}
-	if len(details) > 0 {
-		message += " " + fmt.Sprint(details...)
+	for i := 0; i+1 < len(details); i += 2 {
+		message += fmt.Sprintf("\n%v: %v", details[i], details[i+1])
 	}
 	if level >= levelError {
 		app.Error(message)
 	} else {
 		app.Warn(message)
 	}
+}
+
+// log is Server.log for what concerns one connection.
+func (c *connection) log(level slog.Level, message string, details ...any) {
+	details = append([]any{"connection", c.ID(), "client", c.request.remoteAddr}, details...)
+	c.server.log(c.request.app.Logger(), level, message, details...)
+}
+
+// throttle keeps clients from filling the log: it allows warningsPerMinute.
+type throttle struct {
+	mu    sync.Mutex // guards what follows
+	since time.Time
+	count int
+}
+
+const warningsPerMinute = 10
+
+// allow reports whether something may be logged now.
+func (t *throttle) allow() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); now.Sub(t.since) > time.Minute {
+		t.since, t.count = now, 0
+	}
+	t.count++
+	return t.count <= warningsPerMinute
 }

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -31,7 +30,7 @@ func compile(event string, f MessageFunc) handlerFunc {
 	case func(any):
 		return typed("interface{}", wire.Event.AsAny, f)
 	default:
-		panic(fmt.Sprintf("websocket: On(%q, %T): the handler must be a func() or a func of one string, int, bool, []byte or interface{}, without a result", event, f))
+		panic(fmt.Sprintf("websocket: On(%q, %T): the handler must be a func() or a func of one string, int, bool, []byte or interface{}, without a result; for other types take a []byte and decode it with encoding/json; the connection is that of OnConnection", event, f))
 	}
 }
 
@@ -47,14 +46,11 @@ func typed[T any](wanted string, read func(wire.Event) (T, error), f func(T)) ha
 }
 
 func mismatch(e wire.Event, wanted string, err error) *MessageError {
-	if errors.Is(err, wire.ErrMismatch) && e.Type == wire.Int {
-		err = fmt.Errorf("%w: %q", err, clip(e.Payload))
-	}
-	return &MessageError{Event: string(e.Name), Wanted: wanted, Got: e.Type.String(), Err: err}
+	return &MessageError{Event: string(e.Name), Wanted: wanted, Got: e.Kind(), Err: fmt.Errorf("%w: %q", err, clip(e.Payload))}
 }
 
 // clip shortens what a client sent for an error message.
 func clip(payload []byte) []byte {
-	const most = 64
+	const most = 128
 	return payload[:min(len(payload), most)]
 }

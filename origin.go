@@ -25,7 +25,7 @@ func checkOrigin(r *http.Request, allowed []string) error {
 	}
 	u, err := url.Parse(origin)
 	if err == nil && u.Host != "" {
-		if strings.EqualFold(u.Host, r.Host) || isLoopback(u.Host) && isLoopback(r.Host) {
+		if strings.EqualFold(withoutDefaultPort(u.Host, u.Scheme), withoutDefaultPort(r.Host, u.Scheme)) || isLoopback(u.Host) && isLocal(r) {
 			return nil
 		}
 	}
@@ -34,7 +34,7 @@ func checkOrigin(r *http.Request, allowed []string) error {
 			return nil
 		}
 	}
-	return &originError{origin: origin, host: r.Host}
+	return &originError{origin: string(clip([]byte(origin))), host: string(clip([]byte(r.Host)))}
 }
 
 // matchOrigin matches an entry of Config.Origins; u is the parsed origin, nil
@@ -47,8 +47,8 @@ func matchOrigin(pattern, origin string, u *url.URL) bool {
 	if !found || u == nil || !strings.EqualFold(scheme, u.Scheme) {
 		return false
 	}
-	candidate := strings.ToLower(u.Host)
-	host = strings.ToLower(host)
+	candidate := withoutDefaultPort(strings.ToLower(u.Host), u.Scheme)
+	host = withoutDefaultPort(strings.ToLower(host), u.Scheme)
 	if anyPort, ok := strings.CutSuffix(host, ":*"); ok {
 		host = anyPort
 		if port := u.Port(); port != "" {
@@ -59,6 +59,29 @@ func matchOrigin(pattern, origin string, u *url.URL) bool {
 		return strings.HasSuffix(candidate, domain) && len(candidate) > len(domain)
 	}
 	return candidate == host
+}
+
+// withoutDefaultPort removes the port that a scheme implies: browsers leave it
+// out, some proxies don't.
+func withoutDefaultPort(host, scheme string) string {
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
+// isLocal reports whether a request was made on this machine to this machine,
+// and not passed on by a proxy on it.
+func isLocal(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return isLoopback(r.Host) && (r.RemoteAddr == "" || isLoopback(r.RemoteAddr))
 }
 
 // isLoopback reports whether a host, with or without a port, names this

@@ -1,7 +1,9 @@
 package websocket
 
 import (
+	"compress/flate"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -32,10 +34,23 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 	if !c.serving.CompareAndSwap(false, true) {
 		return
 	}
-	if c.enter() {
-		for _, cb := range onConnection {
-			c.guard("OnConnection", func() { cb(c) })
+	returned := false
+	defer func() {
+		if !returned { // a handler has called runtime.Goexit, as testing's FailNow does
+			c.kill(errGoexit)
+			c.leave()
 		}
+	}()
+	c.read(onConnection)
+	returned = true
+}
+
+var errGoexit = errors.New("websocket: a handler ended its goroutine with runtime.Goexit")
+
+// read is serve as far as it returns.
+func (c *connection) read(onConnection []ConnectionFunc) {
+	if c.enter() {
+		c.open(onConnection)
 		c.leave()
 	}
 	var err error
@@ -53,6 +68,17 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 	c.kill(lost(err))
 }
 
+// open calls the functions for a new connection. If one of them panics, the
+// connection is closed: what it would have registered or checked is missing.
+func (c *connection) open(onConnection []ConnectionFunc) {
+	for _, cb := range onConnection {
+		if err := c.guard("OnConnection", func() { cb(c) }); err != nil {
+			c.close(closeInternalError, "", err)
+			return
+		}
+	}
+}
+
 // lost is the reason of a connection whose client went without a close frame.
 func lost(err error) *CloseError {
 	var byPeer *websocket.CloseError
@@ -66,6 +92,9 @@ func lost(err error) *CloseError {
 // connection.
 func (c *connection) readMessage() error {
 	kind, r, err := c.conn.NextReader()
+	if errors.Is(err, websocket.ErrReadLimit) { // we set none: the length has its highest bit set (RFC 6455, section 5.2)
+		c.violation(closeProtocolError, "invalid frame length")
+	}
 	if err != nil {
 		return err
 	}
@@ -80,6 +109,9 @@ func (c *connection) readMessage() error {
 	case errors.Is(err, ErrMessageTooLarge):
 		c.reject(closeTooBig, ErrMessageTooLarge)
 		return nil // to read on until the client has seen the close frame
+	case isCorrupt(err):
+		c.reject(closeInvalidData, fmt.Errorf("%w: corrupt compressed data", ErrProtocol))
+		return nil
 	case err != nil:
 		return err
 	case kind == websocket.TextMessage && !utf8.Valid(*buffer):
@@ -92,6 +124,12 @@ func (c *connection) readMessage() error {
 		c.leave()
 	}
 	return nil
+}
+
+// isCorrupt reports whether a message couldn't be decompressed.
+func isCorrupt(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.As(err, &corrupt)
 }
 
 // reject ends the connection for a message that it must not survive.
@@ -159,7 +197,8 @@ func (c *connection) dispatchNative(message []byte) {
 
 // handle calls one handler.
 func (c *connection) handle(h handler, event wire.Event) {
-	defer c.recovered(h.event)
+	var panicked *PanicError
+	defer c.recovered(h.event, false, &panicked)
 	if err := h.call(event); err != nil {
 		c.report(err)
 	}

@@ -107,6 +107,9 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	if path == "" {
 		path = DefaultClientPath
 	}
+	if path == endpoint.Path {
+		panic(fmt.Sprintf("websocket: New: the endpoint %s is the path of the browser client; choose another one, or set Config.ClientPath", path))
+	}
 	taken := clientRoute(party, endpoint.Subdomain, path)
 	if taken != nil && s.config.ClientPath == "" && isOtherClient(taken, s) {
 		path = endpoint.Path + DefaultClientPath

@@ -2,14 +2,17 @@ package websocket
 
 import (
 	stdContext "context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -32,13 +35,18 @@ type (
 		upgrader websocket.Upgrader
 		hub      *hub.Hub[*connection]
 		ping     *wire.Frame // shared by all pings
+		flushers outbox.Flushers[*connection]
 		counters counters
+		warnings throttle // of what any client may cause to be logged
 
 		mu           sync.Mutex       // guards what follows
 		onConnection []ConnectionFunc // only ever appended to
 		open         int              // connections between register and unregister
 		stopSweeper  chan struct{}    // closed to end the sweeper; nil while none runs
-		shutdown     bool
+		// closing are the connections with a close frame under way, which the
+		// hub doesn't know any more, and the timers that end their patience.
+		closing  map[*connection]*time.Timer
+		shutdown bool
 
 		// sweeping is held by a sweeper at work: one that has been told to stop
 		// may not have yet when the next one starts.
@@ -86,6 +94,7 @@ func newServer(cfg Config) *Server {
 		upgrader: newUpgrader(cfg),
 		hub:      hub.New[*connection](),
 		ping:     wire.NewFrame(wire.OpPing, nil),
+		closing:  make(map[*connection]*time.Timer),
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s
@@ -106,7 +115,8 @@ func (s *Server) Handler() iris.Handler {
 
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
-// functions are called in the order of their registration.
+// functions are called in the order of their registration. If one of them
+// panics, the connection is closed, since it isn't set up.
 func (s *Server) OnConnection(cb ConnectionFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,8 +268,14 @@ func (s *Server) closed() bool {
 // called from a handler, which it would wait for. Calling it again waits for the
 // same.
 //
-// net/http's own Shutdown knows nothing of WebSocket connections, so a server
-// needs both.
+// Neither net/http's Shutdown nor Iris's knows of WebSocket connections, so an
+// application needs both; for Ctrl+C:
+//
+//	iris.RegisterOnInterrupt(func() {
+//		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+//		defer cancel()
+//		w.Shutdown(ctx)
+//	})
 func (s *Server) Shutdown(ctx stdContext.Context) error {
 	s.mu.Lock()
 	s.shutdown = true
@@ -278,8 +294,31 @@ func (s *Server) Shutdown(ctx stdContext.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	for _, c := range slices.Concat(connections, s.hub.All()) {
+	for _, c := range slices.Concat(connections, s.hub.All(), s.closingConnections()) {
 		c.kill(ErrServerClosed)
 	}
 	return ctx.Err()
+}
+
+// addClosing remembers a connection with a close frame under way.
+func (s *Server) addClosing(c *connection, timer *time.Timer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing[c] = timer
+}
+
+// removeClosing forgets a connection whose transport is closed.
+func (s *Server) removeClosing(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if timer := s.closing[c]; timer != nil {
+		timer.Stop()
+		delete(s.closing, c)
+	}
+}
+
+func (s *Server) closingConnections() []*connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.closing))
 }

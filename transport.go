@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -21,6 +22,10 @@ type transport struct {
 	// prefix is what the client sent along with its handshake and net/http has
 	// read already. Owned by the reading goroutine.
 	prefix []byte
+
+	// socket is the connection for writing without blocking; used by the
+	// outbox's writer.
+	socket socket
 
 	// seen is set by each read that yields something and cleared by the sweep
 	// that looks at it.
@@ -67,6 +72,15 @@ func (t *transport) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// SetWriteDeadline implements net.Conn, for gorilla alone: once the outbox
+// writes, its deadline would hit what is queued.
+func (t *transport) SetWriteDeadline(at time.Time) error {
+	if t.closed == nil {
+		return t.Conn.SetWriteDeadline(at)
+	}
+	return nil
+}
+
 // kill closes the network connection at once. Unlike Close of a TLS connection
 // it never waits for the peer.
 func (t *transport) kill() error {
@@ -85,7 +99,7 @@ type hijacker struct {
 
 // Hijack implements http.Hijacker.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := h.ResponseWriter.(http.Hijacker).Hijack()
+	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,5 +116,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		}
 	}
 	h.transport.Conn = conn
+	h.transport.socket = newSocket(conn)
 	return h.transport, buffered, nil
 }

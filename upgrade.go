@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -63,12 +64,13 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	}
 	c := newConnection(s, conn, t, id, newRequest(ctx))
 	if err := s.register(c); err != nil {
-		code := closePolicy
+		s.counters.refused.Add(1)
 		if errors.Is(err, ErrServerClosed) {
-			code = closeGoingAway
+			c.kill(err)
+		} else {
+			c.close(closePolicy, err.Error(), err)
+			go c.serve(nil) // reads until the client has seen the close frame
 		}
-		c.close(code, err.Error(), err)
-		go c.serve(nil) // reads until the client has seen the close frame
 		return nil, err
 	}
 	s.counters.upgrades.Add(1)
@@ -111,9 +113,6 @@ func errTakenID(id string) error {
 // hijacked, but takes their headers along.
 func (s *Server) handshake(ctx iris.Context) (*websocket.Conn, *transport, *refusal) {
 	naive := ctx.ResponseWriter().Naive()
-	if _, ok := naive.(http.Hijacker); !ok {
-		return nil, nil, &refusal{http.StatusHTTPVersionNotSupported, errors.New("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, which browsers use by themselves, and a response writer that is an http.Hijacker")}
-	}
 	upgrader := s.upgrader
 	status := 0
 	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
@@ -123,6 +122,9 @@ func (s *Server) handshake(ctx iris.Context) (*websocket.Conn, *transport, *refu
 	if t.Conn != nil { // taken over: what still writes, Iris or a Done handler, must not reach net/http, which would log it
 		ctx.ResponseWriter().SetWriter(&hijackedWriter{header: naive.Header()})
 		ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
+	}
+	if errors.Is(err, http.ErrNotSupported) || status == http.StatusInternalServerError && t.Conn == nil {
+		return nil, nil, &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
 	if err != nil {
 		return nil, nil, &refusal{status, err}
@@ -153,7 +155,9 @@ func handshakeHeader(ctx iris.Context) http.Header {
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
 	if refused.status == http.StatusForbidden {
-		s.log(ctx.Application().Logger(), levelWarn, refused.err.Error())
+		if s.warnings.allow() {
+			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error())
+		}
 	}
 	if refused.status == 0 { // the connection broke during the handshake
 		return

@@ -20,14 +20,29 @@
 // handlers, one message at a time and in the order of their arrival. A handler
 // may block: its own client then waits, and nobody else. All methods of Server,
 // Connection and Emitter are safe for concurrent use and may be called from
-// any handler. No method that sends blocks: messages are queued, within
-// Config.MaxQueuedBytes for each client, and a client that doesn't keep up is
-// disconnected with ErrSlowConsumer.
+// any handler. No method that sends blocks (see Emitter): messages are queued,
+// within Config.MaxQueuedBytes for each client, and a client that doesn't keep
+// up is disconnected with ErrSlowConsumer.
 //
 // # Order
 //
 // Messages that one goroutine sends reach each client in the order of the
 // calls. All members of a room receive that room's messages in one order.
+//
+// # On the wire
+//
+// A message is an event if it begins with Config.EvtMessagePrefix, else it is a
+// native message, for OnMessage. An event is
+//
+//	<prefix><name>;<type>;<payload>
+//
+// with one digit for the type of its payload: 0 a string, 1 an int in decimal, 2
+// true or false, 3 bytes as they are, 4 JSON. So c.Emit("chat", "hello") sends
+//
+//	iris-websocket-message:chat;0;hello
+//
+// in a text message. A name is not empty and has no ';' in it. Messages that are
+// not valid UTF-8 go as binary messages, which a client reads in the same way.
 package websocket
 
 import (

@@ -198,11 +198,15 @@ func TestModel(t *testing.T) {
 	for _, name := range names {
 		model[name][name] = true
 	}
-	for range 5000 {
+	for i := range 40 { // so many rooms that members look them up in a map
+		room := fmt.Sprint("room ", i)
+		rooms, model[room] = append(rooms, room), map[string]bool{}
+	}
+	for range 20000 {
 		c := clients[random.IntN(len(clients))]
 		room := rooms[random.IntN(len(rooms))]
 		id := c.member.ID()
-		if random.IntN(2) == 0 {
+		if random.IntN(3) > 0 {
 			h.Join(&c.member, room)
 			model[room][id] = true
 		} else if got := h.leave(&c.member, room); got != model[room][id] {

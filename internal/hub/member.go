@@ -8,10 +8,11 @@ type Member[T any] struct {
 	value    T       // immutable after Init
 	everyone seat[T] // its place among all members
 
-	mu      sync.Mutex // guards what follows
-	seats   []*seat[T] // the rooms that it has joined; few, so a slice
-	removed bool       // Remove was called: it joins nothing any more
-	ownRoom membership // in the room of its own ID
+	mu      sync.Mutex          // guards what follows
+	seats   []*seat[T]          // the rooms that it has joined
+	byName  map[string]*seat[T] // the same, once they are many; nil before
+	removed bool                // Remove was called: it joins nothing any more
+	ownRoom membership          // in the room of its own ID
 }
 
 type membership byte
@@ -40,12 +41,32 @@ func (m *Member[T]) inOwnRoom() bool {
 
 // seat returns the seat in a room under mu; nil if there is none.
 func (m *Member[T]) seat(name string) *seat[T] {
+	if m.byName != nil {
+		return m.byName[name]
+	}
 	for _, s := range m.seats {
 		if s.room.name == name {
 			return s
 		}
 	}
 	return nil
+}
+
+// manySeats is from how many on a map finds them faster than a look at each.
+const manySeats = 16
+
+// keep remembers a seat under mu.
+func (m *Member[T]) keep(s *seat[T]) {
+	s.place = len(m.seats)
+	m.seats = append(m.seats, s)
+	if m.byName == nil && len(m.seats) > manySeats {
+		m.byName = make(map[string]*seat[T], 2*manySeats)
+		for _, s := range m.seats {
+			m.byName[s.room.name] = s
+		}
+	} else if m.byName != nil {
+		m.byName[s.room.name] = s
+	}
 }
 
 // Join puts a member into a room, once however often it is called. A member
@@ -87,7 +108,7 @@ func (m *Member[T]) sit(r *room[T]) bool {
 		return true
 	}
 	s := &seat[T]{member: m, room: r}
-	m.seats = append(m.seats, s)
+	m.keep(s)
 	r.add(s)
 	return true
 }
@@ -158,14 +179,14 @@ func (h *Hub[T]) EndLeave(m *Member[T], name string) {
 
 // drop forgets a seat under mu.
 func (m *Member[T]) drop(gone *seat[T]) {
-	for i, s := range m.seats {
-		if s == gone {
-			last := len(m.seats) - 1
-			m.seats[i] = m.seats[last]
-			m.seats[last] = nil
-			m.seats = m.seats[:last]
-			return
-		}
+	last := len(m.seats) - 1
+	moved := m.seats[last]
+	m.seats[gone.place] = moved
+	moved.place = gone.place
+	m.seats[last] = nil
+	m.seats = m.seats[:last]
+	if m.byName != nil {
+		delete(m.byName, gone.room.name)
 	}
 }
 

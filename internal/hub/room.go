@@ -19,6 +19,7 @@ type seat[T any] struct {
 	index  int        // in room.seats, while seated; guarded by room.mu
 	seated bool       // guarded by room.mu
 
+	place   int  // in member.seats, while seated; guarded by member.mu
 	leaving bool // its member has begun to leave; guarded by member.mu
 }
 

@@ -7,21 +7,25 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// chunk is how much goes out in one write: what piled up is glued together up
-// to this size, and a larger frame goes out in pieces of it, so that each piece
-// is seen as progress. It is also the size of a TLS record.
+// chunk is how much goes out in one blocking write, so that each piece of a
+// large message is seen as progress. It is also the size of a TLS record.
 const chunk = 16 << 10
 
 // chunks holds the buffers for gluing; they leave it only while a writer works.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
 
-// Drain writes until nothing is left, and reports what ended it: nil if the
-// queue was empty, io.EOF if the close frame has been written, else the error
-// of the write, which killed the outbox. It must be called exactly once for
-// each Start, and blocks as long as the writes do.
+// Drain is the writer that blocks: it writes until nothing is left, and
+// reports what ended it: nil if the queue was empty, io.EOF if the close frame
+// has been written, else the error of the write, which killed the outbox. It
+// must be called exactly once for each Start, or for a Flush that was Blocked.
 func (o *Outbox) Drain(w io.Writer) error {
-	var batch []*wire.Frame
+	batch, skip := o.rest, o.skip
+	o.rest, o.skip = nil, 0
 	for {
+		if err := o.drainBatch(w, batch, skip); err != nil {
+			o.fail(batch, err)
+			return err
+		}
 		var last bool
 		if batch, last = o.take(batch); batch == nil {
 			if last {
@@ -29,9 +33,66 @@ func (o *Outbox) Drain(w io.Writer) error {
 			}
 			return nil
 		}
-		if err := o.write(w, batch); err != nil {
-			o.fail(batch, err)
-			return err
+		skip = 0
+	}
+}
+
+func (o *Outbox) drainBatch(w io.Writer, batch []*wire.Frame, skip int) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	buffer := chunks.Get().(*[]byte)
+	defer chunks.Put(buffer)
+	for data := range o.pieces(batch, skip, *buffer) {
+		for len(data) > 0 {
+			n := min(len(data), chunk)
+			if _, err := w.Write(data[:n]); err != nil {
+				return err
+			}
+			data = data[n:]
+			o.progressed()
+		}
+	}
+	return nil
+}
+
+// progressed tells whoever looks that a write that may have waited has
+// returned.
+func (o *Outbox) progressed() {
+	o.mu.Lock()
+	o.progress.Steps++
+	o.progress.Waited++
+	o.mu.Unlock()
+}
+
+// pieces goes through the bytes of a batch except for the first skip: small
+// frames glued together in the buffer, larger ones as they are.
+func (o *Outbox) pieces(batch []*wire.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		glue := buffer[:0]
+		for i, frame := range batch {
+			data := o.encode(frame)
+			if skip >= len(data) {
+				skip -= len(data)
+				continue
+			}
+			data, skip = data[skip:], 0
+			if len(glue)+len(data) > cap(glue) || len(glue) == 0 && i == len(batch)-1 {
+				if len(glue) > 0 && !yield(glue) {
+					return
+				}
+				glue = glue[:0]
+			}
+			if len(data) > cap(glue) || len(glue) == 0 && i == len(batch)-1 {
+				if !yield(data) {
+					return
+				}
+				continue
+			}
+			glue = append(glue, data...)
+		}
+		if len(glue) > 0 {
+			yield(glue)
 		}
 	}
 }
@@ -42,29 +103,25 @@ func (o *Outbox) Drain(w io.Writer) error {
 func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i, frame := range written {
+	for _, frame := range written {
 		o.bytes -= frame.Len() + FrameOverhead
-		written[i] = nil
 	}
+	o.progress.Steps++
 	if len(o.queue) > 0 {
 		batch, o.queue = o.queue, reuse(written)
 		return batch, false
 	}
-	o.writing = false
+	if o.queue == nil {
+		o.queue = reuse(written)
+	} else {
+		reuse(written)
+	}
+	o.progress.Writing = false
 	if o.state == closing {
 		o.state = dead
 		return nil, true
 	}
 	return nil, false
-}
-
-// reuse keeps a small slice for the next frames and leaves a large one to the
-// garbage collector: a connection that once had a backlog doesn't keep it.
-func reuse(frames []*wire.Frame) []*wire.Frame {
-	if cap(frames) > 64 {
-		return nil
-	}
-	return frames[:0]
 }
 
 // fail ends the outbox, and the writer, after a failed write.
@@ -74,49 +131,8 @@ func (o *Outbox) fail(batch []*wire.Frame, err error) {
 	for _, frame := range batch {
 		o.bytes -= frame.Len() + FrameOverhead
 	}
-	o.writing = false
+	o.progress.Writing = false
 	o.kill(err)
-}
-
-// write writes a batch, small frames glued together.
-func (o *Outbox) write(w io.Writer, batch []*wire.Frame) error {
-	if len(batch) == 1 {
-		return o.writePieces(w, o.encode(batch[0]))
-	}
-	glue := chunks.Get().(*[]byte)
-	defer chunks.Put(glue)
-	buffer := (*glue)[:0]
-	for _, frame := range batch {
-		data := o.encode(frame)
-		if len(buffer)+len(data) > cap(buffer) {
-			if err := o.writePieces(w, buffer); err != nil {
-				return err
-			}
-			buffer = buffer[:0]
-		}
-		if len(data) > cap(buffer) {
-			if err := o.writePieces(w, data); err != nil {
-				return err
-			}
-			continue
-		}
-		buffer = append(buffer, data...)
-	}
-	return o.writePieces(w, buffer)
-}
-
-func (o *Outbox) writePieces(w io.Writer, data []byte) error {
-	for len(data) > 0 {
-		n := min(len(data), chunk)
-		if _, err := w.Write(data[:n]); err != nil {
-			return err
-		}
-		data = data[n:]
-		o.mu.Lock()
-		o.progress++
-		o.mu.Unlock()
-	}
-	return nil
 }
 
 func (o *Outbox) encode(frame *wire.Frame) []byte {

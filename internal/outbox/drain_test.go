@@ -87,8 +87,8 @@ func TestLargeFramesGoOutInPieces(t *testing.T) {
 	if !bytes.Equal(r.data.Bytes(), want.Bytes()) {
 		t.Error("what was written isn't what was queued")
 	}
-	if writes, _ := o.Progress(); writes != uint64(r.writes) || r.writes < 6 {
-		t.Errorf("%d writes, counted %d", r.writes, writes)
+	if p := o.Progress(); int(p.Waited) != r.writes || p.Steps <= p.Waited || r.writes < 6 {
+		t.Errorf("%d writes, counted %+v", r.writes, p)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestCloseFrameIsLast(t *testing.T) {
 	o := newOutbox(1) // whatever the limit
 	cause := errors.New("over")
 	o.Enqueue(text("before"))
-	if got := o.Close(wire.NewCloseFrame(1000, ""), cause); got != Queued {
+	if got := o.Close(wire.NewCloseFrame(1000, ""), cause); got != Crowded {
 		t.Errorf("Close: %v", got)
 	}
 	if got := o.Enqueue(text("after")); got != Closed {
@@ -143,14 +143,11 @@ func TestBytesCountUntilTheWriteReturns(t *testing.T) {
 	if o.Bytes() != size(frame) {
 		t.Errorf("%d bytes while writing, want %d", o.Bytes(), size(frame))
 	}
-	if got := o.Enqueue(frame); got != Queued {
+	if got := o.Enqueue(frame); got != Crowded {
 		t.Errorf("second: %v", got)
 	}
 	if got := o.Enqueue(frame); got != Full {
 		t.Errorf("third: %v, want Full", got)
-	}
-	if got := o.EnqueueIfIdle(frame); got != Full {
-		t.Errorf("a ping behind a backlog: %v, want Full", got)
 	}
 	r.release <- struct{}{}
 	<-r.entered
@@ -245,8 +242,8 @@ func TestKillWhileWriting(t *testing.T) {
 		}
 		work.Go(func() { o.Kill(io.ErrClosedPipe) })
 		work.Wait()
-		if _, writing := o.Progress(); writing || o.Bytes() != 0 || len(o.queue) != 0 {
-			t.Fatalf("writing %v, %d bytes, %d frames left", writing, o.Bytes(), len(o.queue))
+		if o.Progress().Writing || o.Bytes() != 0 || len(o.queue) != 0 {
+			t.Fatalf("writing %v, %d bytes, %d frames left", o.Progress().Writing, o.Bytes(), len(o.queue))
 		}
 	}
 }

@@ -28,18 +28,21 @@ func size(f *wire.Frame) int { return f.Len() + FrameOverhead }
 func (m *model) push(f *wire.Frame) Result {
 	m.queue = append(m.queue, f)
 	m.bytes += size(f)
-	if m.writing {
+	switch {
+	case m.writing && m.bytes > m.limit/2:
+		return Crowded
+	case m.writing:
 		return Queued
 	}
 	m.writing, m.promised = true, true
 	return Start
 }
 
-func (m *model) enqueue(f *wire.Frame, onlyIfIdle bool) Result {
+func (m *model) enqueue(f *wire.Frame) Result {
 	switch {
 	case m.state != open:
 		return Closed
-	case m.bytes > 0 && (onlyIfIdle || m.bytes+size(f) > m.limit):
+	case m.bytes > 0 && m.bytes+size(f) > m.limit:
 		return Full
 	}
 	return m.push(f)
@@ -105,10 +108,8 @@ func run(t *testing.T, steps []byte) {
 		frame := wire.NewFrame(wire.OpText, make([]byte, int(step>>3)*20))
 		var got, want any
 		switch step % 8 {
-		case 0, 1, 2:
-			got, want = o.Enqueue(frame), m.enqueue(frame, false)
-		case 3:
-			got, want = o.EnqueueIfIdle(frame), m.enqueue(frame, true)
+		case 0, 1, 2, 3:
+			got, want = o.Enqueue(frame), m.enqueue(frame)
 		case 4:
 			if step>>3 != 0 { // rarer than the rest, or every run would be short
 				continue
@@ -140,7 +141,7 @@ func run(t *testing.T, steps []byte) {
 		if got != want {
 			t.Fatalf("step %d (%d): %v, want %v", i, step%8, got, want)
 		}
-		_, writing := o.Progress()
+		writing := o.Progress().Writing
 		if o.Bytes() != m.bytes || writing != m.writing || o.Open() != (m.state == open) ||
 			o.Finished() != (m.state == dead) || !errors.Is(o.Cause(), m.cause) {
 			t.Fatalf("step %d (%d): bytes %d writing %v state %d cause %v; want %d %v %d %v",

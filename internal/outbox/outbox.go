@@ -5,7 +5,7 @@
 // The invariants, which the tests hold against a model:
 //
 //   - Enqueue never blocks and does no I/O.
-//   - writing is true iff exactly one writer runs. It becomes false in the
+//   - Writing is true iff exactly one writer runs. It becomes false in the
 //     critical section in which that writer found the queue empty, so no frame
 //     is left behind and no second writer starts.
 //   - The bytes of a frame count until its write has returned.
@@ -19,19 +19,22 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// FrameOverhead is what a queued frame counts in addition to its bytes: its
-// place in the queue, and its share of what the allocator rounds up.
-const FrameOverhead = 64
+// FrameOverhead is what a queued frame counts in addition to its bytes: the
+// Frame, its place in the queue, and what the allocator rounds up.
+const FrameOverhead = 112
 
 // Result says what became of a frame.
 type Result byte
 
-// The results of Enqueue, Volatile and Close.
+// The results of Enqueue and Close.
 const (
 	// Queued: a writer is at work and will write the frame.
 	Queued Result = iota
-	// Start: the frame is queued and the caller must see to it that Drain is
-	// called once, by any goroutine.
+	// Crowded: a writer is at work, and more than half of the limit waits for
+	// it. Who goes on without giving it a chance may end a healthy connection.
+	Crowded
+	// Start: the frame is queued and the caller must see to it that a writer
+	// is called once: Flusher.Flush or Drain, by any goroutine.
 	Start
 	// Closed: the outbox takes nothing any more.
 	Closed
@@ -40,7 +43,7 @@ const (
 )
 
 // Outbox is the queue of one connection. Its methods are safe for concurrent
-// use, except for Drain.
+// use, except for the writers'.
 type Outbox struct {
 	limit   int  // bytes; immutable
 	deflate bool // the client takes compressed frames; immutable
@@ -48,10 +51,13 @@ type Outbox struct {
 	mu       sync.Mutex    // guards what follows; held for a few instructions only
 	queue    []*wire.Frame // in the order of their arrival
 	bytes    int           // of the queue and of the batch being written
-	writing  bool          // a writer runs, or was promised by Start
-	progress uint64        // counts the writes that returned
+	progress Progress      // of the writers
 	state    state
 	cause    error // why state is not open; the first one given
+
+	// What a Flusher's write left over; owned by the writer.
+	rest []*wire.Frame // the batch
+	skip int           // how many bytes of it are out
 }
 
 type state byte
@@ -81,20 +87,6 @@ func (o *Outbox) Enqueue(frame *wire.Frame) Result {
 		return Full
 	}
 	return o.push(frame, size)
-}
-
-// EnqueueIfIdle queues a frame only if nothing waits: for pings, which are
-// pointless behind a backlog. It reports Full if something waits.
-func (o *Outbox) EnqueueIfIdle(frame *wire.Frame) Result {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.state != open {
-		return Closed
-	}
-	if o.bytes > 0 {
-		return Full
-	}
-	return o.push(frame, frame.Len()+FrameOverhead)
 }
 
 // Close queues the close frame behind what is queued, whatever the limit, and
@@ -149,23 +141,35 @@ func (o *Outbox) Bytes() int {
 	return o.bytes
 }
 
-// Progress returns a number that changes with each write that returns, and
-// whether a writer is at work: whoever sees the same number twice, with a writer
-// at work, has seen a write that took as long.
-func (o *Outbox) Progress() (writes uint64, writing bool) {
+// Progress is what can be seen of the writers from outside.
+type Progress struct {
+	// Steps changes with each step of a writer: seen twice the same, with a
+	// writer at work, it has been waiting for as long.
+	Steps uint32
+	// Waited counts the writes that a writer waited for, or may have.
+	Waited uint32
+	// Writing is whether a writer is at work.
+	Writing bool
+}
+
+// Progress returns how far the writers are.
+func (o *Outbox) Progress() Progress {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.progress, o.writing
+	return o.progress
 }
 
 // push appends under mu.
 func (o *Outbox) push(frame *wire.Frame, size int) Result {
-	o.queue = append(o.queue, frame)
+	o.queue = grow(o.queue, frame)
 	o.bytes += size
-	if o.writing {
+	if o.progress.Writing {
+		if o.bytes > o.limit/2 {
+			return Crowded
+		}
 		return Queued
 	}
-	o.writing = true
+	o.progress.Writing = true
 	return Start
 }
 

@@ -38,7 +38,7 @@ func (e Event) AsInt() (int, error) {
 	case Int:
 		n, err := strconv.Atoi(string(e.Payload))
 		if err != nil {
-			return 0, mismatch(err)
+			return 0, ErrMismatch
 		}
 		return n, nil
 	case JSON:
@@ -133,6 +133,26 @@ func (e Event) zeroUnless() error {
 		return nil
 	}
 	return ErrMismatch
+}
+
+// Kind says what the payload is, in the words of Go's types, for error messages:
+// more exactly than its type where that is wrong.
+func (e Event) Kind() string {
+	if e.Type != Int {
+		return e.Type.String()
+	}
+	switch e.number().(type) {
+	case int:
+		return "int"
+	case float64:
+		return "float64"
+	case bool:
+		return "bool"
+	case string:
+		return "string"
+	default:
+		return "array"
+	}
 }
 
 func mismatch(err error) error { return fmt.Errorf("%w: %w", ErrMismatch, err) }

@@ -1,0 +1,116 @@
+package websocket_test
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// frame is a masked frame of a client; the mask is zero.
+func frame(first byte, payload string) []byte {
+	f := []byte{first, 0x80 | byte(len(payload))}
+	if len(payload) > 125 {
+		f = binary.BigEndian.AppendUint16([]byte{first, 0x80 | 126}, uint16(len(payload)))
+	}
+	return append(append(f, 0, 0, 0, 0), payload...)
+}
+
+// TestProtocol: RFC 6455 holds for each client. The code is what it is closed
+// with.
+func TestProtocol(t *testing.T) {
+	end := frame(0x88, "\x03\xe8")
+	for name, test := range map[string]struct {
+		frames   [][]byte
+		compress bool
+		code     int
+		native   string // the native message that arrives, if any
+	}{
+		"fragments":                 {[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), end}, false, 1000, "ab"},
+		"a ping in between":         {[][]byte{frame(0x01, "a"), frame(0x89, "x"), frame(0x80, "b"), end}, false, 1000, "ab"},
+		"empty":                     {[][]byte{frame(0x81, ""), end}, false, 1000, ""},
+		"a character in two frames": {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xba"), end}, false, 1000, "κ"},
+		"invalid UTF-8":             {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xff")}, false, 1007, ""},
+		"a pong unasked for":        {[][]byte{frame(0x8A, "x"), frame(0x81, "a"), end}, false, 1000, "a"},
+		"close mid-message":         {[][]byte{frame(0x01, "a"), end}, false, 1000, ""},
+		"continuation of nothing":   {[][]byte{frame(0x80, "x")}, false, 1002, ""},
+		"a message in a message":    {[][]byte{frame(0x01, "x"), frame(0x81, "y")}, false, 1002, ""},
+		"a fragmented ping":         {[][]byte{frame(0x09, "x")}, false, 1002, ""},
+		"a long ping":               {[][]byte{frame(0x89, string(make([]byte, 126)))}, false, 1002, ""},
+		"a reserved opcode":         {[][]byte{frame(0x83, "x")}, false, 1002, ""},
+		"a reserved bit":            {[][]byte{frame(0xC1, "x")}, false, 1002, ""},
+		"a length of 2^63":          {[][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}, false, 1002, ""},
+		"close with 999":            {[][]byte{frame(0x88, "\x03\xe7")}, false, 1002, ""},
+		"close with 1005":           {[][]byte{frame(0x88, "\x03\xed")}, false, 1002, ""},
+		"close with 1012":           {[][]byte{frame(0x88, "\x03\xf4")}, false, 1012, ""},
+		"close with a bad reason":   {[][]byte{frame(0x88, "\x03\xe8\xff")}, false, 1002, ""},
+		"corrupt compressed data":   {[][]byte{frame(0xC1, "\xff\xff\xff\xff\xff")}, true, 1007, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			natives, ended := make(chan string, 4), make(chan struct{})
+			s, url := onConnection(t, websocket.Config{EnableCompression: true}, func(c websocket.Connection) {
+				c.OnMessage(func(data []byte) { natives <- string(data) })
+				c.OnDisconnect(func() { close(ended) })
+			})
+			c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = test.compress })
+			if _, err := c.NetConn().Write(slices.Concat(test.frames...)); err != nil {
+				t.Fatal(err)
+			}
+			c.wantClosed(test.code)
+			receive(t, ended)
+			if len(natives) > 0 || test.native != "" {
+				if got := receive(t, natives); got != test.native {
+					t.Errorf("received %q, want %q", got, test.native)
+				}
+			}
+			violation := test.code == 1002 || test.code == 1007
+			if n := s.Stats().Rejected; (n == 1) != violation || n > 1 {
+				t.Errorf("%d messages were rejected", n)
+			}
+		})
+	}
+}
+
+// TestAViolatorStillReceivesWhatIsQueued, however long it takes within
+// CloseTimeout, and then the close frame.
+func TestAViolatorStillReceivesWhatIsQueued(t *testing.T) {
+	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, violateSlowly)
+}
+
+const violatorsBacklog = 100 << 10
+
+func drainSlowly(t *testing.T, read func() (int, error)) {
+	t.Helper()
+	total := 0
+	for {
+		time.Sleep(300 * time.Millisecond)
+		n, err := read()
+		if total += n; err != nil {
+			break
+		}
+	}
+	if total <= violatorsBacklog {
+		t.Errorf("received %d bytes: not even the close frame", total)
+	}
+}
+
+func violateSlowly(t *testing.T, s *websocket.Server, app *iris.Application) {
+	conn := pipe(t, app)
+	synctest.Wait()
+	_ = s.GetConnections()[0].EmitMessage(make([]byte, violatorsBacklog))
+	raw := conn.NetConn()
+	if _, err := raw.Write([]byte("\x81\x01x")); err != nil { // not masked
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 16<<10)
+	drainSlowly(t, func() (int, error) { return io.ReadFull(raw, buffer) })
+	_ = conn.Close()
+}

@@ -1,0 +1,15 @@
+//go:build !unix || portable
+
+package websocket
+
+import "net"
+
+// socket would write to a network connection without blocking. Where the system
+// is not known to allow that, it takes nothing, and each connection with
+// something to write has a goroutine that blocks.
+type socket struct{}
+
+func newSocket(net.Conn) socket { return socket{} }
+
+// tryWrite is an outbox.TryWrite.
+func (socket) tryWrite([]byte) (int, error) { return 0, nil }
