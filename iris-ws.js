@@ -26,6 +26,9 @@
   var script = root.document && root.document.currentScript;
 
   function Ws(endpoint, protocols) {
+    if (!(this instanceof Ws)) {
+      throw new TypeError("Ws: call it with new: new Ws(\"/my_endpoint\")");
+    }
     this.connectListeners = [];
     this.disconnectListeners = [];
     this.nativeMessageListeners = [];
@@ -344,29 +347,38 @@
     setTimeout(function () { throw error; }, 0);
   }
 
+  // add adds a listener, which is better found wrong here than when it is called.
+  function add(listeners, listener) {
+    if (typeof listener !== "function") {
+      throw new TypeError("Ws: a listener must be a function, not " + typeof listener);
+    }
+    listeners.push(listener);
+  }
+
   Ws.prototype.OnConnect = function (listener) {
+    add(this.connectListeners, listener);
     if (this.isReady) {
       listener();
     }
-    this.connectListeners.push(listener);
   };
   Ws.prototype.fireConnect = function () {
     call(this.connectListeners);
   };
   Ws.prototype.OnDisconnect = function (listener) {
-    this.disconnectListeners.push(listener);
+    add(this.disconnectListeners, listener);
   };
   Ws.prototype.fireDisconnect = function () {
     call(this.disconnectListeners);
   };
   Ws.prototype.OnMessage = function (listener) {
-    this.nativeMessageListeners.push(listener);
+    add(this.nativeMessageListeners, listener);
   };
   Ws.prototype.fireNativeMessage = function (message) {
     call(this.nativeMessageListeners, message);
   };
   Ws.prototype.On = function (event, listener) {
-    (this.messageListeners[event] = this.messageListeners[event] || []).push(listener);
+    this.messageListeners[event] = this.messageListeners[event] || [];
+    add(this.messageListeners[event], listener);
   };
   Ws.prototype.fireMessage = function (event, message) {
     call(this.messageListeners[event] || [], message);

@@ -13,6 +13,7 @@ as_root() {
 }
 
 need go "install Go 1.25 or later, https://go.dev/dl"
+need cc "the race detector needs a C compiler: apt-get install gcc libc6-dev"
 need node "install Node.js 20 or later, https://nodejs.org"
 need npm "it comes with Node.js"
 

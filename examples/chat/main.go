@@ -1,5 +1,6 @@
 // Command chat is the chat of the package's first documentation: open it in two
-// tabs and type.
+// tabs and type. Page and script are as they stood there; the script inserts
+// messages as HTML, which an application of today must not: use text() instead.
 //
 //	go run ./examples/chat
 //

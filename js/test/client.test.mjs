@@ -367,7 +367,7 @@ describe("the life of a connection", () => {
     ws.Disconnect();
     ws.Disconnect();
     await disconnected(ws);
-    await sentenceAbout(left, id, "websocket: closed with code 1005");
+    await sentenceAbout(left, id, "websocket: the client closed the connection without a code");
     await roundTrip(witness);
     assert.equal(calls, 1);
   });

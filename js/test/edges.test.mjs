@@ -83,3 +83,18 @@ test("an event without a name is native, as text and in bytes", async () => {
   assert.equal(natives, 2);
   ws.Disconnect();
 });
+
+test("what is no function is refused as a listener", async () => {
+  const ws = new Ws(`ws://${server.host}/echo`);
+  await opened(ws);
+  for (const register of ["OnConnect", "OnDisconnect", "OnMessage"]) {
+    assert.throws(() => ws[register](undefined), /must be a function/, register);
+  }
+  assert.throws(() => ws.On("chat", null), /must be a function/);
+  ws.messageReceivedFromConn({ data: `${prefix}chat;0;x` }); // and leaves nothing behind
+  ws.Disconnect();
+});
+
+test("Ws wants new", () => {
+  assert.throws(() => Ws("/echo"), /with new/);
+});

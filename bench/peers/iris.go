@@ -1,0 +1,35 @@
+package peers
+
+import (
+	"net"
+	"strings"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+const irisEvent = websocket.DefaultEvtMessageKey + "m;0;"
+
+func encodeIris(payload []byte) []byte { return append([]byte(irisEvent), payload...) }
+
+// serveIris is this library through its public API, with everything on.
+func serveIris(listener net.Listener) error {
+	app := iris.New()
+	app.Logger().SetLevel("disable")
+	setup := func(w *websocket.Server) {
+		w.OnConnection(func(c websocket.Connection) {
+			ctx := c.Context()
+			if strings.HasPrefix(ctx.Path(), "/echo") {
+				c.On("m", func(message string) { _ = c.Emit("m", message) })
+				return
+			}
+			room := ctx.URLParam("room")
+			c.Join(room)
+			c.On("m", func(message string) { _ = c.To(room).Emit("m", message) })
+		})
+	}
+	setup(websocket.New(app, "/"))
+	setup(websocket.New(app, "/echo"))
+	return app.Run(iris.Listener(listener), iris.WithoutStartupLog, iris.WithoutInterruptHandler)
+}

@@ -1,0 +1,136 @@
+package peers
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// limitClient is a descriptor and nothing else.
+type limitClient struct{ fd int }
+
+// serveLimit writes a ready-made frame with one system call for each client,
+// and does nothing else: no events, no order, no limits, no pings. What
+// another server costs more than this, it costs by itself.
+func serveLimit(listener net.Listener) error {
+	var all rooms[*limitClient]
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go limitConn(conn.(*net.TCPConn), &all)
+	}
+}
+
+func limitConn(conn *net.TCPConn, all *rooms[*limitClient]) {
+	defer func() { _ = conn.Close() }()
+	room, echo, err := limitHandshake(conn)
+	if err != nil {
+		return
+	}
+	c := new(limitClient)
+	raw, err := conn.SyscallConn()
+	if err != nil || raw.Control(func(fd uintptr) { c.fd = int(fd) }) != nil {
+		return
+	}
+	all.join(room, c)
+	defer all.leave(room, c)
+	limitRead(conn, c, all, room, echo)
+}
+
+func limitRead(conn *net.TCPConn, c *limitClient, all *rooms[*limitClient], room string, echo bool) {
+	reader, buffer := bufio.NewReaderSize(conn, 512), make([]byte, 128)
+	for {
+		payload, err := limitFrame(reader, &buffer)
+		if err != nil {
+			return
+		}
+		frame := serverFrame(payload)
+		if echo {
+			_, _ = syscall.Write(c.fd, frame)
+			continue
+		}
+		all.visit(room, func(c *limitClient) {
+			for rest := frame; len(rest) > 0; { // a full socket is waited for: no peer is faster
+				n, err := syscall.Write(c.fd, rest)
+				if err != nil && err != syscall.EAGAIN {
+					return
+				}
+				rest = rest[max(n, 0):]
+			}
+		})
+	}
+}
+
+// limitHandshake reads a request byte by byte at the most, once, and answers it.
+func limitHandshake(conn *net.TCPConn) (room string, echo bool, err error) {
+	var request strings.Builder
+	buffer := make([]byte, 2048)
+	for !strings.HasSuffix(request.String(), "\r\n\r\n") {
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return "", false, err
+		}
+		request.Write(buffer[:n])
+	}
+	text := request.String()
+	key := between(text, "Sec-WebSocket-Key: ", "\r\n")
+	target, err := url.Parse(between(text, "GET ", " "))
+	if err != nil {
+		return "", false, err
+	}
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	_, err = io.WriteString(conn, "HTTP/1.1 101 "+http.StatusText(http.StatusSwitchingProtocols)+
+		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(sum[:])+"\r\n\r\n")
+	return target.Query().Get("room"), target.Path == "/echo", err
+}
+
+func between(text, before, after string) string {
+	_, rest, _ := strings.Cut(text, before)
+	value, _, _ := strings.Cut(rest, after)
+	return value
+}
+
+// limitFrame reads one masked frame.
+func limitFrame(reader io.Reader, buffer *[]byte) ([]byte, error) {
+	b := *buffer
+	if _, err := io.ReadFull(reader, b[:6]); err != nil {
+		return nil, err
+	}
+	n := int(b[1] & 0x7F)
+	mask := [4]byte(b[2:6])
+	if n == 126 {
+		if _, err := io.ReadFull(reader, b[6:8]); err != nil {
+			return nil, err
+		}
+		n = int(binary.BigEndian.Uint16(b[2:]))
+		mask = [4]byte(b[4:8])
+	}
+	if n > len(b) {
+		*buffer = make([]byte, n)
+		b = *buffer
+	}
+	if _, err := io.ReadFull(reader, b[:n]); err != nil {
+		return nil, err
+	}
+	for i := range b[:n] {
+		b[i] ^= mask[i%4]
+	}
+	return b[:n], nil
+}
+
+func serverFrame(payload []byte) []byte {
+	frame := []byte{0x81, byte(len(payload))}
+	if len(payload) > 125 {
+		frame = binary.BigEndian.AppendUint16([]byte{0x81, 126}, uint16(len(payload)))
+	}
+	return append(frame, payload...)
+}
