@@ -148,6 +148,7 @@ type connection struct {
 	request   *request
 	member    hub.Member[*connection]
 	out       outbox.Outbox
+	socket    socket // what out is written to, as long as it doesn't block
 	liveness  liveness
 
 	registered bool // counted by the server; set before the goroutines start
@@ -191,6 +192,7 @@ func newConnection(s *Server, conn *websocket.Conn, t *transport, id string, r *
 	c := &connection{server: s, conn: conn, transport: t, request: r}
 	c.member.Init(id, c)
 	c.out.Init(s.config.MaxQueuedBytes, t.deflate)
+	c.socket.open(t.Conn)
 	t.closed = c.violation
 	conn.SetPingHandler(c.pinged)
 	conn.SetPongHandler(func(string) error { return nil }) // the transport has seen it

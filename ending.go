@@ -67,7 +67,7 @@ func (c *connection) violation(code int, text string) {
 // Flush implements outbox.Source: it writes what goes without blocking, and
 // leaves the rest to a goroutine of the connection's own.
 func (c *connection) Flush(f *outbox.Flusher) {
-	outcome, err := f.Flush(&c.out, c.transport.socket.tryWrite)
+	outcome, err := f.Flush(&c.out, c.socket.tryWrite)
 	switch outcome {
 	case outbox.Blocked:
 		go c.drain()
@@ -127,6 +127,7 @@ func (c *connection) closedByPeer(code int, text string) error {
 // while, as closing a TLS connection does.
 func (c *connection) hangUp() {
 	if c.gone.CompareAndSwap(false, true) {
+		c.socket.close()
 		_ = c.transport.Conn.Close()
 		c.hungUp()
 	}
@@ -135,6 +136,7 @@ func (c *connection) hangUp() {
 // closeTransport closes the transport at once, whatever is under way.
 func (c *connection) closeTransport() {
 	if c.gone.CompareAndSwap(false, true) {
+		c.socket.close()
 		_ = c.transport.kill()
 		c.hungUp()
 	}

@@ -4,54 +4,62 @@ package websocket
 
 import (
 	"net"
+	"sync"
 	"syscall"
 )
 
-// socket writes to a network connection without blocking. One flusher at a time
-// uses it, since an outbox has one writer.
+// socket writes to a network connection without blocking, past Go's poller: the
+// poller's bookkeeping costs more than the rest of a flush. One flusher at a
+// time uses it, since an outbox has one writer.
 type socket struct {
-	raw syscall.RawConn
+	// mu keeps the descriptor from being closed, and given to somebody else,
+	// during a write. Only who closes ever waits for it, and no longer than a
+	// write that doesn't block.
+	mu     sync.Mutex
+	fd     int // guarded by mu; meaningless unless usable
+	usable bool
 }
 
-// newSocket returns a socket that takes nothing if the connection has no
-// descriptor of its own, as one of TLS.
-func newSocket(conn net.Conn) socket {
+// open makes the socket usable if the connection has a descriptor of its own,
+// which one of TLS hasn't.
+func (s *socket) open(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return socket{}
+		return
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return socket{}
+		return
 	}
-	return socket{raw}
+	err = raw.Control(func(fd uintptr) { s.fd = int(fd) })
+	s.usable = err == nil
+}
+
+// close must be called before the connection is closed.
+func (s *socket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usable = false
 }
 
 // tryWrite is an outbox.TryWrite.
-func (s socket) tryWrite(p []byte) (written int, err error) {
-	if s.raw == nil {
-		return 0, nil
+func (s *socket) tryWrite(p []byte) (written int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.usable {
+		return 0, nil // the writer that blocks finds out why
 	}
-	rawErr := s.raw.Write(func(fd uintptr) bool {
-		for written < len(p) {
-			var n int
-			n, err = syscall.Write(int(fd), p[written:])
-			switch {
-			case n > 0:
-				written += n
-			case err == syscall.EINTR:
-			case err == syscall.EAGAIN:
-				err = nil
-				return true
-			default:
-				return true
-			}
+	for written < len(p) {
+		n, err := writeNow(s.fd, p[written:])
+		switch {
+		case n > 0:
+			written += n
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return written, nil
+		default:
+			return written, err
 		}
-		err = nil
-		return true // done, whatever came of it: don't wait for the socket
-	})
-	if rawErr != nil {
-		err = rawErr
 	}
-	return written, err
+	return written, nil
 }

@@ -23,10 +23,6 @@ type transport struct {
 	// read already. Owned by the reading goroutine.
 	prefix []byte
 
-	// socket is the connection for writing without blocking; used by the
-	// outbox's writer.
-	socket socket
-
 	// seen is set by each read that yields something and cleared by the sweep
 	// that looks at it.
 	seen atomic.Bool
@@ -116,6 +112,5 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		}
 	}
 	h.transport.Conn = conn
-	h.transport.socket = newSocket(conn)
 	return h.transport, buffered, nil
 }

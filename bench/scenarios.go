@@ -39,7 +39,7 @@ type run struct {
 const patience = 5 * time.Second
 
 var scenarios = []scenario{
-	{"broadcast to 1,000", "µs", 1000, 1, broadcast(50, 20*time.Millisecond, 1)},
+	{"broadcast to 1,000", "µs", 1000, 1, broadcast(150, 20*time.Millisecond, 1)},
 	{"burst of 100 to 1,000", "µs", 1000, 1, broadcast(10, 300*time.Millisecond, 100)},
 	{"broadcast to 10,000", "µs", 10000, 1, broadcast(15, 250*time.Millisecond, 1)},
 	{"10,000 in rooms of 10", "µs", 10000, 1000, broadcast(100, 10*time.Millisecond, 1)},

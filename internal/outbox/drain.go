@@ -106,15 +106,10 @@ func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
 	for _, frame := range written {
 		o.bytes -= frame.Len() + FrameOverhead
 	}
+	o.release(written)
 	o.progress.Steps++
 	if len(o.queue) > 0 {
-		batch, o.queue = o.queue, reuse(written)
-		return batch, false
-	}
-	if o.queue == nil {
-		o.queue = reuse(written)
-	} else {
-		reuse(written)
+		return o.takeQueue(), false
 	}
 	o.progress.Writing = false
 	if o.state == closing {
@@ -131,6 +126,7 @@ func (o *Outbox) fail(batch []*wire.Frame, err error) {
 	for _, frame := range batch {
 		o.bytes -= frame.Len() + FrameOverhead
 	}
+	o.release(batch)
 	o.progress.Writing = false
 	o.kill(err)
 }

@@ -55,6 +55,9 @@ type Outbox struct {
 	state    state
 	cause    error // why state is not open; the first one given
 
+	inline      [inlineFrames]*wire.Frame // where a queue begins
+	inlineTaken bool                      // a batch that is being written lies there
+
 	// What a Flusher's write left over; owned by the writer.
 	rest []*wire.Frame // the batch
 	skip int           // how many bytes of it are out
@@ -161,7 +164,7 @@ func (o *Outbox) Progress() Progress {
 
 // push appends under mu.
 func (o *Outbox) push(frame *wire.Frame, size int) Result {
-	o.queue = grow(o.queue, frame)
+	o.put(frame)
 	o.bytes += size
 	if o.progress.Writing {
 		if o.bytes > o.limit/2 {
@@ -183,6 +186,7 @@ func (o *Outbox) kill(cause error) bool {
 	for _, frame := range o.queue {
 		o.bytes -= frame.Len() + FrameOverhead
 	}
+	o.release(o.queue)
 	o.queue = nil
 	return first
 }

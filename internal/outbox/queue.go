@@ -6,39 +6,52 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// An idle outbox keeps a queue of keptFrames at the most; one with a backlog
-// borrows a larger one. So neither a steady flow of messages nor a burst
-// allocates, and an idle connection pays for neither.
+// A queue begins within its outbox, where nobody has to look for it; one with a
+// backlog borrows room. So neither a steady flow of messages nor a burst
+// allocates, and an idle connection keeps nothing.
 const (
-	keptFrames     = 4
+	inlineFrames   = 2
 	borrowedFrames = 128
 )
 
 var borrowed = sync.Pool{New: func() any { q := make([]*wire.Frame, 0, borrowedFrames); return &q }}
 
-// grow appends a frame to a queue.
-func grow(queue []*wire.Frame, frame *wire.Frame) []*wire.Frame {
+func borrow() []*wire.Frame { return (*borrowed.Get().(*[]*wire.Frame))[:0] }
+
+// put appends a frame to the queue, under mu.
+func (o *Outbox) put(frame *wire.Frame) {
 	switch {
-	case len(queue) < cap(queue):
-	case queue == nil:
-		queue = make([]*wire.Frame, 0, 1)
-	case len(queue) == keptFrames:
-		larger := *borrowed.Get().(*[]*wire.Frame)
-		queue = append(larger, queue...)
+	case o.queue == nil && !o.inlineTaken:
+		o.queue = o.inline[:0]
+	case o.queue == nil:
+		o.queue = borrow()
+	case len(o.queue) == inlineFrames && isInline(o.queue):
+		o.queue = append(borrow(), o.queue...)
+		clear(o.inline[:])
 	}
-	return append(queue, frame)
+	o.queue = append(o.queue, frame)
 }
 
-// reuse empties a queue and returns it if it is small enough to be kept; else it
-// goes back to where it was borrowed from, and nil is returned.
-func reuse(queue []*wire.Frame) []*wire.Frame {
-	clear(queue)
-	switch {
-	case cap(queue) <= keptFrames:
-		return queue[:0]
-	case cap(queue) == borrowedFrames:
-		queue = queue[:0]
-		borrowed.Put(&queue)
-	}
-	return nil
+// takeQueue takes what is queued, under mu.
+func (o *Outbox) takeQueue() []*wire.Frame {
+	batch := o.queue
+	o.queue = nil
+	o.inlineTaken = isInline(batch)
+	return batch
 }
+
+// release gives the room of a batch back, under mu.
+func (o *Outbox) release(batch []*wire.Frame) {
+	switch {
+	case batch == nil:
+	case isInline(batch):
+		clear(batch)
+		o.inlineTaken = false
+	case cap(batch) == borrowedFrames:
+		clear(batch)
+		borrowed.Put(&batch)
+	}
+}
+
+// isInline tells the two apart: whatever is borrowed, or has grown, is larger.
+func isInline(queue []*wire.Frame) bool { return cap(queue) == inlineFrames }
