@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
@@ -9,9 +10,10 @@ import (
 )
 
 // Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use. They don't block, but take up to a millisecond to give way
-// when a client has more than half of Config.MaxQueuedBytes waiting, since a
-// loop that emits is faster than any network. Later versions may add methods.
+// concurrent use. They don't block, but Connection.Emit takes up to a
+// millisecond to give way when its client has more than half of
+// Config.MaxQueuedBytes waiting, since a loop that emits is faster than any
+// network. Later versions may add methods.
 type Emitter interface {
 	// EmitMessage sends a native message, which has no event name: clients
 	// receive it in OnMessage. The data is copied. It goes as text, or as
@@ -101,7 +103,7 @@ type delivery struct {
 	except *connection
 	start  []*connection     // to be flushed
 	slow   []*connection     // to be disconnected
-	crowd  *connection       // one that is crowded
+	crowd  bool              // one of them is crowded
 	visit  func(*connection) // offer, bound once
 }
 
@@ -120,7 +122,7 @@ func (d *delivery) offer(c *connection) {
 	case outbox.Start:
 		d.start = append(d.start, c)
 	case outbox.Crowded:
-		d.crowd = c
+		d.crowd = true
 	case outbox.Full:
 		d.slow = append(d.slow, c)
 	}
@@ -146,11 +148,15 @@ func (s *Server) deliver(frame *wire.Frame, room string, except *connection) {
 	for _, c := range d.slow {
 		c.tooSlow()
 	}
-	if d.crowd != nil {
-		d.crowd.giveWay()
+	if d.crowd {
+		// The flushers' turn; no more than that, or a slow member would slow
+		// the room down.
+		for range 3 {
+			runtime.Gosched()
+		}
 	}
 	clear(d.start)
 	clear(d.slow)
-	d.frame, d.except, d.crowd, d.start, d.slow = nil, nil, nil, d.start[:0], d.slow[:0]
+	d.frame, d.except, d.crowd, d.start, d.slow = nil, nil, false, d.start[:0], d.slow[:0]
 	deliveries.Put(d)
 }
