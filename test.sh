@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests, and installs what they need: Chromium by apt, npm packages.
+# Runs all tests, and installs what they need: Chromium and a C compiler by apt,
+# npm packages.
 # Needs Go 1.25 or later and Node 20 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -13,14 +14,16 @@ as_root() {
 }
 
 need go "install Go 1.25 or later, https://go.dev/dl"
-need cc "the race detector needs a C compiler: apt-get install gcc libc6-dev"
 need node "install Node.js 20 or later, https://nodejs.org"
 need npm "it comes with Node.js"
 
-if ! command -v chromium >/dev/null; then
-	need apt-get "install Chromium by hand, so that the command chromium starts it"
+packages=()
+command -v chromium >/dev/null || packages+=(chromium)
+command -v cc >/dev/null || packages+=(gcc libc6-dev) # for the race detector
+if [ "${#packages[@]}" -gt 0 ]; then
+	need apt-get "install ${packages[*]} by hand"
 	as_root apt-get update -q
-	as_root apt-get install -qy --no-install-recommends chromium
+	as_root apt-get install -qy --no-install-recommends "${packages[@]}"
 fi
 need chromium "apt-get install chromium"
 
