@@ -29,13 +29,15 @@ type (
 	MessageFunc any
 )
 
-// Connection is one client. Later versions may add methods. Its methods are safe for concurrent use, may be
-// called from handlers and, except for Wait, don't block. The server calls the
-// functions registered with its On methods one at a time (those of OnLeave and
-// OnError run on the goroutine that called Leave and FireOnError, where the
-// application does so itself). One that panics is recovered from: the panic is
-// logged, reported to OnError, and the connection lives on, except after a panic
-// in OnConnection.
+// Connection is one client. Its methods are safe for concurrent use, may be
+// called from handlers and, except for Wait, don't block. Later versions may add
+// methods.
+//
+// The server calls the functions registered with its On methods one at a time
+// (those of OnLeave and OnError run on the goroutine that called Leave and
+// FireOnError, where the application does so itself). One that panics is
+// recovered from: the panic is logged, reported to OnError, and the connection
+// lives on, except after a panic in OnConnection.
 type Connection interface {
 	// Emitter sends to this connection alone.
 	Emitter
