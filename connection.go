@@ -176,8 +176,9 @@ var _ Connection = (*connection)(nil)
 
 // Bits of connection.phase.
 const (
-	busy  = 1 << iota // the reading goroutine is in a handler
-	ended             // finish was called: no handler may start any more
+	busy     = 1 << iota // the reading goroutine is in a handler
+	ended                // finish was called: no handler may start any more
+	tornDown             // tearDown was called
 )
 
 // failedConnection is what Upgrade returns with an error: it takes nothing.

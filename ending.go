@@ -173,9 +173,12 @@ func (c *connection) leave() {
 	}
 }
 
-// tearDown says goodbye. No handler runs, and none will.
+// tearDown says goodbye, once. No handler runs, and none will.
 func (c *connection) tearDown() {
-	defer c.tornDown()
+	if c.phase.Or(tornDown)&tornDown != 0 {
+		return // a function of the application's has called runtime.Goexit during the first
+	}
+	defer c.release()
 	if cause := c.out.Cause(); !orderly(cause) {
 		c.FireOnError(cause)
 	}
@@ -183,7 +186,8 @@ func (c *connection) tearDown() {
 	c.fireDisconnect()
 }
 
-func (c *connection) tornDown() {
+// release gives up what the connection holds of the server's.
+func (c *connection) release() {
 	c.mu.Lock()
 	cancel := c.cancel
 	c.mu.Unlock()

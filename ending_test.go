@@ -522,6 +522,24 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
+// TestGoexitInOnDisconnect, when it runs on the reading goroutine, does not end
+// the connection a second time.
+func TestGoexitInOnDisconnect(t *testing.T) {
+	calls := make(chan struct{}, 2)
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { calls <- struct{}{}; runtime.Goexit() })
+		c.On("end", func() { _ = c.Disconnect() })
+	})
+	dial(t, url).send("end;0;")
+	receive(t, calls)
+	if err := s.Shutdown(t.Context()); err != nil { // waits for all that the end does
+		t.Error(err)
+	}
+	if len(calls) > 0 {
+		t.Error("OnDisconnect was called twice")
+	}
+}
+
 // TestOnDisconnectIsNeverTooLate: registered after the end, it is called at
 // once; so programs that drive a connection by hand don't miss it.
 func TestOnDisconnectIsNeverTooLate(t *testing.T) {
@@ -624,8 +642,16 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) { echo(c) })
 	})
+	_, custom := serve(t, websocket.Config{
+		CheckOrigin: func(*http.Request) bool { return false },
+		Logger:      slog.New(slog.NewTextHandler(&logged, nil)),
+	}, nil)
+	origin := http.Header{"Origin": {"https://" + long[:10000]}}
+	if _, _, err := gorilla.DefaultDialer.Dial(custom, origin); err == nil {
+		t.Fatal("connected")
+	}
 	for range 50 {
-		if _, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://" + long[:10000]}}); err == nil {
+		if _, _, err := gorilla.DefaultDialer.Dial(url, origin); err == nil {
 			t.Fatal("connected")
 		}
 	}
@@ -634,7 +660,7 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 		c.send(long + ";9;x")
 	}
 	wantEcho(t, c)
-	if n := strings.Count(logged.String(), "\n"); n == 0 || n > 10 || logged.Len() > 20000 {
+	if n := strings.Count(logged.String(), "\n"); n < 2 || n > 11 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
 	}
 }

@@ -89,7 +89,7 @@ func (s *Server) admit(ctx iris.Context) (id string, refused *refusal) {
 	}
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
-			return "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + r.Header.Get("Origin"))}
+			return "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
 		}
 	} else if err := checkOrigin(r, s.config.Origins); err != nil {
 		return "", &refusal{http.StatusForbidden, err}
@@ -105,7 +105,7 @@ func (s *Server) admit(ctx iris.Context) (id string, refused *refusal) {
 }
 
 func errTakenID(id string) error {
-	return errors.New("websocket: a connection with the ID " + id + " exists already")
+	return errors.New("websocket: a connection with the ID " + string(clip([]byte(id))) + " exists already")
 }
 
 // handshake answers the request (RFC 6455, section 4.2.2). It goes beneath
