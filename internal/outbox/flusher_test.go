@@ -129,6 +129,27 @@ func TestFlushTellsHowItEnded(t *testing.T) {
 	}
 }
 
+// TestTheFlushersQueueDoesNotGrow when it is never empty: what has been taken is
+// given up.
+func TestTheFlushersQueueDoesNotGrow(t *testing.T) {
+	flushers := Flushers[*source]{running: 1 << 20} // so that none is started
+	sources := make([]*source, share)
+	for i := range sources {
+		sources[i] = new(source)
+	}
+	var taken [share]*source
+	flushers.Submit(sources)
+	for range 10000 {
+		flushers.Submit(sources)
+		if n := flushers.take(&taken); n != share || taken != [share]*source(sources) {
+			t.Fatalf("took %d, or others than were submitted", n)
+		}
+	}
+	if c := cap(flushers.queue); c > 8*share {
+		t.Errorf("%d sources wait in room for %d", len(flushers.queue)-flushers.next, c)
+	}
+}
+
 // source is a Source over a buffer, which the race detector guards against two
 // writers at once.
 type source struct {

@@ -32,6 +32,11 @@ const share = 32
 func (f *Flushers[S]) Submit(sources []S) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.next > len(f.queue)/2 { // under a steady load it may never be empty
+		n := copy(f.queue, f.queue[f.next:])
+		clear(f.queue[n:])
+		f.queue, f.next = f.queue[:n], 0
+	}
 	f.queue = append(f.queue, sources...)
 	for f.running < runtime.GOMAXPROCS(0) && len(f.queue)-f.next > f.running*share {
 		f.running++
