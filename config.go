@@ -130,9 +130,10 @@ type Config struct {
 	// page as an ArrayBuffer, all other events as text.
 	BinaryMessages bool
 
-	// ReadBufferSize is the size in bytes of the read buffer that each
-	// connection keeps; larger messages are read in several steps. Defaults to
-	// 512.
+	// ReadBufferSize is the size in bytes of the read buffer that a connection
+	// keeps if its socket can't be read without blocking: with TLS and on
+	// Windows. Other connections keep none, but borrow one when there is
+	// something to read. Defaults to 512.
 	ReadBufferSize int
 
 	// WriteBufferSize has no effect: buffers for writing are shared by all

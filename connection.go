@@ -2,15 +2,19 @@ package websocket
 
 import (
 	stdContext "context"
+	"math"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
-	"github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -56,9 +60,12 @@ type Connection interface {
 	// with: its headers, path parameters, cookies and the values that middleware
 	// stored, such as the session and the user. Nothing can be written to its
 	// response. The standard context of its request, Context().Request().Context(),
-	// is done when the connection has ended. It is made by the first call, and
-	// the same for all; as every iris.Context, it is not safe for concurrent
-	// use.
+	// is done when the connection has ended. As every iris.Context, it is not
+	// safe for concurrent use.
+	//
+	// It is made when it is asked for. After the OnConnection functions it is
+	// given up, to save memory, unless the application still refers to it: what
+	// they stored in its values is in the one that the next call makes.
 	Context() iris.Context
 
 	// On registers a handler for an event. Several handlers for one event are
@@ -144,13 +151,13 @@ type Connection interface {
 // until the transport is closed.
 type connection struct {
 	server    *Server
-	err       error           // of Upgrade; immutable
-	conn      *websocket.Conn // used by the reading goroutine alone
-	transport *transport
-	request   *request
+	err       error // of Upgrade; immutable
+	transport net.Conn
 	member    hub.Member[*connection]
 	out       outbox.Outbox
-	socket    socket // what out is written to, as long as it doesn't block
+	socket    socket      // what out is written to, as long as it doesn't block
+	inbox     inbox.Inbox // used by the reading goroutine alone
+	receiver  *receiver   // used by the reading goroutine alone
 	liveness  liveness
 
 	registered bool // counted by the server; set before the goroutines start
@@ -160,16 +167,19 @@ type connection struct {
 	// peerClosed is set when the client's close frame has come.
 	peerClosed atomic.Bool
 	// violated is set when the client has broken the protocol, so that nothing
-	// more can be read.
+	// more can be understood.
 	violated atomic.Bool
-	serving  atomic.Bool // serve has been called
+	serving  atomic.Bool // the reading goroutine has started, or is about to
 	gone     atomic.Bool // the transport has been closed
 
 	listeners listeners
 
-	mu      sync.Mutex   // guards what follows
-	context iris.Context // made by the first call of Context
-	cancel  stdContext.CancelFunc
+	mu      sync.Mutex // guards what follows
+	request *request
+	context iris.Context          // made of request when it is asked for
+	cancel  stdContext.CancelFunc // ends the standard context of request; nil until context was made
+
+	released weak.Pointer[context.Context] // what context was
 }
 
 var _ Connection = (*connection)(nil)
@@ -183,7 +193,7 @@ const (
 
 // failedConnection is what Upgrade returns with an error: it takes nothing.
 func failedConnection(s *Server, r *request, err error) *connection {
-	c := &connection{server: s, request: r, transport: new(transport), err: err}
+	c := &connection{server: s, request: r, err: err}
 	c.member.Init("", c)
 	s.hub.Remove(&c.member)
 	c.out.Kill(err)
@@ -191,15 +201,12 @@ func failedConnection(s *Server, r *request, err error) *connection {
 	return c
 }
 
-func newConnection(s *Server, conn *websocket.Conn, t *transport, id string, r *request) *connection {
-	c := &connection{server: s, conn: conn, transport: t, request: r}
+func newConnection(s *Server, h *hijacked, id string, r *request) *connection {
+	c := &connection{server: s, transport: h.Conn, request: r}
 	c.member.Init(id, c)
-	c.out.Init(s.config.MaxQueuedBytes, t.deflate)
-	c.socket.open(t.Conn)
-	t.closed = c.violation
-	conn.SetPingHandler(c.pinged)
-	conn.SetPongHandler(func(string) error { return nil }) // the transport has seen it
-	conn.SetCloseHandler(c.closedByPeer)
+	c.out.Init(s.config.MaxQueuedBytes, h.deflate)
+	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), h.deflate)
+	c.receiver = newReceiver(h.Conn, c.socket.open(h.Conn), h.early, s.config.ReadBufferSize)
 	return c
 }
 
@@ -216,13 +223,34 @@ func (c *connection) Server() *Server { return c.server }
 func (c *connection) Context() iris.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.context == nil {
-		c.context, c.cancel = c.request.context(c.transport)
+	if c.context != nil {
+		return c.context
+	}
+	if ctx := c.released.Value(); ctx != nil { // somebody still has it
+		return ctx
+	}
+	if c.cancel == nil {
+		c.request, c.cancel = c.request.withCancel()
 		if c.phase.Load()&ended != 0 {
 			c.cancel()
 		}
 	}
+	c.context = c.request.context(c.transport)
 	return c.context
+}
+
+// releaseContext gives up the context, unless the application has kept it: many
+// a function given to OnConnection looks at the request, once, and what that
+// made would be the largest part of an idle connection. What the function has
+// stored in it is in the next one.
+func (c *connection) releaseContext() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.context != nil {
+		c.request = c.request.keep(c.context)
+		c.released = weak.Make(c.context)
+		c.context = nil
+	}
 }
 
 // Emit implements Emitter.

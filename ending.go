@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -58,10 +59,10 @@ func (c *connection) kill(cause error, counters ...*atomic.Uint64) {
 func (c *connection) tooSlow() { c.kill(ErrSlowConsumer, &c.server.counters.slow) }
 
 // violation is called by the reading goroutine for a violation of the protocol
-// (RFC 6455, section 7.1.7), with what gorilla would have the client told.
-func (c *connection) violation(code int, text string) {
+// (RFC 6455, section 7.1.7).
+func (c *connection) violation(v inbox.Violation) {
 	c.violated.Store(true)
-	c.close(code, text, fmt.Errorf("%w: %s", ErrProtocol, text), &c.server.counters.rejected)
+	c.close(closeProtocolError, v.Error(), fmt.Errorf("%w: %w", ErrProtocol, v), &c.server.counters.rejected)
 }
 
 // Flush implements outbox.Source: it writes what goes without blocking, and
@@ -80,7 +81,7 @@ func (c *connection) Flush(f *outbox.Flusher) {
 
 // drain writes what is queued, however long it takes.
 func (c *connection) drain() {
-	err := c.out.Drain(c.transport.Conn)
+	err := c.out.Drain(c.transport)
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
@@ -94,21 +95,14 @@ func (c *connection) drain() {
 func (c *connection) closeSent() {
 	if c.peerClosed.Load() {
 		c.hangUp()
-	} else if half, ok := c.transport.Conn.(interface{ CloseWrite() error }); ok && c.violated.Load() {
+	} else if half, ok := c.transport.(interface{ CloseWrite() error }); ok && c.violated.Load() {
 		_ = half.CloseWrite() // the client's answer won't be understood, so it needn't wait for ours
 	}
 }
 
-// pinged is called by the reading goroutine for a ping (RFC 6455, section
-// 5.5.2).
-func (c *connection) pinged(data string) error {
-	_ = c.send(wire.NewFrame(wire.OpPong, []byte(data))) // if it fails, the next read does
-	return nil
-}
-
 // closedByPeer is called by the reading goroutine for a close frame: it is
 // answered (RFC 6455, section 5.5.1) and the transport closed thereafter.
-func (c *connection) closedByPeer(code int, text string) error {
+func (c *connection) closedByPeer(code int, text string) {
 	c.peerClosed.Store(true)
 	answer := wire.NewCloseFrame(code, "")
 	if code == closeNoStatus {
@@ -120,7 +114,6 @@ func (c *connection) closedByPeer(code int, text string) error {
 	} else if c.out.Finished() {
 		c.hangUp() // our close frame went out before the client's came
 	}
-	return nil
 }
 
 // hangUp closes the transport after both close frames. It may block for a
@@ -128,7 +121,7 @@ func (c *connection) closedByPeer(code int, text string) error {
 func (c *connection) hangUp() {
 	if c.gone.CompareAndSwap(false, true) {
 		c.socket.close()
-		_ = c.transport.Conn.Close()
+		_ = c.transport.Close()
 		c.hungUp()
 	}
 }
@@ -137,7 +130,7 @@ func (c *connection) hangUp() {
 func (c *connection) closeTransport() {
 	if c.gone.CompareAndSwap(false, true) {
 		c.socket.close()
-		_ = c.transport.kill()
+		_ = kill(c.transport)
 		c.hungUp()
 	}
 }

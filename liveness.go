@@ -1,18 +1,27 @@
 package websocket
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
 // liveness is what the sweeper remembers of a connection, in sweeps. Guarded by
-// Server.sweeping.
+// Server.sweeping, except for seen.
 type liveness struct {
+	seen     atomic.Bool     // the client has sent something since the last sweep
 	silent   uint32          // since the client last sent something
 	stuck    uint32          // since the writer last got something out
 	unpinged uint32          // since the last ping
 	progress outbox.Progress // at the last sweep
+}
+
+// heard is called by the reading goroutine when the client has sent something.
+func (l *liveness) heard() {
+	if !l.seen.Load() {
+		l.seen.Store(true)
+	}
 }
 
 // sweepLimits are the timeouts of Config in sweeps.
@@ -82,7 +91,7 @@ func (c *connection) checkLiveness(limits sweepLimits) {
 	l.progress = now
 	// A client is alive if it sends; if it takes what it had let wait; and as
 	// far as anybody knows while a handler keeps us from reading.
-	if c.transport.seen.Swap(false) || last.Writing && now.Waited != last.Waited || c.phase.Load()&busy != 0 {
+	if l.seen.Swap(false) || last.Writing && now.Waited != last.Waited || c.phase.Load()&busy != 0 {
 		l.silent = 0
 	} else if l.silent++; l.silent >= limits.silent {
 		c.kill(ErrPongTimeout, &c.server.counters.dead)

@@ -37,8 +37,11 @@ func (s *Server) log(app appLogger, level slog.Level, message string, details ..
 
 // log is Server.log for what concerns one connection.
 func (c *connection) log(level slog.Level, message string, details ...any) {
-	details = append([]any{"connection", c.ID(), "client", c.request.remoteAddr}, details...)
-	c.server.log(c.request.app.Logger(), level, message, details...)
+	c.mu.Lock()
+	r := c.request
+	c.mu.Unlock()
+	details = append([]any{"connection", c.ID(), "client", r.remoteAddr()}, details...)
+	c.server.log(r.app.Logger(), level, message, details...)
 }
 
 // throttle keeps clients from filling the log: it allows warningsPerMinute.

@@ -1,71 +1,36 @@
 package websocket
 
 import (
-	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
-	"unicode/utf8"
 
-	"github.com/gorilla/websocket"
-
+	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// messages holds buffers for reading; a connection has one only while a message
-// is being read and handled.
-var messages = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
-// maxKeptMessage is the largest buffer that goes back to the pool.
-const maxKeptMessage = 64 << 10
-
 // Wait implements Connection.
 func (c *connection) Wait() {
-	if c.err == nil {
-		c.serve(nil)
+	if c.err == nil && c.serving.CompareAndSwap(false, true) {
+		c.read()
 	}
 }
 
-// serve is the connection's goroutine: it calls the functions for a new
-// connection and then reads until the client is gone.
+// serve calls the functions for a new connection and has it read. Reading is
+// left to a goroutine that is new: the functions have made the stack of this one
+// larger than it takes to wait for a client, and no stack shrinks by itself.
 func (c *connection) serve(onConnection []ConnectionFunc) {
-	if !c.serving.CompareAndSwap(false, true) {
-		return
-	}
+	c.serving.Store(true)
 	returned := false
-	defer func() {
-		if !returned { // a handler has called runtime.Goexit, as testing's FailNow does
-			c.kill(errGoexit)
-			c.leave()
-		}
-	}()
-	c.read(onConnection)
-	returned = true
-}
-
-var errGoexit = errors.New("websocket: a handler ended its goroutine with runtime.Goexit")
-
-// read is serve as far as it returns.
-func (c *connection) read(onConnection []ConnectionFunc) {
+	defer c.exited(&returned)
 	if c.enter() {
 		c.open(onConnection)
+		c.releaseContext()
 		c.leave()
 	}
-	var err error
-	for err == nil {
-		err = c.readMessage()
-	}
-	switch {
-	case c.peerClosed.Load():
-		return // the writer hangs up when the close frame is out, else the close timer
-	case c.violated.Load():
-		// Data that nobody reads would make the system reset the connection,
-		// and the client might not see the close frame.
-		_, _ = io.Copy(io.Discard, c.transport)
-	}
-	c.kill(lost(err))
+	returned = true
+	go c.read()
 }
 
 // open calls the functions for a new connection. If one of them panics, the
@@ -79,85 +44,100 @@ func (c *connection) open(onConnection []ConnectionFunc) {
 	}
 }
 
+var errGoexit = errors.New("websocket: a handler ended its goroutine with runtime.Goexit")
+
+// exited is deferred by the goroutines that call handlers: one of those may have
+// called runtime.Goexit, as testing's FailNow does.
+func (c *connection) exited(returned *bool) {
+	if !*returned {
+		c.kill(errGoexit)
+		c.leave()
+	}
+}
+
+// read is the connection's reading goroutine, until the client is gone.
+func (c *connection) read() {
+	returned := false
+	defer c.exited(&returned)
+	r := c.receiver
+	var err error
+	for err == nil {
+		var data []byte
+		if data, err = r.receive(); err == nil {
+			c.liveness.heard()
+			err = c.inbox.Feed(data, (*incoming)(c))
+			r.release()
+		}
+	}
+	c.readToEnd(err)
+	returned = true
+}
+
+// readToEnd is what follows when reading has ended for the reason given.
+func (c *connection) readToEnd(err error) {
+	var violation inbox.Violation
+	switch {
+	case c.peerClosed.Load():
+		return // the writer hangs up when the close frame is out, else the close timer
+	case errors.As(err, &violation):
+		c.violation(violation)
+		// Data that nobody reads would make the system reset the connection,
+		// and the client might not see the close frame.
+		_, _ = io.Copy(io.Discard, c.transport)
+		c.kill(lost(io.EOF))
+	default:
+		c.kill(lost(err))
+	}
+}
+
 // lost is the reason of a connection whose client went without a close frame.
 func lost(err error) *CloseError {
-	var byPeer *websocket.CloseError
-	if errors.As(err, &byPeer) { // gorilla's form of an unexpected end
+	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	return &CloseError{Code: closeAbnormal, Err: err}
 }
 
-// readMessage reads one message and dispatches it. An error is the end of the
-// connection.
-func (c *connection) readMessage() error {
-	kind, r, err := c.conn.NextReader()
-	if errors.Is(err, websocket.ErrReadLimit) { // we set none: the length has its highest bit set (RFC 6455, section 5.2)
-		c.violation(closeProtocolError, "invalid frame length")
-	}
-	if err != nil {
-		return err
-	}
-	buffer := messages.Get().(*[]byte)
-	defer func() {
-		if cap(*buffer) <= maxKeptMessage {
-			messages.Put(buffer)
-		}
-	}()
-	*buffer, err = readAll(r, (*buffer)[:0], c.server.config.MaxMessageSize)
-	switch {
-	case errors.Is(err, ErrMessageTooLarge):
-		c.reject(closeTooBig, ErrMessageTooLarge)
-		return nil // to read on until the client has seen the close frame
-	case isCorrupt(err):
-		c.reject(closeInvalidData, fmt.Errorf("%w: corrupt compressed data", ErrProtocol))
-		return nil
-	case err != nil:
-		return err
-	case kind == websocket.TextMessage && !utf8.Valid(*buffer):
-		c.reject(closeInvalidData, ErrInvalidUTF8)
-		return nil
-	}
+// incoming is a connection as its inbox sees it. The methods are called by the
+// reading goroutine.
+type incoming connection
+
+// Message implements inbox.Handler.
+func (in *incoming) Message(_ bool, payload []byte) {
+	c := (*connection)(in)
 	if c.enter() {
 		c.server.counters.received.Add(1)
-		c.dispatch(*buffer)
+		c.dispatch(payload)
 		c.leave()
 	}
-	return nil
 }
 
-// isCorrupt reports whether a message couldn't be decompressed.
-func isCorrupt(err error) bool {
-	var corrupt flate.CorruptInputError
-	return errors.As(err, &corrupt)
+// Ping implements inbox.Handler (RFC 6455, section 5.5.2).
+func (in *incoming) Ping(payload []byte) {
+	_ = (*connection)(in).send(wire.NewFrame(wire.OpPong, payload)) // if it fails, the next read does
+}
+
+// Close implements inbox.Handler.
+func (in *incoming) Close(code int, reason string) { (*connection)(in).closedByPeer(code, reason) }
+
+// Reject implements inbox.Handler: such messages end the connection, but it is
+// read on until the client has seen the close frame.
+func (in *incoming) Reject(err error) {
+	c := (*connection)(in)
+	switch err {
+	case inbox.ErrTooLarge:
+		c.reject(closeTooBig, ErrMessageTooLarge)
+	case inbox.ErrInvalidUTF8:
+		c.reject(closeInvalidData, ErrInvalidUTF8)
+	default:
+		c.reject(closeInvalidData, fmt.Errorf("%w: %w", ErrProtocol, err))
+	}
 }
 
 // reject ends the connection for a message that it must not survive.
 func (c *connection) reject(code int, cause error) {
 	n := &c.server.counters
 	c.close(code, strings.TrimPrefix(cause.Error(), "websocket: "), cause, &n.received, &n.rejected)
-}
-
-// readAll appends what r yields to buffer, up to limit bytes: of what it yields,
-// not of what came over the network, which compression may have shrunk a
-// thousandfold.
-func readAll(r io.Reader, buffer []byte, limit int64) ([]byte, error) {
-	for {
-		if len(buffer) == cap(buffer) {
-			buffer = append(buffer, 0)[:len(buffer)]
-		}
-		n, err := r.Read(buffer[len(buffer):cap(buffer)])
-		buffer = buffer[:len(buffer)+n]
-		if int64(len(buffer)) > limit {
-			return buffer, ErrMessageTooLarge
-		}
-		if err == io.EOF {
-			return buffer, nil
-		}
-		if err != nil {
-			return buffer, err
-		}
-	}
 }
 
 // dispatch calls the handlers of a message. It is only valid until dispatch

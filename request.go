@@ -3,8 +3,10 @@ package websocket
 import (
 	stdContext "context"
 	"crypto/tls"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/kataras/iris/v12"
@@ -21,97 +23,121 @@ type request struct {
 	route      context.RouteReadOnly
 	values     memstore.Store // what middleware stored: session, user, claims
 	params     memstore.Store // of the path
-	method     string
-	uri        string // as in the request line
-	path       string // where it differs from the uri's: something was stripped
-	protocol   string
-	host       string
-	remoteAddr string
-	header     string // "Name: value\n", each
+	text       string         // what packRequest made
 	background stdContext.Context
 }
 
 func newRequest(ctx iris.Context) *request {
 	r := ctx.Request()
-	kept := &request{
+	return &request{
 		app:        ctx.Application(),
 		route:      ctx.GetCurrentRoute(),
-		values:     append(memstore.Store(nil), *ctx.Values()...),
-		params:     append(memstore.Store(nil), ctx.Params().Store...),
-		method:     r.Method,
-		uri:        r.RequestURI,
-		protocol:   r.Proto,
-		host:       r.Host,
-		remoteAddr: r.RemoteAddr,
-		header:     packHeader(r.Header),
+		values:     slices.Clone(*ctx.Values()),
+		params:     slices.Clone(ctx.Params().Store),
+		text:       packRequest(r),
 		background: stdContext.WithoutCancel(r.Context()),
 	}
-	if path, _, _ := strings.Cut(r.RequestURI, "?"); path != r.URL.Path {
-		kept.path = r.URL.Path
-	}
-	return kept
 }
 
-// context rebuilds the context of the request, and returns the function that
-// ends the standard context in it. The connection is where its TLS state comes
-// from.
-func (kept *request) context(t *transport) (iris.Context, stdContext.CancelFunc) {
+// keep returns the request with what has been changed in a context that was
+// made of it, so that it can be made anew.
+func (kept *request) keep(ctx iris.Context) *request {
+	return &request{
+		app:        kept.app,
+		route:      kept.route,
+		values:     slices.Clone(*ctx.Values()),
+		params:     slices.Clone(ctx.Params().Store),
+		text:       kept.text,
+		background: ctx.Request().Context(),
+	}
+}
+
+// withCancel returns the request with a standard context that can be ended, and
+// the function that does so.
+func (kept *request) withCancel() (*request, stdContext.CancelFunc) {
+	r := *kept
 	background, cancel := stdContext.WithCancel(kept.background)
-	u, err := url.ParseRequestURI(kept.uri)
-	if err != nil {
-		u = &url.URL{Path: kept.uri} // net/http has parsed it, so it doesn't get here
-	}
-	if kept.path != "" {
-		u.Path, u.RawPath = kept.path, ""
-	}
-	r := &http.Request{
-		Method:     kept.method,
-		URL:        u,
-		Proto:      kept.protocol,
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-		Header:     unpackHeader(kept.header),
-		Body:       http.NoBody,
-		Host:       kept.host,
-		RequestURI: kept.uri,
-		RemoteAddr: kept.remoteAddr,
-	}
-	if secure, ok := t.Conn.(*tls.Conn); ok {
+	r.background = background
+	return &r, cancel
+}
+
+// context rebuilds the context of the request. The connection is where its TLS
+// state comes from.
+func (kept *request) context(conn net.Conn) iris.Context {
+	r := unpackRequest(kept.text)
+	if secure, ok := conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
 	ctx := context.NewContext(kept.app)
-	ctx.BeginRequest(&hijackedWriter{header: make(http.Header)}, r.WithContext(background))
+	ctx.BeginRequest(&hijackedWriter{header: make(http.Header)}, r.WithContext(kept.background))
 	ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
 	ctx.SetCurrentRoute(kept.route)
 	*ctx.Values() = append(*ctx.Values(), kept.values...)
 	ctx.Params().Store = append(ctx.Params().Store, kept.params...)
 	ctx.StopExecution()
-	return ctx, cancel
+	return ctx
 }
 
-// packHeader makes one string of a header: a map of slices takes thrice the
-// memory.
-func packHeader(header http.Header) string {
+// packRequest makes one string of a request, a line for each part: a header as a
+// map of slices takes thrice the memory. net/http lets nothing contain a line
+// break; one that middleware has put into a header becomes a space.
+func packRequest(r *http.Request) string {
+	path := "" // where it differs from the URI's: something was stripped
+	if p, _, _ := strings.Cut(r.RequestURI, "?"); p != r.URL.EscapedPath() {
+		path = r.URL.EscapedPath()
+	}
+	line := []string{r.Method, r.RequestURI, path, r.Proto, r.Host, r.RemoteAddr}
+	n := len(line)
+	for _, part := range line {
+		n += len(part)
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			n += len(name) + len(": \n") + len(value)
+		}
+	}
 	var b strings.Builder
-	for name, values := range header {
+	b.Grow(n)
+	for _, part := range line {
+		b.WriteString(part)
+		b.WriteByte('\n')
+	}
+	for name, values := range r.Header {
 		for _, value := range values {
 			b.WriteString(name)
 			b.WriteString(": ")
-			b.WriteString(value)
-			b.WriteByte('\n') // which net/http lets no value contain
+			b.WriteString(strings.ReplaceAll(value, "\n", " "))
+			b.WriteByte('\n')
 		}
 	}
 	return b.String()
 }
 
-func unpackHeader(packed string) http.Header {
-	header := make(http.Header)
-	for line := range strings.Lines(packed) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		header[name] = append(header[name], value)
+// remoteAddr returns the address of the client, or of the proxy before it.
+func (kept *request) remoteAddr() string { return strings.SplitN(kept.text, "\n", 7)[5] }
+
+func unpackRequest(packed string) *http.Request {
+	part := func() (line string) {
+		line, packed, _ = strings.Cut(packed, "\n")
+		return line
 	}
-	return header
+	r := &http.Request{Method: part(), RequestURI: part(), ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, Header: make(http.Header)}
+	u, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		u = &url.URL{Path: r.RequestURI} // net/http has parsed it, so it doesn't get here
+	}
+	r.URL = u
+	if path := part(); path != "" {
+		u.RawPath = path // which URL prefers to Path if it is an encoding of that
+		u.Path, _ = url.PathUnescape(path)
+	}
+	r.Proto, r.Host, r.RemoteAddr = part(), part(), part()
+	for packed != "" {
+		name, value, _ := strings.Cut(part(), ": ")
+		r.Header[name] = append(r.Header[name], value)
+	}
+	return r
 }
 
 // hijackedWriter is the response of a request whose connection has been taken

@@ -16,3 +16,12 @@ func writeNow(fd int, p []byte) (int, error) {
 	}
 	return int(n), nil
 }
+
+// readNow is read(2) in the same manner.
+func readNow(fd int, p []byte) (int, error) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}

@@ -9,3 +9,6 @@ import "syscall"
 // happened before a message was sent happened before it is received; the tests
 // of applications rely on that.
 func writeNow(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
+
+// readNow is read(2) in the same manner.
+func readNow(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }

@@ -2,16 +2,22 @@
 
 package websocket
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
 
 // socket would write to a network connection without blocking. Where the system
 // is not known to allow that, it takes nothing, and each connection with
 // something to write has a goroutine that blocks.
 type socket struct{}
 
-func (*socket) open(net.Conn) {}
+func (*socket) open(net.Conn) syscall.RawConn { return nil }
 
 func (*socket) close() {}
 
 // tryWrite is an outbox.TryWrite.
 func (*socket) tryWrite([]byte) (int, error) { return 0, nil }
+
+// readReady is never called, since no socket is read without blocking.
+func (*receiver) readReady(uintptr) bool { return true }

@@ -3,6 +3,7 @@
 package websocket
 
 import (
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -16,23 +17,23 @@ type socket struct {
 	// during a write. Only who closes ever waits for it, and no longer than a
 	// write that doesn't block.
 	mu     sync.Mutex
-	fd     int // guarded by mu; meaningless unless usable
+	fd     int32 // guarded by mu; meaningless unless usable
 	usable bool
 }
 
 // open makes the socket usable if the connection has a descriptor of its own,
-// which one of TLS hasn't.
-func (s *socket) open(conn net.Conn) {
+// which one of TLS hasn't; it returns what to read it by, else nil.
+func (s *socket) open(conn net.Conn) syscall.RawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return
+		return nil
 	}
 	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
+	if err != nil || raw.Control(func(fd uintptr) { s.fd = int32(fd) }) != nil {
+		return nil
 	}
-	err = raw.Control(func(fd uintptr) { s.fd = int(fd) })
-	s.usable = err == nil
+	s.usable = true
+	return raw
 }
 
 // close must be called before the connection is closed.
@@ -50,7 +51,7 @@ func (s *socket) tryWrite(p []byte) (written int, err error) {
 		return 0, nil // the writer that blocks finds out why
 	}
 	for written < len(p) {
-		n, err := writeNow(s.fd, p[written:])
+		n, err := writeNow(int(s.fd), p[written:])
 		switch {
 		case n > 0:
 			written += n
@@ -62,4 +63,27 @@ func (s *socket) tryWrite(p []byte) (written int, err error) {
 		}
 	}
 	return written, nil
+}
+
+// readReady is called by RawConn.Read, which keeps the descriptor open
+// meanwhile: it reads, or reports false if there is nothing to be read.
+func (r *receiver) readReady(fd uintptr) bool {
+	if r.room == nil {
+		r.room = buffers.Get().(*[]byte)
+	}
+	for {
+		n, err := readNow(int(fd), *r.room)
+		switch {
+		case err == nil && n == 0:
+			r.n, r.err = 0, io.EOF
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			r.release()
+			return false
+		default:
+			r.n, r.err = n, err
+		}
+		return true
+	}
 }

@@ -12,15 +12,14 @@ import (
 	"github.com/kataras/iris/v12/context"
 )
 
-// noWriteBuffers is given to gorilla so that it keeps no write buffer for each
-// connection; it never takes one from it.
+// noWriteBuffers is given to gorilla so that it makes no write buffer; it never
+// takes one from it.
 var noWriteBuffers sync.Pool
 
 func newUpgrader(cfg Config) websocket.Upgrader {
 	return websocket.Upgrader{
 		HandshakeTimeout:  max(cfg.HandshakeTimeout, 0),
-		ReadBufferSize:    cfg.ReadBufferSize,
-		WriteBufferSize:   cfg.WriteBufferSize,
+		ReadBufferSize:    1, // gorilla reads nothing
 		WriteBufferPool:   &noWriteBuffers,
 		Subprotocols:      cfg.Subprotocols,
 		EnableCompression: cfg.EnableCompression,
@@ -57,12 +56,12 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
-	conn, t, refused := s.handshake(ctx)
+	h, refused := s.handshake(ctx)
 	if refused != nil {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
-	c := newConnection(s, conn, t, id, newRequest(ctx))
+	c := newConnection(s, h, id, newRequest(ctx))
 	if err := s.register(c); err != nil {
 		s.counters.refused.Add(1)
 		if errors.Is(err, ErrServerClosed) {
@@ -111,25 +110,25 @@ func errTakenID(id string) error {
 // handshake answers the request (RFC 6455, section 4.2.2). It goes beneath
 // Iris's response writer, because recording and compressing ones cannot be
 // hijacked, but takes their headers along.
-func (s *Server) handshake(ctx iris.Context) (*websocket.Conn, *transport, *refusal) {
+func (s *Server) handshake(ctx iris.Context) (*hijacked, *refusal) {
 	naive := ctx.ResponseWriter().Naive()
 	upgrader := s.upgrader
 	status := 0
 	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
 
-	t := new(transport)
-	conn, err := upgrader.Upgrade(&hijacker{ResponseWriter: naive, transport: t}, ctx.Request(), handshakeHeader(ctx))
-	if t.Conn != nil { // taken over: what still writes, Iris or a Done handler, must not reach net/http, which would log it
+	h := new(hijacked)
+	_, err := upgrader.Upgrade(&hijacker{ResponseWriter: naive, hijacked: h}, ctx.Request(), handshakeHeader(ctx))
+	if h.Conn != nil { // taken over: what still writes, Iris or a Done handler, must not reach net/http, which would log it
 		ctx.ResponseWriter().SetWriter(&hijackedWriter{header: naive.Header()})
 		ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
 	}
-	if errors.Is(err, http.ErrNotSupported) || status == http.StatusInternalServerError && t.Conn == nil {
-		return nil, nil, &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
+	if errors.Is(err, http.ErrNotSupported) || status == http.StatusInternalServerError && h.Conn == nil {
+		return nil, &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
 	if err != nil {
-		return nil, nil, &refusal{status, err}
+		return nil, &refusal{status, err}
 	}
-	return conn, t, nil
+	return h, nil
 }
 
 // notInHandshake are the headers that describe a body, or are the handshake's

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -248,6 +250,52 @@ func TestContext(t *testing.T) {
 		t.Error("the standard context isn't done")
 	}
 }
+
+// TestContextIsMadeAnew: what OnConnection stored in it remains, and it is the
+// same for those who still have it.
+func TestContextIsMadeAnew(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app.Party("/of/{name}"), "/ws")
+	ended := make(chan struct{}, 2)
+	s.OnConnection(func(c websocket.Connection) {
+		ctx := c.Context()
+		ctx.Values().Set("user", "ann")
+		ctx.Params().Set("room", "joined")
+		ctx.ResetRequest(ctx.Request().WithContext(context.WithValue(ctx.Request().Context(), contextKey{}, "kept")))
+		standard := ctx.Request().Context() // which refers to no iris.Context
+		if ctx.URLParam("keep") != "" {
+			c.On("same", func() { _ = c.Emit("same", c.Context() == ctx) })
+		}
+		c.On("ask", func() {
+			for range 3 {
+				runtime.GC() // gives up what nobody has
+			}
+			ctx := c.Context()
+			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ctx.Params().Get("room"), ",",
+				ctx.Request().Context().Value(contextKey{}), ",", ctx.Path(), ",", ctx.Request().RequestURI))
+			if ctx != c.Context() {
+				t.Error("a second one was made")
+			}
+		})
+		c.OnDisconnect(func() {
+			go func() {
+				<-standard.Done()
+				ended <- struct{}{}
+			}()
+		})
+	})
+	server := listen(t, app, s)
+	c := dial(t, address(server)+"/of/a%20c/ws?keep=1")
+	c.send("same;0;")
+	c.want("same;2;true")
+	c = dial(t, address(server)+"/of/bob/ws?x=%20")
+	c.send("ask;0;")
+	c.want("answer;0;ann,bobjoined,kept,/of/bob/ws,/of/bob/ws?x=%20")
+	_ = c.WriteMessage(gorilla.CloseMessage, nil)
+	receive(t, ended) // the standard context that the first one had is done
+}
+
+type contextKey struct{}
 
 func TestRefusals(t *testing.T) {
 	app := newApp()

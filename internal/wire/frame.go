@@ -11,11 +11,12 @@ import (
 
 // Opcodes of RFC 6455, section 5.2.
 const (
-	OpText   = 0x1
-	OpBinary = 0x2
-	OpClose  = 0x8
-	OpPing   = 0x9
-	OpPong   = 0xA
+	OpContinuation = 0x0
+	OpText         = 0x1
+	OpBinary       = 0x2
+	OpClose        = 0x8
+	OpPing         = 0x9
+	OpPong         = 0xA
 )
 
 const (

@@ -1,0 +1,231 @@
+package inbox
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// transcript is a Handler that writes down what it is told.
+type transcript []string
+
+func (t *transcript) add(format string, args ...any) { *t = append(*t, fmt.Sprintf(format, args...)) }
+
+func (t *transcript) Message(text bool, payload []byte) { t.add("message %v %q", text, payload) }
+func (t *transcript) Ping(payload []byte)               { t.add("ping %q", payload) }
+func (t *transcript) Close(code int, reason string)     { t.add("close %d %q", code, reason) }
+func (t *transcript) Reject(err error)                  { t.add("reject: %v", err) }
+
+// masked makes a client's frame.
+func masked(first byte, payload string) []byte {
+	f := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		f = append(f, 0x80|byte(n))
+	case n <= 0xFFFF:
+		f = binary.BigEndian.AppendUint16(append(f, 0x80|126), uint16(n))
+	default:
+		f = binary.BigEndian.AppendUint64(append(f, 0x80|127), uint64(n))
+	}
+	mask := [4]byte{0xDE, 0xAD, 0xBE, byte(len(payload))}
+	f = append(f, mask[:]...)
+	for i := range len(payload) {
+		f = append(f, payload[i]^mask[i%4])
+	}
+	return f
+}
+
+// deflated compresses a payload as RFC 7692, section 7.2.1, says.
+func deflated(t testing.TB, payload string) string {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, payload); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
+}
+
+// feed gives an inbox input in pieces of up to size bytes.
+func feed(in *Inbox, input []byte, size int) (got transcript, err error) {
+	for piece := range slices.Chunk(input, size) {
+		if err = in.Feed(bytes.Clone(piece), &got); err != nil {
+			return got, err
+		}
+	}
+	return got, nil
+}
+
+func newInbox(limit int) *Inbox {
+	in := new(Inbox)
+	in.Init(limit, true)
+	return in
+}
+
+const limit = 1000
+
+// TestFeed: whatever the pieces, the same comes of the same bytes.
+func TestFeed(t *testing.T) {
+	long := strings.Repeat("ab", 400)
+	packed := deflated(t, long)
+	tooLong := strings.Repeat("x", limit+1)
+	bomb := deflated(t, strings.Repeat("0", 100*limit))
+	for name, test := range map[string]struct {
+		frames [][]byte
+		want   []string
+		err    error
+	}{
+		"messages":               {[][]byte{masked(0x81, "a"), masked(0x82, "\xff"), masked(0x81, "")}, []string{`message true "a"`, `message false "\xff"`, `message true ""`}, nil},
+		"a 16 bit length":        {[][]byte{masked(0x81, long), masked(0x81, "a")}, []string{fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
+		"as large as allowed":    {[][]byte{masked(0x81, tooLong[1:])}, []string{fmt.Sprintf("message true %q", tooLong[1:])}, nil},
+		"fragments":              {[][]byte{masked(0x01, "a"), masked(0x00, ""), masked(0x89, "p"), masked(0x8A, "x"), masked(0x80, "b"), masked(0x82, "c")}, []string{`ping "p"`, `message true "ab"`, `message false "c"`}, nil},
+		"empty fragments":        {[][]byte{masked(0x02, ""), masked(0x80, ""), masked(0x81, "a")}, []string{`message false ""`, `message true "a"`}, nil},
+		"a character in two":     {[][]byte{masked(0x01, "\xce"), masked(0x80, "\xba")}, []string{`message true "κ"`}, nil},
+		"invalid UTF-8":          {[][]byte{masked(0x81, "\xff"), masked(0x81, "a")}, []string{"reject: " + ErrInvalidUTF8.Error(), `message true "a"`}, nil},
+		"compressed":             {[][]byte{masked(0xC1, packed), masked(0x81, "a")}, []string{fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
+		"compressed fragments":   {[][]byte{masked(0x41, packed[:3]), masked(0x89, ""), masked(0x80, packed[3:]), masked(0x81, "a")}, []string{`ping ""`, fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
+		"compressed, not UTF-8":  {[][]byte{masked(0xC1, deflated(t, "\xff"))}, []string{"reject: " + ErrInvalidUTF8.Error()}, nil},
+		"corrupt":                {[][]byte{masked(0xC1, "\xff\xff\xff"), masked(0xC1, packed)}, []string{"reject: " + ErrCorrupt.Error(), fmt.Sprintf("message true %q", long)}, nil},
+		"too large":              {[][]byte{masked(0x81, tooLong), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `message true "a"`}, nil},
+		"too large in fragments": {[][]byte{masked(0x01, tooLong[2:]), masked(0x00, "yy"), masked(0x89, ""), masked(0x00, tooLong), masked(0x80, "z"), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `ping ""`, `message true "a"`}, nil},
+		"a bomb":                 {[][]byte{masked(0xC1, bomb), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `message true "a"`}, nil},
+		"close":                  {[][]byte{masked(0x88, "\x03\xe8bye"), masked(0x81, "a")}, []string{`close 1000 "bye"`}, io.EOF},
+		"close without a code":   {[][]byte{masked(0x88, "")}, []string{`close 1005 ""`}, io.EOF},
+		"close in a message":     {[][]byte{masked(0x01, "a"), masked(0x88, "\x0b\xb8")}, []string{`close 3000 ""`}, io.EOF},
+
+		"half a close code":                     {[][]byte{masked(0x88, "\x03")}, nil, Violation("a close frame with half a code")},
+		"close with 999":                        {[][]byte{masked(0x88, "\x03\xe7")}, nil, Violation("a close frame with a code that must not be sent")},
+		"close with 1005":                       {[][]byte{masked(0x88, "\x03\xed")}, nil, Violation("a close frame with a code that must not be sent")},
+		"close with 2999":                       {[][]byte{masked(0x88, "\x0b\xb7")}, nil, Violation("a close frame with a code that must not be sent")},
+		"close with a bad reason":               {[][]byte{masked(0x88, "\x03\xe8\xff")}, nil, Violation("a close frame with a reason that is not valid UTF-8")},
+		"not masked":                            {[][]byte{masked(0x81, "a"), {0x81, 1, 'x'}}, []string{`message true "a"`}, Violation("a frame is not masked")},
+		"a reserved bit":                        {[][]byte{masked(0xA1, "x")}, nil, Violation("a reserved bit is set")},
+		"a compressed ping":                     {[][]byte{masked(0xC9, "x")}, nil, Violation("a reserved bit is set")},
+		"compression in the middle":             {[][]byte{masked(0x01, "x"), masked(0xC0, "y")}, nil, Violation("a reserved bit is set")},
+		"a reserved opcode":                     {[][]byte{masked(0x83, "x")}, nil, Violation("an unknown opcode")},
+		"a reserved control opcode":             {[][]byte{masked(0x8B, "x")}, nil, Violation("an unknown opcode")},
+		"a continuation of nothing":             {[][]byte{masked(0x81, "a"), masked(0x80, "x")}, []string{`message true "a"`}, Violation("a continuation of no message")},
+		"a message in a message":                {[][]byte{masked(0x01, "x"), masked(0x81, "y")}, nil, Violation("a message begins within a message")},
+		"a message in one that was rejected":    {[][]byte{masked(0x01, tooLong), masked(0x81, "y")}, []string{"reject: " + ErrTooLarge.Error()}, Violation("a message begins within a message")},
+		"a fragmented ping":                     {[][]byte{masked(0x09, "x")}, nil, Violation("a control frame is fragmented or too long")},
+		"a long ping":                           {[][]byte{masked(0x89, strings.Repeat("x", 126))}, nil, Violation("a control frame is fragmented or too long")},
+		"a length with its highest bit":         {[][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}}, nil, Violation("invalid frame length")},
+		"a length larger than any address":      {[][]byte{{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
+		"a fragment after a length of any size": {[][]byte{masked(0x01, "x"), {0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input := slices.Concat(test.frames...)
+			for _, size := range []int{len(input), 1, 2, 3, 5, 7, 100, 801} {
+				got, err := feed(newInbox(limit), input, size)
+				if !slices.Equal(got, test.want) || err != test.err {
+					t.Errorf("in pieces of %d: %.300q, %v; want %.300q, %v", size, got, err, test.want, test.err)
+				}
+			}
+		})
+	}
+}
+
+func TestCompressionThatWasNotAgreedOn(t *testing.T) {
+	in := new(Inbox)
+	in.Init(limit, false)
+	if _, err := feed(in, masked(0xC1, deflated(t, "x")), 100); err != Violation("a reserved bit is set") {
+		t.Errorf("Feed: %v", err)
+	}
+}
+
+// TestWhatIsAnnouncedTakesNothing: memory is taken by what has come.
+func TestWhatIsAnnouncedTakesNothing(t *testing.T) {
+	in := newInbox(1 << 30)
+	whole := masked(0x82, strings.Repeat("x", 1<<20))
+	if _, err := feed(in, whole[:100], 100); err != nil {
+		t.Fatal(err)
+	}
+	if cap(in.rest) > 128 {
+		t.Errorf("100 bytes of a large message hold %d", cap(in.rest))
+	}
+	if got, err := feed(in, whole[100:], 4096); err != nil || len(got) != 1 {
+		t.Fatal(len(got), err)
+	}
+	if in.rest != nil || in.message != nil {
+		t.Errorf("%d and %d bytes are held after the message", cap(in.rest), cap(in.message))
+	}
+}
+
+// TestAMessageInPlace: what comes in one piece costs nothing.
+func TestAMessageInPlace(t *testing.T) {
+	in, input := newInbox(limit), slices.Concat(masked(0x81, "one"), masked(0x82, "two"))
+	data := make([]byte, len(input))
+	var h count
+	if n := testing.AllocsPerRun(100, func() {
+		copy(data, input)
+		if err := in.Feed(data, &h); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if h != 2*101 {
+		t.Errorf("%d messages", h)
+	}
+}
+
+// count is a Handler that counts messages.
+type count int
+
+func (c *count) Message(bool, []byte) { *c++ }
+func (c *count) Ping([]byte)          {}
+func (c *count) Close(int, string)    {}
+func (c *count) Reject(error)         {}
+
+// FuzzFeed: whatever the bytes and the pieces, nothing panics, the pieces don't
+// matter, nothing larger than the limit and no invalid text is handed on, and an
+// error is one of those that the documentation names.
+func FuzzFeed(f *testing.F) {
+	f.Add(slices.Concat(masked(0x01, "a"), masked(0x89, "p"), masked(0x80, "b"), masked(0xC1, deflated(f, "compressed")), masked(0x88, "\x03\xe8")), 3)
+	f.Add(masked(0x82, strings.Repeat("x", 200)), 50)
+	f.Add(append(masked(0x01, strings.Repeat("x", 99)), masked(0x80, "yy")...), 1)
+	f.Fuzz(func(t *testing.T, input []byte, size int) {
+		const limit = 100
+		whole, err := feed(newInbox(limit), input, max(1, len(input)))
+		pieces, errPieces := feed(newInbox(limit), input, max(1, size))
+		if !slices.Equal(whole, pieces) || err != errPieces {
+			t.Fatalf("whole: %q, %v; in pieces: %q, %v", whole, err, pieces, errPieces)
+		}
+		var violation Violation
+		if err != nil && err != io.EOF && !errors.As(err, &violation) {
+			t.Fatalf("Feed: %v", err)
+		}
+		var checked checker
+		if err := newInbox(limit).Feed(bytes.Clone(input), &checked); err == io.EOF != checked.closed {
+			t.Fatalf("closed %v, but Feed returned %v", checked.closed, err)
+		}
+		if checked.longest > limit {
+			t.Fatalf("a message of %d bytes", checked.longest)
+		}
+	})
+}
+
+type checker struct {
+	longest int
+	closed  bool
+}
+
+func (c *checker) Message(_ bool, payload []byte) { c.longest = max(c.longest, len(payload)) }
+func (c *checker) Ping(payload []byte) {
+	c.longest = max(c.longest, len(payload)-wire.MaxControlPayload)
+}
+func (c *checker) Close(int, string) { c.closed = true }
+func (c *checker) Reject(error)      {}
