@@ -80,7 +80,9 @@ type Config struct {
 	CheckOrigin func(r *http.Request) bool
 
 	// HandshakeTimeout bounds the time to write the handshake's response.
-	// Defaults to 10 seconds; negative means no limit.
+	// Defaults to 10 seconds; negative means no limit. The time to read the
+	// request is bounded by net/http: set http.Server.ReadHeaderTimeout, by
+	// iris.Application.ConfigureHost, on a public server.
 	HandshakeTimeout time.Duration
 
 	// WriteTimeout is how long a client may accept nothing of what is written
@@ -119,6 +121,20 @@ type Config struct {
 	// left with a gap. A message that alone is larger is sent if nothing else
 	// waits. Defaults to 1 MiB.
 	MaxQueuedBytes int
+
+	// MaxConnections is how many connections there may be at a time. More are
+	// refused with 503. Each takes about 6 KiB, and a file descriptor: the
+	// operating system's limit on those comes first if this is left at zero,
+	// which means no limit.
+	MaxConnections int
+
+	// MaxConnectionsPerAddress is how many connections there may be at a time
+	// from one address, or one /64 network of IPv6. More are refused with 429.
+	// The address is that of iris.Context.RemoteAddr: behind a proxy, tell Iris
+	// which header to trust (iris.WithRemoteAddrHeader), or all clients count
+	// as one. Defaults to 0: no limit, since a whole school or company may have
+	// one address.
+	MaxConnectionsPerAddress int
 
 	// CloseTimeout is how long a client has to take what was queued for it,
 	// and to answer the close frame, once the server has begun to close its
@@ -178,6 +194,8 @@ func (c Config) Validate() Config {
 	setPositive(&c.PingPeriod, silence*9/10)
 	setPositive(&c.MaxMessageSize, DefaultWebsocketMaxMessageSize)
 	setPositive(&c.MaxQueuedBytes, DefaultMaxQueuedBytes)
+	c.MaxConnections = max(c.MaxConnections, 0)
+	c.MaxConnectionsPerAddress = max(c.MaxConnectionsPerAddress, 0)
 	setPositive(&c.CloseTimeout, DefaultCloseTimeout)
 	setPositive(&c.ReadBufferSize, DefaultWebsocketReadBufferSize)
 	setPositive(&c.WriteBufferSize, DefaultWebsocketWriterBufferSize)

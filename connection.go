@@ -160,7 +160,8 @@ type connection struct {
 	receiver  *receiver   // used by the reading goroutine alone
 	liveness  liveness
 
-	registered bool // counted by the server; set before the goroutines start
+	registered bool   // counted by the server; set before the goroutines start
+	place      *place // given up at the end; set before the goroutines start
 
 	// phase says who may call handlers: see its constants.
 	phase atomic.Uint32

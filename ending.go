@@ -187,6 +187,7 @@ func (c *connection) release() {
 	if cancel != nil {
 		cancel()
 	}
+	c.place.give()
 	if c.registered {
 		c.server.unregister()
 		c.server.live.Done()

@@ -1,4 +1,7 @@
 package websocket
 
 // For tests.
-var CheckOrigin = checkOrigin
+var (
+	CheckOrigin  = checkOrigin
+	ClientPrefix = clientPrefix
+)

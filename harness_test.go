@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(interruptedProgram) != "" {
+		runInterruptedProgram()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -1,9 +1,6 @@
 package websocket
 
 import (
-	stdContext "context"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,14 +27,16 @@ type (
 		// not be changed.
 		ClientSource []byte
 
-		config   Config // immutable
-		prefix   string // of events; immutable
-		upgrader websocket.Upgrader
-		hub      *hub.Hub[*connection]
-		ping     *wire.Frame // shared by all pings
-		flushers outbox.Flushers[*connection]
-		counters counters
-		warnings throttle // of what any client may cause to be logged
+		config    Config // immutable
+		prefix    string // of events; immutable
+		upgrader  websocket.Upgrader
+		hub       *hub.Hub[*connection]
+		ping      *wire.Frame // shared by all pings
+		flushers  outbox.Flushers[*connection]
+		admission admission
+		counters  counters
+		warnings  throttle  // of what any client may cause to be logged
+		interrupt sync.Once // drainOnInterrupt has been called, or can't be
 
 		mu           sync.Mutex       // guards what follows
 		onConnection []ConnectionFunc // only ever appended to
@@ -104,6 +103,11 @@ func newServer(cfg Config) *Server {
 // who mount it by hand; New mounts it by itself. It returns when the connection
 // is established; a request that can't become one is answered with the reason.
 func (s *Server) Handler() iris.Handler {
+	s.interrupt.Do(func() {
+		if app := application(); app != nil {
+			s.drainOnInterrupt(app)
+		}
+	})
 	return func(ctx iris.Context) {
 		c, err := s.upgrade(ctx)
 		if err != nil {
@@ -256,69 +260,4 @@ func (s *Server) closed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shutdown
-}
-
-// Shutdown ends the server: from now on handshakes are refused with 503; each
-// client receives what is queued for it and a close frame with code 1001, for
-// which it has Config.CloseTimeout; OnDisconnect functions are called.
-//
-// It blocks until all connections have ended and their handlers have returned,
-// or until ctx is done: the rest is then disconnected at once and the error of
-// ctx returned, without waiting for handlers that don't return. It must not be
-// called from a handler, which it would wait for. Calling it again waits for the
-// same.
-//
-// Neither net/http's Shutdown nor Iris's knows of WebSocket connections, so an
-// application needs both; for Ctrl+C:
-//
-//	iris.RegisterOnInterrupt(func() {
-//		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-//		defer cancel()
-//		w.Shutdown(ctx)
-//	})
-func (s *Server) Shutdown(ctx stdContext.Context) error {
-	s.mu.Lock()
-	s.shutdown = true
-	s.mu.Unlock()
-	connections := s.hub.All()
-	for _, c := range connections {
-		c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
-	}
-	done := make(chan struct{})
-	go func() {
-		s.live.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	for _, c := range slices.Concat(connections, s.hub.All(), s.closingConnections()) {
-		c.kill(ErrServerClosed)
-	}
-	return ctx.Err()
-}
-
-// addClosing remembers a connection with a close frame under way.
-func (s *Server) addClosing(c *connection, timer *time.Timer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closing[c] = timer
-}
-
-// removeClosing forgets a connection whose transport is closed.
-func (s *Server) removeClosing(c *connection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if timer := s.closing[c]; timer != nil {
-		timer.Stop()
-		delete(s.closing, c)
-	}
-}
-
-func (s *Server) closingConnections() []*connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.closing))
 }

@@ -56,12 +56,19 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
-	h, refused := s.handshake(ctx)
+	place, refused := s.admission.take(ctx, &s.config)
 	if refused != nil {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
+	h, refused := s.handshake(ctx)
+	if refused != nil {
+		place.give()
+		s.refuse(ctx, refused)
+		return nil, refused.err
+	}
 	c := newConnection(s, h, id, newRequest(ctx))
+	c.place = place
 	if err := s.register(c); err != nil {
 		s.counters.refused.Add(1)
 		if errors.Is(err, ErrServerClosed) {
@@ -153,7 +160,7 @@ func handshakeHeader(ctx iris.Context) http.Header {
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden {
+	if refused.status == http.StatusForbidden || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
 		if s.warnings.allow() {
 			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error())
 		}
@@ -168,6 +175,8 @@ func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 		w.Header().Set("Connection", "Upgrade")
 	case http.StatusBadRequest:
 		w.Header().Set("Sec-WebSocket-Version", "13")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "5")
 	}
 	ctx.StopExecution()
 	if s.config.Error != nil {

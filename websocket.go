@@ -91,6 +91,9 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 			panic(fmt.Sprintf("websocket: New: GET %s is registered already; choose another endpoint", route.Tmpl().Src))
 		}
 	}
+	if app, ok := party.(*iris.Application); ok {
+		s.interrupt.Do(func() { s.drainOnInterrupt(app) })
+	}
 	route := party.Get(endpoint, s.Handler())
 	if route == nil {
 		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))

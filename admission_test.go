@@ -1,0 +1,133 @@
+package websocket_test
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// from makes a client connect from an address.
+func from(ip string) func(*gorilla.Dialer, http.Header) {
+	return func(d *gorilla.Dialer, _ http.Header) {
+		d.NetDialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext
+	}
+}
+
+// refused dials and compares the status of the refusal, whose text must name
+// the option.
+func refused(t *testing.T, url string, status int, option string, options ...func(*gorilla.Dialer, http.Header)) {
+	t.Helper()
+	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
+	for _, o := range options {
+		o(dialer, header)
+	}
+	conn, response, err := dialer.Dial(url, header)
+	if err == nil {
+		_ = conn.Close()
+		t.Fatalf("connected, want %d", status)
+	}
+	if response == nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, 1000)
+	n, _ := response.Body.Read(body)
+	if response.StatusCode != status || !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
+		t.Errorf("answered with %d %q %v, want %d and %s", response.StatusCode, body[:n], response.Header, status, option)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{MaxConnections: 2}, echo)
+	one, two := dial(t, url), dial(t, url)
+	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	one.vanish()
+	eventually(t, "the place is free", func() bool { return s.GetTotalConnections() == 1 })
+	var three *client
+	eventually(t, "another may connect", func() bool { // OnDisconnect may still be running
+		conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+		if err == nil {
+			three = &client{conn, t}
+		}
+		return err == nil
+	})
+	defer func() { _ = three.Close() }()
+	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	two.send("chat;0;x")
+	two.want("chat;0;x")
+}
+
+func TestMaxConnectionsPerAddress(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
+	one := dial(t, url, from("127.0.0.1"))
+	dial(t, url, from("127.0.0.1"))
+	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", from("127.0.0.1"))
+	dial(t, url, from("127.0.0.2"))
+	for _, c := range s.GetConnections() {
+		if c.Context().RemoteAddr() == "127.0.0.1" {
+			_ = c.Disconnect()
+		}
+	}
+	_ = one.Close()
+	eventually(t, "places are free again", func() bool {
+		conn, _, err := (&gorilla.Dialer{NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.1")}}).DialContext}).Dial(url, nil)
+		if err == nil {
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+		return err == nil
+	})
+}
+
+// TestARefusedHandshakeTakesNoPlace, whatever it is refused for.
+func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }}, echo)
+	for range 3 {
+		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil { // no ID
+			t.Fatal("connected without an ID")
+		}
+		response, err := http.Get("http" + strings.TrimPrefix(url, "ws") + "?id=1") // no upgrade
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"12"}}
+		request, err := http.NewRequest(http.MethodGet, response.Request.URL.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header = header
+		if response, err = http.DefaultClient.Do(request); err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusBadRequest {
+			t.Errorf("answered with %s", response.Status)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	c := dial(t, url+"?id=1")
+	c.send("chat;0;x")
+	c.want("chat;0;x")
+}
+
+func TestClientPrefix(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1":            "192.0.2.1/32",
+		"192.0.2.1:80":         "192.0.2.1/32",
+		"::ffff:192.0.2.1":     "192.0.2.1/32",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
+		"[2001:db8:1:2::1]:80": "2001:db8:1:2::/64",
+		"fe80::1%eth0":         "fe80::/64",
+		"":                     "invalid Prefix",
+		"pipe":                 "invalid Prefix",
+	} {
+		if got := websocket.ClientPrefix(address).String(); got != want {
+			t.Errorf("%q: %s, want %s", address, got, want)
+		}
+	}
+}

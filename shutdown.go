@@ -1,0 +1,153 @@
+package websocket
+
+import (
+	stdContext "context"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/context"
+)
+
+// interruptTimeout is how long the server drains on an interrupt; Iris gives
+// its hosts as long.
+const interruptTimeout = 10 * time.Second
+
+// Shutdown ends the server: from now on handshakes are refused with 503; each
+// client receives what is queued for it and a close frame with code 1001, for
+// which it has Config.CloseTimeout; OnDisconnect functions are called. Clients
+// that come back at once would all do so together, so no more than about 10,000
+// are told per second, or as many as it takes to be through in half the time
+// that ctx has.
+//
+// It blocks until all connections have ended and their handlers have returned,
+// or until ctx is done: the rest is then disconnected at once and the error of
+// ctx returned, without waiting for handlers that don't return. It must not be
+// called from a handler, which it would wait for. Calling it again waits for the
+// same.
+//
+// It is called by itself, with 10 seconds, when an application that Iris runs
+// (Listen, Run) is interrupted by Ctrl+C or SIGTERM, before Iris shuts its hosts
+// down, unless iris.WithoutInterruptHandler is set. In all other cases the
+// program has to call it: neither net/http's Shutdown nor Iris's knows of
+// WebSocket connections.
+func (s *Server) Shutdown(ctx stdContext.Context) error {
+	s.mu.Lock()
+	s.shutdown = true
+	s.mu.Unlock()
+	connections := s.hub.All()
+	closeInTurn(ctx, connections)
+	done := make(chan struct{})
+	go func() {
+		s.live.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range slices.Concat(connections, s.hub.All(), s.closingConnections()) {
+		c.kill(ErrServerClosed)
+	}
+	return ctx.Err()
+}
+
+// Close is Shutdown without patience: the connections are disconnected at once,
+// each with a close frame as far as its socket takes that without waiting. It
+// doesn't block, and may be called from a handler. It returns nil.
+func (s *Server) Close() error {
+	ctx, cancel := stdContext.WithCancel(stdContext.Background())
+	cancel()
+	_ = s.Shutdown(ctx) // can only say that it did not wait
+	return nil
+}
+
+// closeInTurn closes connections, batch by batch.
+func closeInTurn(ctx stdContext.Context, connections []*connection) {
+	const batch, perSecond = 100, 10000
+	pause := batch * time.Second / perSecond
+	if deadline, ok := ctx.Deadline(); ok && len(connections) > 0 {
+		pause = min(pause, time.Until(deadline)/2/time.Duration((len(connections)+batch-1)/batch))
+	}
+	for i, c := range connections {
+		if i > 0 && i%batch == 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+		c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
+	}
+}
+
+// drainOnInterrupt sees to it that Shutdown is called when the application is
+// interrupted. What to call is up to Iris, which calls what was registered in
+// the order of registration; its hosts register themselves when they are made,
+// which is after OnBuild. Registering makes Iris catch the signals, so that is
+// left alone unless Run is at work: whoever builds an application without it,
+// such as a test, would not be interrupted any more.
+func (s *Server) drainOnInterrupt(app *iris.Application) {
+	before := app.OnBuild
+	app.OnBuild = func() error {
+		config, ok := app.ConfigurationReadOnly().(*iris.Configuration)
+		if ok && !config.DisableInterruptHandler && isRunning() {
+			iris.RegisterOnInterrupt(func() {
+				ctx, cancel := stdContext.WithTimeout(stdContext.Background(), interruptTimeout)
+				defer cancel()
+				_ = s.Shutdown(ctx) // the program ends in any case
+			})
+		}
+		if before != nil {
+			return before()
+		}
+		return nil
+	}
+}
+
+// application returns the one that is being set up: an interrupt concerns all
+// that there are.
+func application() *iris.Application {
+	app, _ := context.LastApplication().(*iris.Application)
+	return app
+}
+
+// isRunning reports whether the caller is called by Application.Run.
+func isRunning() bool {
+	var counters [64]uintptr
+	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters[:])])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == "github.com/kataras/iris/v12.(*Application).Run" {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// addClosing remembers a connection with a close frame under way.
+func (s *Server) addClosing(c *connection, timer *time.Timer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing[c] = timer
+}
+
+// removeClosing forgets a connection whose transport is closed.
+func (s *Server) removeClosing(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if timer := s.closing[c]; timer != nil {
+		timer.Stop()
+		delete(s.closing, c)
+	}
+}
+
+func (s *Server) closingConnections() []*connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.closing))
+}

@@ -1,0 +1,183 @@
+package websocket_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// interruptedProgram, in the environment, makes the test's binary a program that
+// is about to be interrupted.
+const interruptedProgram = "WEBSOCKET_TEST_INTERRUPTED_PROGRAM"
+
+// runInterruptedProgram is a program as a user writes it: nothing in it speaks of
+// interrupts.
+func runInterruptedProgram() {
+	app := newApp()
+	var parent iris.Party = app
+	if os.Getenv(interruptedProgram) == "party" {
+		parent = app.Party("/party")
+	}
+	w := websocket.New(parent, "/ws")
+	if os.Getenv(interruptedProgram) == "handler" {
+		w = websocket.NewServer(websocket.Config{})
+		app.Get("/handler/ws", w.Handler())
+	}
+	w.OnConnection(func(c websocket.Connection) {
+		c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
+		_ = c.Emit("hello", "")
+	})
+	// Iris begins to catch signals some time after Run has registered what to
+	// call: one that comes earlier must not end the program.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(listener.Addr())
+	err = app.Run(iris.Listener(listener), iris.WithoutStartupLog)
+	fmt.Println("returned:", err)
+}
+
+// TestInterrupt: on an interrupt the program drains before it ends, without
+// having been told to.
+func TestInterrupt(t *testing.T) {
+	for mode, path := range map[string]string{"app": "/ws", "party": "/party/ws", "handler": "/handler/ws"} {
+		t.Run(mode, func(t *testing.T) {
+			command := exec.Command(os.Args[0])
+			command.Env = append(os.Environ(), interruptedProgram+"="+mode)
+			command.Stderr = os.Stderr
+			pipe, err := command.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			stop := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
+			defer stop.Stop()
+			output := bufio.NewReader(pipe)
+			address, err := output.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c *client
+			eventually(t, "the program serves", func() bool {
+				conn, _, err := gorilla.DefaultDialer.Dial("ws://"+strings.TrimSpace(address)+path, nil)
+				c = &client{conn, t}
+				return err == nil
+			})
+			c.want("hello;0;") // OnConnection has been called
+			closed := make(chan struct{})
+			go func() {
+				defer close(closed)
+				if _, _, err := c.ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
+					t.Errorf("ended with %v", err)
+				}
+			}()
+			for again := true; again; {
+				if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-closed:
+					again = false
+				case <-time.After(100 * time.Millisecond): // Iris wasn't listening
+				}
+			}
+			rest, err := io.ReadAll(output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "disconnected: " + websocket.ErrServerClosed.Error() + "\nreturned: <nil>\n"; string(rest) != want {
+				t.Errorf("the program printed %q, want %q", rest, want)
+			}
+			if err := command.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestClose: a client whose socket takes it is told, and nobody is waited for.
+func TestClose(t *testing.T) {
+	ended := make(chan error, 1)
+	block := make(chan struct{})
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("block", func() { <-block })
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+	})
+	c := dial(t, url)
+	c.send("block;0;")
+	eventually(t, "the handler runs", func() bool { return s.Stats().Received == 1 })
+	if err := s.Close(); err != nil { // while a handler doesn't return
+		t.Error(err)
+	}
+	c.wantClosed(gorilla.CloseGoingAway)
+	close(block)
+	if err := receive(t, ended); err != websocket.ErrServerClosed {
+		t.Errorf("the reason is %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShutdownSpreadsTheEnd: not all clients are told at once, but all within
+// half of the time that there is.
+func TestShutdownSpreadsTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		patience, least, most time.Duration
+	}{
+		{time.Hour, 30 * time.Millisecond, 60 * time.Millisecond},
+		{20 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond},
+	} {
+		inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+			const clients = 450
+			told := make(chan time.Duration, clients)
+			var start time.Time
+			for range clients {
+				conn := pipe(t, app)
+				go func() {
+					_, _, err := conn.ReadMessage()
+					if !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
+						t.Error(err)
+					}
+					told <- time.Since(start)
+					_ = conn.Close()
+				}()
+			}
+			synctest.Wait()
+			start = time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			first, last := test.patience, time.Duration(0)
+			for range clients {
+				at := <-told
+				first, last = min(first, at), max(last, at)
+			}
+			if first != 0 || last < test.least || last > test.most {
+				t.Errorf("told after %v to %v, want 0 to between %v and %v", first, last, test.least, test.most)
+			}
+		})
+	}
+}
