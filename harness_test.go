@@ -1,12 +1,15 @@
 package websocket_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +26,45 @@ func TestMain(m *testing.M) {
 		runInterruptedProgram()
 		return
 	}
+	if os.Getenv(idleClients) != "" {
+		runIdleClients()
+		return
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// idleClients, in the environment, makes the test's binary a number of clients:
+// an address and how many.
+const idleClients = "WEBSOCKET_TEST_IDLE_CLIENTS"
+
+// runIdleClients connects clients; for each line of its input, each of them
+// sends an event and waits for the answer.
+func runIdleClients() {
+	url, number, _ := strings.Cut(os.Getenv(idleClients), " ")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		panic(err)
+	}
+	dialer := gorilla.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	var clients []*gorilla.Conn
+	for range n {
+		conn, _, err := dialer.Dial(url, nil)
+		if err != nil {
+			panic(err)
+		}
+		clients = append(clients, conn)
+	}
+	fmt.Println("done")
+	for input := bufio.NewScanner(os.Stdin); input.Scan(); fmt.Println("done") {
+		for _, conn := range clients {
+			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;hello")); err != nil {
+				panic(err)
+			}
+			if _, _, err := conn.ReadMessage(); err != nil {
+				panic(err)
+			}
+		}
+	}
 }
 
 // patience is how long a test waits for what must happen before it fails. No

@@ -33,6 +33,9 @@ for module in $modules; do
 	(cd "$(dirname "$module")" && go test -race ./...)
 done
 
+echo "== What a message and a connection cost, which the race detector would distort"
+go test -count=1 -run '^(TestAllocations|TestMemory)' -v .
+
 echo "== The browser client, in Node and in Chromium"
 cd js
 npm ci --no-audit --no-fund

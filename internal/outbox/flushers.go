@@ -21,6 +21,7 @@ type Flushers[S Source] struct {
 	queue   []S
 	next    int // the first of queue that hasn't been taken
 	running int
+	runs    func() // run, bound once: a go statement with a method allocates
 }
 
 // share is how many sources a flusher takes at a time, and how many more must
@@ -39,8 +40,10 @@ func (f *Flushers[S]) Submit(sources []S) {
 	}
 	f.queue = append(f.queue, sources...)
 	for f.running < runtime.GOMAXPROCS(0) && len(f.queue)-f.next > f.running*share {
-		f.running++
-		go f.run()
+		if f.running++; f.runs == nil {
+			f.runs = f.run
+		}
+		go f.runs()
 	}
 }
 

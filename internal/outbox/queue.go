@@ -14,9 +14,9 @@ const (
 	borrowedFrames = 128
 )
 
-var borrowed = sync.Pool{New: func() any { q := make([]*wire.Frame, 0, borrowedFrames); return &q }}
+var borrowed = sync.Pool{New: func() any { return new([borrowedFrames]*wire.Frame) }}
 
-func borrow() []*wire.Frame { return (*borrowed.Get().(*[]*wire.Frame))[:0] }
+func borrow() []*wire.Frame { return borrowed.Get().(*[borrowedFrames]*wire.Frame)[:0] }
 
 // put appends a frame to the queue, under mu.
 func (o *Outbox) put(frame *wire.Frame) {
@@ -49,7 +49,7 @@ func (o *Outbox) release(batch []*wire.Frame) {
 		o.inlineTaken = false
 	case cap(batch) == borrowedFrames:
 		clear(batch)
-		borrowed.Put(&batch)
+		borrowed.Put((*[borrowedFrames]*wire.Frame)(batch[:borrowedFrames]))
 	}
 }
 

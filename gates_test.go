@@ -1,0 +1,221 @@
+//go:build linux && !race && !portable
+
+package websocket_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// The tests of this file hold what a message and a connection cost to exact
+// figures: what makes one dearer, or cheaper, has to change the figure here.
+// The race detector allocates by itself, so they run without it.
+
+// rawClient connects and returns the network connection, through which frames
+// are sent without allocating.
+func rawClient(t *testing.T, url string) net.Conn {
+	t.Helper()
+	return dial(t, url).NetConn()
+}
+
+// wantAllocations compares the allocations of f, which everything in the process
+// counts for; n is how many messages f stands for.
+func wantAllocations(t *testing.T, what string, n int, want float64, f func()) {
+	t.Helper()
+	f() // fills pools
+	got := math.Inf(1)
+	for range 5 { // a garbage collection empties the pools
+		got = min(got, testing.AllocsPerRun(20, f)/float64(n))
+	}
+	if got = math.Round(got*10) / 10; got != want {
+		t.Errorf("%s: %v allocations, want %v", what, got, want)
+	}
+}
+
+// TestAllocationsOfReceiving: the string itself and nothing else.
+func TestAllocationsOfReceiving(t *testing.T) {
+	const n = 100
+	all, received := make(chan struct{}), 0 // by the connection's goroutine
+	count := func() {
+		if received++; received%n == 0 {
+			all <- struct{}{}
+		}
+	}
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("string", func(string) { count() })
+		c.On("int", func(int) { count() })
+		c.On("bool", func(bool) { count() })
+		c.On("bytes", func([]byte) { count() })
+		c.On("none", func() { count() })
+	})
+	conn := rawClient(t, url)
+	for name, test := range map[string]struct {
+		payload string
+		want    float64
+	}{
+		"string;0;": {"hello", 1},
+		"int;1;":    {"1234", 0},
+		"bool;2;":   {"true", 0},
+		"bytes;3;":  {"bytes", 1},
+		"none;0;":   {"", 0},
+	} {
+		frames := slices.Repeat(frame(0x81, prefix+name+test.payload), n)
+		wantAllocations(t, name, n, test.want, func() {
+			if _, err := conn.Write(frames); err != nil {
+				t.Fatal(err)
+			}
+			<-all
+		})
+	}
+}
+
+// TestAllocationsOfEmitting: a message is a buffer and its description, however
+// many it goes to.
+func TestAllocationsOfEmitting(t *testing.T) {
+	const members = 50
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.Join("room") })
+	received := make(chan struct{}, members)
+	var size atomic.Int64
+	for range members {
+		conn := rawClient(t, url)
+		go func() {
+			buffer := make([]byte, 4096)
+			for {
+				left := int(size.Load())
+				for first := true; left > 0 || first; first = false {
+					n, err := conn.Read(buffer)
+					if err != nil {
+						return
+					}
+					if first {
+						left = int(size.Load())
+					}
+					left -= n
+				}
+				received <- struct{}{}
+			}
+		}()
+	}
+	eventually(t, "all have joined", func() bool { return len(s.GetConnectionsByRoom("room")) == members })
+	c := s.GetConnections()[0]
+	var data any = "a message"
+	size.Store(int64(2 + len(prefix+"event;0;a message")))
+	all, room := c.To(websocket.All), c.To("room")
+	for _, test := range []struct {
+		name      string
+		emitter   websocket.Emitter
+		receivers int
+	}{
+		{"to all", all, members},
+		{"to others", c.To(websocket.Broadcast), members - 1},
+		{"to a room", room, members},
+		{"to one", c, 1},
+	} {
+		wantAllocations(t, test.name, 1, 2, func() {
+			if err := test.emitter.Emit("event", data); err != nil {
+				t.Fatal(err)
+			}
+			for range test.receivers {
+				<-received
+			}
+		})
+	}
+}
+
+// memory is what the process holds: the heap, and the stacks of goroutines.
+func memory() float64 {
+	for range 3 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
+
+// TestMemoryOfAConnection: what an idle one holds with a handler registered, a
+// room joined, and a context that answers; and what it still holds after it had
+// traffic.
+func TestMemoryOfAConnection(t *testing.T) {
+	for _, test := range []struct { // in this order: what TLS leaves behind counts for less
+		name        string
+		start       func(*httptest.Server)
+		idle, after float64
+	}{
+		{"TCP", (*httptest.Server).Start, 4450, 6480},
+		{"TLS", (*httptest.Server).StartTLS, 13200, 13200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const connections = 1000
+			app := newApp()
+			s := websocket.New(app, "/ws")
+			s.OnConnection(func(c websocket.Connection) {
+				c.Join(c.Context().URLParam("room"))
+				c.On("chat", func(message string) { _ = c.Emit("chat", message) })
+			})
+			server := listenWith(t, app, test.start, s)
+			url := strings.Replace(server.URL, "http", "ws", 1) + "/ws?room=a"
+			dial(t, url) // warms up
+			eventually(t, "it has joined", func() bool { return len(s.GetConnectionsByRoom("a")) == 1 })
+			before := memory()
+
+			command := exec.Command(os.Args[0])
+			command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", idleClients, url, connections))
+			command.Stderr = os.Stderr
+			input, err := command.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			output, err := command.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			done := bufio.NewReader(output)
+			wait := func() {
+				t.Helper()
+				if _, err := done.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wait()
+			eventually(t, "all have joined", func() bool { return len(s.GetConnectionsByRoom("a")) == connections+1 })
+			within(t, "idle", (memory()-before)/connections, test.idle)
+			if _, err := io.WriteString(input, "traffic\n"); err != nil {
+				t.Fatal(err)
+			}
+			wait()
+			within(t, "after traffic", (memory()-before)/connections, test.after)
+			if got := s.GetConnections()[connections/2].Context().URLParam("room"); got != "a" {
+				t.Errorf("the context answers %q", got)
+			}
+			_ = input.Close()
+			if err := command.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// within fails unless got is within 5 percent of want.
+func within(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	t.Logf("%s: %.0f bytes", what, got)
+	if math.Abs(got-want) > want/20 {
+		t.Errorf("%s: %.0f bytes, want %.0f within 5 percent", what, got, want)
+	}
+}
