@@ -1,7 +1,8 @@
 // Command bench measures what a message and a connection cost this library, its
 // peers, and a limit that does nothing but write.
 //
-//	go run . -rounds 3
+//	npm ci --prefix node
+//	go run . -rounds 3 -write
 //
 // Each server runs in a process of its own; the figure is that process's
 // processor time, the kernel's included, per delivered message. Rounds of all
@@ -30,83 +31,83 @@ func benchmark() error {
 	rounds := flag.Int("rounds", 3, "how often each scenario is run with each server")
 	only := flag.String("scenario", "", "run only scenarios whose name contains this")
 	among := flag.String("peers", "", "run only these servers, separated by commas")
+	write := flag.Bool("write", false, "write RESULTS.md and chart.svg")
 	flag.Parse()
 	if flag.Arg(0) == "serve" {
-		for _, peer := range peers.All() {
-			if peer.Name == flag.Arg(1) {
-				return serve(peer)
-			}
-		}
-		return fmt.Errorf("no server is named %q", flag.Arg(1))
+		return serveNamed(flag.Arg(1), mode(flag.Arg(2)))
 	}
 	chosen := slices.DeleteFunc(peers.All(), func(p peers.Peer) bool {
 		return *among != "" && !slices.Contains(strings.Split(*among, ","), p.Name)
 	})
-	printHeader(chosen)
+	t := &table{peers: chosen, rounds: *rounds}
+	fmt.Print(t.header())
 	for _, s := range scenarios {
 		if !strings.Contains(s.name, *only) {
 			continue
 		}
-		row, err := measureRow(s, chosen, *rounds)
-		if err != nil {
-			return err
-		}
-		printRow(s, chosen, row)
+		t.measure(s)
+		fmt.Print(t.line(t.rows[len(t.rows)-1]))
+	}
+	if *write {
+		return t.write()
 	}
 	return nil
 }
 
-// measureRow runs a scenario with each server in turn, rounds times.
-func measureRow(s scenario, chosen []peers.Peer, rounds int) (map[string][]result, error) {
-	row := make(map[string][]result)
-	for range rounds {
-		for _, peer := range chosen {
+func serveNamed(name string, how mode) error {
+	for _, peer := range peers.All() {
+		if peer.Name == name {
+			return serve(peer, how)
+		}
+	}
+	return fmt.Errorf("no server is named %q", name)
+}
+
+// table is what has been measured.
+type table struct {
+	peers  []peers.Peer
+	rounds int
+	rows   []row
+}
+
+// row is a scenario's part of the table.
+type row struct {
+	scenario scenario
+	results  map[string][]result // by the peer's name; none if it isn't measured
+	failures map[string]error
+}
+
+// measure runs a scenario with each server in turn, several times. A server
+// that fails is left out of the rest of the row.
+func (t *table) measure(s scenario) {
+	r := row{s, make(map[string][]result), make(map[string]error)}
+	for range t.rounds {
+		for _, peer := range t.peers {
+			if s.mode != plain && peer.Plain || s.skipsLimit && peer.Name == "limit" || r.failures[peer.Name] != nil {
+				continue
+			}
 			got, err := do(s, peer)
 			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", s.name, peer.Name, err)
+				fmt.Fprintf(os.Stderr, "bench: %s, %s: %v\n", s.name, peer.Name, err)
+				r.failures[peer.Name] = err
+				continue
 			}
-			row[peer.Name] = append(row[peer.Name], got)
+			r.results[peer.Name] = append(r.results[peer.Name], got)
 		}
 	}
-	return row, nil
+	t.rows = append(t.rows, r)
 }
 
-func printHeader(chosen []peers.Peer) {
-	names, lines := []string{"scenario"}, []string{"---"}
-	for _, peer := range chosen {
-		names, lines = append(names, peer.Name), append(lines, "---")
-	}
-	fmt.Printf("| %s |\n|%s|\n", strings.Join(names, " | "), strings.Join(lines, "|"))
-}
-
-func printRow(s scenario, chosen []peers.Peer, row map[string][]result) {
-	limit := 0.0
-	if runs, ok := row["limit"]; ok {
-		limit = median(runs)
-	}
-	cells := []string{s.name + " (" + s.unit + ")"}
-	for _, peer := range chosen {
-		value := median(row[peer.Name])
-		cell := fmt.Sprintf("%.2f", value)
-		if limit > 0 && peer.Name != "limit" {
-			cell += fmt.Sprintf(" (%.2f)", value/limit)
+// median returns the run with the middle value.
+func median(runs []result) result {
+	sorted := slices.SortedFunc(slices.Values(runs), func(a, b result) int {
+		switch {
+		case a.value < b.value:
+			return -1
+		case a.value > b.value:
+			return 1
 		}
-		for _, r := range row[peer.Name] {
-			if r.lost+r.reordered+r.stray > 0 {
-				cell += fmt.Sprintf(" lost %d reordered %d stray %d", r.lost, r.reordered, r.stray)
-				break
-			}
-		}
-		cells = append(cells, cell)
-	}
-	fmt.Printf("| %s |\n", strings.Join(cells, " | "))
-}
-
-func median(runs []result) float64 {
-	values := make([]float64, 0, len(runs))
-	for _, r := range runs {
-		values = append(values, r.value)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
+		return 0
+	})
+	return sorted[len(sorted)/2]
 }

@@ -2,18 +2,26 @@ package main
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kataras/iris/websocket/bench/peers"
 )
@@ -25,24 +33,43 @@ type usage struct {
 	Mallocs  uint64
 }
 
+// mode is how connections are made.
+type mode string
+
+const (
+	plain   mode = "plain"
+	secure  mode = "tls"
+	deflate mode = "deflate"
+)
+
 // serve is the server's process: it prints its address and then, for each line
 // on its standard input, its usage; it ends with its input.
-func serve(peer peers.Peer) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(peer peers.Peer, how mode) error {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+	address := listener.Addr()
+	if how == secure {
+		certificate, err := selfSigned()
+		if err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
+	}
 	go func() {
-		if err := peer.Serve(listener); err != nil {
+		if err := peer.Serve(listener, peers.Options{Deflate: how == deflate}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}()
-	fmt.Println(listener.Addr())
+	fmt.Println(address)
 	input := bufio.NewScanner(os.Stdin)
 	for input.Scan() {
 		if input.Text() == "collect" {
-			runtime.GC()
+			for range 3 { // what a pool holds survives the first
+				runtime.GC()
+			}
 			debug.FreeOSMemory()
 		}
 		if err := json.NewEncoder(os.Stdout).Encode(measure()); err != nil {
@@ -50,6 +77,16 @@ func serve(peer peers.Peer) error {
 		}
 	}
 	return nil
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: key}, err
 }
 
 func measure() usage {
@@ -84,12 +121,12 @@ type process struct {
 	baseline int64 // bytes resident before anything connected
 }
 
-func start(peer peers.Peer) (*process, error) {
-	self, err := os.Executable()
+func start(peer peers.Peer, how mode) (*process, error) {
+	command, err := commandOf(peer, how)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.Command(self, "serve", peer.Name)}
+	p := &process{command: command}
 	p.command.Stderr = os.Stderr
 	if p.input, err = p.command.StdinPipe(); err != nil {
 		return nil, err
@@ -108,6 +145,17 @@ func start(peer peers.Peer) (*process, error) {
 	}
 	p.address, err = netip.ParseAddrPort(strings.TrimSpace(line))
 	return p, err
+}
+
+func commandOf(peer peers.Peer, how mode) (*exec.Cmd, error) {
+	if peer.Script != "" {
+		return exec.Command("node", "--expose-gc", filepath.Join("node", peer.Script)), nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(self, "serve", peer.Name, string(how)), nil
 }
 
 // usage asks the server for its usage, after a garbage collection if told so.

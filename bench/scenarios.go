@@ -10,7 +10,8 @@ import (
 
 // result is what one run of a scenario gave.
 type result struct {
-	value     float64 // microseconds of processor time per delivered message, or bytes
+	value     float64
+	note      string // more figures
 	lost      int
 	reordered int
 	stray     int
@@ -22,7 +23,9 @@ type scenario struct {
 	unit        string
 	connections int
 	rooms       int // how many rooms they are spread over; 0 for echo
+	mode        mode
 	run         func(*run) error
+	skipsLimit  bool // the limit has no answer to it
 }
 
 // run is one scenario with one server.
@@ -31,31 +34,49 @@ type run struct {
 	peer     peers.Peer
 	process  *process
 	swarm    *load.Swarm
-	sent     []int // messages sent, by room
+	size     int   // of a payload
+	sent     []int // messages sent, by stream
 	expected int   // messages to be received, in all
-	result   result
+
+	handshake float64 // microseconds of processor time for each connection
+	result    result
 }
 
 const patience = 5 * time.Second
 
+// streams is how many members of a single room may send to it.
+const streams = 8
+
 var scenarios = []scenario{
-	{"broadcast to 1,000", "µs", 1000, 1, broadcast(150, 20*time.Millisecond, 1)},
-	{"burst of 100 to 1,000", "µs", 1000, 1, broadcast(10, 300*time.Millisecond, 100)},
-	{"broadcast to 10,000", "µs", 10000, 1, broadcast(15, 250*time.Millisecond, 1)},
-	{"10,000 in rooms of 10", "µs", 10000, 1000, broadcast(100, 10*time.Millisecond, 1)},
-	{"echo", "µs", 100, 0, echo(20000)},
-	{"idle connection", "KiB", 10000, 100, idle},
+	{"broadcast to 1,000, 50 a second", "µs", 1000, 1, plain, broadcast(150, 20*time.Millisecond, 1), false},
+	{"burst of 100 to 1,000", "µs", 1000, 1, plain, broadcast(10, 300*time.Millisecond, 100), false},
+	{"broadcast to 10,000", "µs", 10000, 1, plain, broadcast(15, 250*time.Millisecond, 1), false},
+	{"10,000 in rooms of 10", "µs", 10000, 1000, plain, broadcast(100, 10*time.Millisecond, 1), false},
+	{"room of 100, 8 emitters", "µs", 100, 1, plain, emitters(500), false},
+	{"echo, 100 connections", "µs", 100, 0, plain, echo(20000), false},
+	{"idle connection", "KiB", 10000, 100, plain, idle, false},
+	{"one stalled of 1,000", "s", 1000, 1, plain, stalled, true},
+	{"connect", "µs", 10000, 100, plain, connect, false},
+	{"disconnect", "µs", 10000, 100, plain, disconnect, false},
+	{"TLS: broadcast to 1,000", "µs", 1000, 1, secure, broadcast(100, 40*time.Millisecond, 1), false},
+	{"TLS: echo, 100 connections", "µs", 100, 0, secure, echo(10000), false},
+	{"TLS: idle connection", "KiB", 4000, 100, secure, idle, false},
+	{"compression: 512 B to 1,000", "µs", 1000, 1, deflate, sized(512, broadcast(50, 40*time.Millisecond, 1)), false},
+}
+
+// sized runs a scenario with larger messages.
+func sized(size int, f func(*run) error) func(*run) error {
+	return func(r *run) error {
+		r.size = size
+		return f(r)
+	}
 }
 
 // broadcast sends n times count messages to rooms in turn, one each interval
-// (in the last scenario 40 rooms at each), and measures the time until all have
-// arrived.
+// (with many rooms 40 at each), and measures the time until all have arrived.
 func broadcast(n int, interval time.Duration, count int) func(*run) error {
 	return func(r *run) error {
-		if err := r.emit(0, 1); err != nil { // warms caches and pools up
-			return err
-		}
-		if err := r.settle(); err != nil {
+		if err := r.warmUp(); err != nil {
 			return err
 		}
 		perTick := max(1, r.scenario.rooms/25)
@@ -64,7 +85,7 @@ func broadcast(n int, interval time.Duration, count int) func(*run) error {
 			for range n {
 				next := time.Now().Add(interval)
 				for range perTick {
-					if err := r.emit(room, count); err != nil {
+					if err := r.emit(room, room, count); err != nil {
 						return err
 					}
 					room = (room + 1) % r.scenario.rooms
@@ -75,29 +96,63 @@ func broadcast(n int, interval time.Duration, count int) func(*run) error {
 					}
 				}
 			}
-			return r.settle()
+			_, err := r.settle()
+			return err
 		})
 	}
 }
 
-// emit has a member of a room send messages to it.
-func (r *run) emit(room, count int) error {
-	var frames []byte
-	for range count {
-		frames = append(frames, load.Frame(r.peer.Encode(load.Payload(room, r.sent[room], load.PayloadSize)))...)
-		r.sent[room]++
+// warmUp fills caches and pools.
+func (r *run) warmUp() error {
+	if err := r.emit(0, 0, 1); err != nil {
+		return err
 	}
-	r.expected += count * (r.scenario.connections / r.scenario.rooms)
-	return r.swarm.Conns[room].Send(frames)
-}
-
-// settle waits until everything has arrived, or nothing more does.
-func (r *run) settle() error {
-	_, err := r.swarm.PollUntil(r.expected, patience)
+	_, err := r.settle()
 	return err
 }
 
-// measured measures the processor time of the server for what f does.
+// emitters has several members of one room send to it at the same time.
+func emitters(each int) func(*run) error {
+	return func(r *run) error {
+		if err := r.warmUp(); err != nil {
+			return err
+		}
+		return r.measured(func() error {
+			for range each {
+				for stream := range streams {
+					if err := r.emit(stream, stream, 1); err != nil {
+						return err
+					}
+				}
+				if complete, err := r.settle(); err != nil || !complete {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// emit has a member of a room send messages of a stream to it.
+func (r *run) emit(sender, stream, count int) error {
+	room := sender % r.scenario.rooms
+	var frames []byte
+	for range count {
+		frames = append(frames, load.Frame(r.peer.EncodeOf(room, false, load.Payload(stream, r.sent[stream], r.size)))...)
+		r.sent[stream]++
+	}
+	r.expected += count * (r.scenario.connections / r.scenario.rooms)
+	return r.swarm.Conns[sender].Send(frames)
+}
+
+// settle waits until everything has arrived, or nothing more does, and reports
+// which of the two.
+func (r *run) settle() (complete bool, err error) {
+	return r.swarm.PollUntil(r.expected, patience)
+}
+
+// measured measures the processor time of the server for each message that is
+// delivered during f.
 func (r *run) measured(f func() error) error {
 	before, err := r.process.usage("usage")
 	if err != nil {
@@ -122,7 +177,7 @@ func (r *run) measured(f func() error) error {
 // echo has each connection send a message whenever the last one has come back.
 func echo(trips int) func(*run) error {
 	return func(r *run) error {
-		frame := load.Frame(r.peer.Encode(load.Payload(0, 0, load.PayloadSize)))
+		frame := load.Frame(r.peer.EncodeOf(0, true, load.Payload(0, 0, r.size)))
 		left := 0
 		var failure error
 		r.swarm.Echo = func(c *load.Conn) {
@@ -141,7 +196,7 @@ func echo(trips int) func(*run) error {
 					return err
 				}
 			}
-			if err := r.settle(); err != nil {
+			if _, err := r.settle(); err != nil {
 				return err
 			}
 			return failure
@@ -165,32 +220,57 @@ func idle(r *run) error {
 
 // do runs a scenario with a server in a process of its own.
 func do(s scenario, peer peers.Peer) (result, error) {
-	r := &run{scenario: s, peer: peer, sent: make([]int, max(1, s.rooms))}
+	r := &run{scenario: s, peer: peer, size: load.PayloadSize, sent: make([]int, max(streams, s.rooms))}
 	var err error
-	if r.process, err = start(peer); err != nil {
+	if r.process, err = start(peer, s.mode); err != nil {
 		return result{}, err
 	}
-	defer r.process.stop()
+	defer func() { r.process.stop() }() // a scenario may start another
 	baseline, err := r.process.usage("collect")
 	if err != nil {
 		return result{}, err
 	}
 	r.process.baseline = baseline.Resident
-	path := func(i int) string { return fmt.Sprintf("/?room=%d", i%s.rooms) }
-	room := func(i int) int { return i % max(1, s.rooms) }
-	if s.rooms == 0 {
-		path = func(int) string { return "/echo" }
-	}
-	if r.swarm, err = load.Connect(r.process.address, s.connections, path, room); err != nil {
+	if err := r.connect(); err != nil {
 		return result{}, err
 	}
-	defer r.swarm.Close()
-	// A client is connected before the server has put it into its room.
-	time.Sleep(time.Second)
+	defer func() { r.swarm.Close() }()
 	if err := s.run(r); err != nil {
 		return result{}, err
 	}
 	r.result.lost = max(0, r.expected-r.swarm.Received)
 	r.result.reordered, r.result.stray = r.swarm.Reordered, r.swarm.Stray
 	return r.result, nil
+}
+
+// connect makes the connections.
+func (r *run) connect() (err error) {
+	rooms, echo := max(1, r.scenario.rooms), r.scenario.rooms == 0
+	before, err := r.process.usage("usage")
+	if err != nil {
+		return err
+	}
+	r.swarm, err = load.Connect(r.process.address, r.scenario.connections, func(i int) load.Options {
+		room := i % rooms
+		options := load.Options{
+			Path: r.peer.PathOf(room, echo), Hello: r.peer.HelloOf(room, echo),
+			Stream: room, Streams: 1,
+			Deflate: r.scenario.mode == deflate, TLS: r.scenario.mode == secure,
+		}
+		if rooms == 1 {
+			options.Streams = streams
+		}
+		return options
+	})
+	if err != nil {
+		return err
+	}
+	// A client is connected before the server has put it into its room.
+	time.Sleep(time.Second)
+	if err := r.swarm.Poll(time.Millisecond); err != nil {
+		return err
+	}
+	after, err := r.process.usage("usage")
+	r.handshake = float64(after.CPU-before.CPU) / 1000 / float64(r.scenario.connections)
+	return err
 }

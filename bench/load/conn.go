@@ -1,55 +1,74 @@
 // Package load is a client cheap enough to share a machine with the server that
 // it measures: raw sockets, one epoll loop for all of them, and a frame reader
-// that does no more than count and check. Linux only.
+// that does no more than count and check. TLS takes Go's connections instead.
+// Linux only.
 package load
 
 import (
 	"bytes"
-	"encoding/binary"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// PayloadSize is the length of each message of the load.
-const PayloadSize = 64
+// Options are what a client asks for, and what it expects.
+type Options struct {
+	Path    string
+	Hello   []Step // what comes first
+	Deflate bool   // offers compression (RFC 7692)
+	TLS     bool
 
-// Payload is the message number seq of a room. What servers put before it
-// doesn't matter to the reader, which looks at the end of each frame.
-func Payload(room, seq, size int) []byte {
-	p := bytes.Repeat([]byte{'.'}, size)
-	copy(p[size-PayloadSize:], fmt.Sprintf("%08d%08d", room, seq))
-	return p
+	// Stream is the first of the streams whose messages the client expects, and
+	// Streams how many there are.
+	Stream, Streams int
+}
+
+// Step is a message to be sent, and what the answer to it contains.
+type Step struct {
+	Send, Await string
 }
 
 // Conn is one client.
 type Conn struct {
-	Room     int
-	fd       int
-	expected int    // the number of the next message
-	carry    []byte // a frame of which the rest hasn't come
-	paused   bool   // never read: the stalled member
+	options  Options
+	fd       int       // unless secure
+	secure   *tls.Conn // nil unless the options say so
+	expected []int     // the number of the next message, by stream
+	carry    []byte    // a frame of which the rest hasn't come
 }
 
 // dial connects and makes the handshake, blocking.
-func dial(address netip.AddrPort, source netip.Addr, path string) (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
+func dial(address netip.AddrPort, source netip.Addr, options Options) (*Conn, error) {
+	c := &Conn{options: options, expected: make([]int, options.Streams)}
+	if options.TLS {
+		return c, c.dialTLS(address, source)
+	}
+	var err error
+	if c.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 		return nil, err
 	}
-	c := &Conn{fd: fd}
-	if err := c.handshake(address, source, path); err != nil {
-		_ = unix.Close(fd)
+	if err := c.dialRaw(address, source); err != nil {
+		_ = unix.Close(c.fd)
 		return nil, err
 	}
-	return c, unix.SetNonblock(fd, true)
+	return c, unix.SetNonblock(c.fd, true)
 }
 
-func (c *Conn) handshake(address netip.AddrPort, source netip.Addr, path string) error {
+func (c *Conn) dialTLS(address netip.AddrPort, source netip.Addr) error {
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))}
+	conn, err := dialer.Dial("tcp4", address.String())
+	if err != nil {
+		return err
+	}
+	c.secure = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	return c.handshake(address, c.secure.Write, c.secure.Read)
+}
+
+func (c *Conn) dialRaw(address netip.AddrPort, source netip.Addr) error {
 	// The port is chosen by connect, which is free to take any; bind would look
 	// for one that nobody has.
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
@@ -61,19 +80,30 @@ func (c *Conn) handshake(address netip.AddrPort, source netip.Addr, path string)
 	}
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20})
-	request := "GET " + path + " HTTP/1.1\r\nHost: " + address.String() + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	read := func(p []byte) (n int, err error) {
+		for {
+			if n, err = unix.Read(c.fd, p); err != unix.EINTR {
+				return n, err
+			}
+		}
+	}
+	return c.handshake(address, func(p []byte) (int, error) { return unix.Write(c.fd, p) }, read)
+}
+
+func (c *Conn) handshake(address netip.AddrPort, write, read func([]byte) (int, error)) error {
+	request := "GET " + c.options.Path + " HTTP/1.1\r\nHost: " + address.String() + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n" +
-		"Origin: http://" + address.String() + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-	if _, err := unix.Write(c.fd, []byte(request)); err != nil {
+		"Origin: http://" + address.String() + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	if c.options.Deflate {
+		request += "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	}
+	if _, err := write([]byte(request + "\r\n")); err != nil {
 		return err
 	}
 	var response []byte
 	buffer := make([]byte, 4096)
 	for {
-		n, err := unix.Read(c.fd, buffer)
-		if err == unix.EINTR {
-			continue
-		}
+		n, err := read(buffer)
 		if err != nil {
 			return err
 		}
@@ -81,14 +111,33 @@ func (c *Conn) handshake(address netip.AddrPort, source netip.Addr, path string)
 			return net.ErrClosed
 		}
 		response = append(response, buffer[:n]...)
-		if end := bytes.Index(response, []byte("\r\n\r\n")); end >= 0 {
-			if !bytes.HasPrefix(response, []byte("HTTP/1.1 101")) {
-				return fmt.Errorf("the handshake was answered with %.60q", response)
-			}
-			c.carry = append([]byte(nil), response[end+4:]...)
-			return nil
+		end := bytes.Index(response, []byte("\r\n\r\n"))
+		if end < 0 {
+			continue
 		}
+		if !bytes.HasPrefix(response, []byte("HTTP/1.1 101")) {
+			return fmt.Errorf("the handshake was answered with %.60q", response)
+		}
+		if c.options.Deflate && !bytes.Contains(response[:end], []byte("permessage-deflate")) {
+			return fmt.Errorf("the server does not compress")
+		}
+		c.carry = bytes.Clone(response[end+4:])
+		break
 	}
+	for _, step := range c.options.Hello {
+		if _, err := write(Frame([]byte(step.Send))); err != nil {
+			return err
+		}
+		for answer := c.carry; !bytes.Contains(answer, []byte(step.Await)); c.carry = nil {
+			n, err := read(buffer)
+			if n == 0 || err != nil {
+				return fmt.Errorf("%q was answered with %q: %w", step.Send, answer, err)
+			}
+			answer = append(answer, buffer[:n]...)
+		}
+		c.carry = nil // answers end with a frame: nothing else is sent yet
+	}
+	return nil
 }
 
 // connect is connect(2), which goes on in the background when a signal
@@ -107,24 +156,12 @@ func connect(fd int, address unix.Sockaddr) error {
 	return err
 }
 
-// Frame makes a masked text frame of a client (RFC 6455, section 5.2); the mask
-// is zero, so the payload stays readable.
-func Frame(payload []byte) []byte {
-	frame := []byte{0x81}
-	switch n := len(payload); {
-	case n < 126:
-		frame = append(frame, 0x80|byte(n))
-	case n <= 0xFFFF:
-		frame = binary.BigEndian.AppendUint16(append(frame, 0x80|126), uint16(n))
-	default:
-		frame = binary.BigEndian.AppendUint64(append(frame, 0x80|127), uint64(n))
-	}
-	frame = append(frame, 0, 0, 0, 0)
-	return append(frame, payload...)
-}
-
-// Send writes frames; the socket's buffer must have room, else it waits for it.
+// Send writes frames; if the socket's buffer has no room, it waits for it.
 func (c *Conn) Send(frames []byte) error {
+	if c.secure != nil {
+		_, err := c.secure.Write(frames)
+		return err
+	}
 	deadline := time.Now().Add(30 * time.Second)
 	for len(frames) > 0 {
 		n, err := unix.Write(c.fd, frames)
@@ -143,58 +180,35 @@ func (c *Conn) Send(frames []byte) error {
 	return nil
 }
 
+func (c *Conn) close() {
+	if c.secure != nil {
+		_ = c.secure.NetConn().Close()
+		return
+	}
+	_ = unix.Close(c.fd)
+}
+
 // take parses what has been read and calls got for each data frame.
-func (c *Conn) take(data []byte, got func(*Conn, []byte)) {
+func (c *Conn) take(data []byte, inflater *inflater, got func(*Conn, []byte)) {
 	if len(c.carry) > 0 {
 		data = append(c.carry, data...)
-		c.carry = c.carry[:0]
+		c.carry = nil
 	}
 	for {
 		header, n, ok := parse(data)
 		if !ok {
 			break
 		}
+		payload := data[header : header+n]
+		if data[0]&0x40 != 0 {
+			payload = inflater.inflate(payload)
+		}
 		if opcode := data[0] & 0x0F; opcode == 1 || opcode == 2 {
-			got(c, data[header:header+n])
+			got(c, payload)
 		}
 		data = data[header+n:]
 	}
 	if len(data) > 0 {
-		c.carry = append([]byte(nil), data...)
-	} else {
-		c.carry = nil
+		c.carry = bytes.Clone(data)
 	}
-}
-
-// parse returns the lengths of the first frame's header and payload, if it is
-// all there.
-func parse(data []byte) (header, n int, ok bool) {
-	if len(data) < 2 {
-		return 0, 0, false
-	}
-	header, n = 2, int(data[1]&0x7F)
-	switch n {
-	case 126:
-		if header = 4; len(data) < header {
-			return 0, 0, false
-		}
-		n = int(binary.BigEndian.Uint16(data[2:]))
-	case 127:
-		if header = 10; len(data) < header {
-			return 0, 0, false
-		}
-		n = int(binary.BigEndian.Uint64(data[2:]))
-	}
-	return header, n, len(data) >= header+n
-}
-
-// identify reads what Payload wrote from the end of a frame's payload.
-func identify(payload []byte) (room, seq int, ok bool) {
-	if len(payload) < PayloadSize {
-		return 0, 0, false
-	}
-	p := payload[len(payload)-PayloadSize:]
-	room, err1 := strconv.Atoi(string(p[:8]))
-	seq, err2 := strconv.Atoi(string(p[8:16]))
-	return room, seq, err1 == nil && err2 == nil
 }

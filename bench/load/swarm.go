@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,38 +13,59 @@ import (
 type Swarm struct {
 	Conns []*Conn
 
-	Received  int // data frames
+	Received  int // messages
 	Reordered int // with a number that isn't the next one: lost or out of order
-	Stray     int // of another room, or not of the load
+	Stray     int // of a stream that the client doesn't expect
 	Gone      int // connections that the server ended
 
 	// Echo is called for each message when it is set, instead of checking
 	// numbers.
 	Echo func(c *Conn)
 
-	epoll  int
-	byFD   map[int32]*Conn
-	buffer []byte
-	events []unix.EpollEvent
+	// Latencies are those of all messages if Measure is set.
+	Measure   bool
+	Latencies []time.Duration
+
+	epoll    int
+	byFD     map[int32]*Conn
+	buffer   []byte
+	events   []unix.EpollEvent
+	inflater inflater
+
+	chunks chan chunk // of TLS connections
+	done   chan struct{}
+	closed bool
 }
 
-// Connect makes n connections; path gives the path of each, room its room.
-func Connect(address netip.AddrPort, n int, path func(i int) string, room func(i int) int) (*Swarm, error) {
+// chunk is what a TLS connection has read; nil if it has ended.
+type chunk struct {
+	conn *Conn
+	data []byte
+}
+
+// dialers is how many connections are made at a time.
+const dialers = 8
+
+// Connect makes n connections.
+func Connect(address netip.AddrPort, n int, options func(i int) Options) (*Swarm, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	s := &Swarm{epoll: epoll, byFD: make(map[int32]*Conn, n), buffer: make([]byte, 256<<10), events: make([]unix.EpollEvent, 512)}
-	for i := range n {
-		// Several source addresses, for there are fewer ports than clients.
-		source := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i/20000)})
-		c, err := dial(address, source, path(i))
-		if err != nil {
-			s.Close()
-			return nil, fmt.Errorf("connection %d: %w", i, err)
+	s := &Swarm{
+		epoll: epoll, byFD: make(map[int32]*Conn, n), Conns: make([]*Conn, n),
+		buffer: make([]byte, 256<<10), events: make([]unix.EpollEvent, 512),
+		chunks: make(chan chunk, 256), done: make(chan struct{}),
+	}
+	if err := s.dial(address, options); err != nil {
+		s.Close()
+		return nil, err
+	}
+	for _, c := range s.Conns {
+		if c.secure != nil {
+			go s.readSecure(c)
+			continue
 		}
-		c.Room = room(i)
-		s.Conns = append(s.Conns, c)
 		s.byFD[int32(c.fd)] = c
 		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
 		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
@@ -53,23 +75,58 @@ func Connect(address netip.AddrPort, n int, path func(i int) string, room func(i
 	return s, nil
 }
 
-// Close ends all connections.
+func (s *Swarm) dial(address netip.AddrPort, options func(i int) Options) error {
+	failures := make([]error, dialers)
+	var all sync.WaitGroup
+	for d := range dialers {
+		all.Go(func() {
+			for i := d; i < len(s.Conns); i += dialers {
+				// Several source addresses, for there are fewer ports than clients.
+				source := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i/20000)})
+				var err error
+				if s.Conns[i], err = dial(address, source, options(i)); err != nil {
+					failures[d] = fmt.Errorf("connection %d: %w", i, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends all connections. It may be called again.
 func (s *Swarm) Close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.done)
 	for _, c := range s.Conns {
-		_ = unix.Close(c.fd)
+		if c != nil {
+			c.close()
+		}
 	}
 	_ = unix.Close(s.epoll)
 }
 
 // Pause makes a client never read again.
 func (s *Swarm) Pause(c *Conn) {
-	c.paused = true
 	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
 }
 
 // Poll reads what there is, waiting for at most the time given.
 func (s *Swarm) Poll(wait time.Duration) error {
-	n, err := unix.EpollWait(s.epoll, s.events, int(wait.Milliseconds()))
+	if len(s.byFD) == 0 {
+		s.pollSecure(wait)
+		return nil
+	}
+	n, err := unix.EpollWait(s.epoll, s.events, int((wait+time.Millisecond-1)/time.Millisecond))
 	if err == unix.EINTR {
 		return nil
 	}
@@ -82,6 +139,44 @@ func (s *Swarm) Poll(wait time.Duration) error {
 	return nil
 }
 
+func (s *Swarm) pollSecure(wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case c := <-s.chunks:
+			if c.data == nil {
+				s.Gone++
+				continue
+			}
+			c.conn.take(c.data, &s.inflater, s.got)
+			if len(s.chunks) == 0 {
+				return
+			}
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+func (s *Swarm) readSecure(c *Conn) {
+	buffer := make([]byte, 16<<10)
+	for {
+		n, err := c.secure.Read(buffer)
+		next := chunk{c, append([]byte(nil), buffer[:n]...)}
+		if n > 0 || err != nil {
+			select {
+			case s.chunks <- next:
+			case <-s.done:
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 func (s *Swarm) read(c *Conn) {
 	n, err := unix.Read(c.fd, s.buffer)
 	if err == unix.EAGAIN || err == unix.EINTR {
@@ -92,29 +187,43 @@ func (s *Swarm) read(c *Conn) {
 		s.Pause(c)
 		return
 	}
-	c.take(s.buffer[:n], s.got)
+	c.take(s.buffer[:n], &s.inflater, s.got)
 }
 
+// got is called for each data frame.
 func (s *Swarm) got(c *Conn, payload []byte) {
+	for {
+		m, rest, ok := find(payload)
+		if !ok {
+			return
+		}
+		s.count(c, m)
+		payload = rest
+	}
+}
+
+func (s *Swarm) count(c *Conn, m message) {
 	s.Received++
 	if s.Echo != nil {
 		s.Echo(c)
 		return
 	}
-	room, seq, ok := identify(payload)
-	switch {
-	case !ok || room != c.Room:
-		s.Stray++
-	case seq != c.expected:
-		s.Reordered++
-		c.expected = seq + 1
-	default:
-		c.expected++
+	if s.Measure {
+		s.Latencies = append(s.Latencies, time.Duration(time.Now().UnixNano()-m.sent))
 	}
+	stream := m.stream - c.options.Stream
+	if stream < 0 || stream >= len(c.expected) {
+		s.Stray++
+		return
+	}
+	if m.seq != c.expected[stream] {
+		s.Reordered++
+	}
+	c.expected[stream] = m.seq + 1
 }
 
 // PollUntil polls until that many messages have been received in all, and
-// reports false if they haven't for that long.
+// reports false if none has been for that long.
 func (s *Swarm) PollUntil(received int, patience time.Duration) (bool, error) {
 	last, at := s.Received, time.Now()
 	for s.Received < received {

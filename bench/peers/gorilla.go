@@ -23,8 +23,8 @@ func (c *gorillaClient) write() {
 }
 
 // serveGorilla is gorilla/websocket in the manner of its chat example.
-func serveGorilla(listener net.Listener) error {
-	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
+func serveGorilla(listener net.Listener, options Options) error {
+	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024, EnableCompression: options.Deflate}
 	var all rooms[*gorillaClient]
 	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := upgrader.Upgrade(w, r, nil)

@@ -32,8 +32,9 @@ func (h *gwsHandler) OnMessage(socket *gws.Conn, message *gws.Message) {
 }
 
 // serveGWS is lxzan/gws with its broadcaster.
-func serveGWS(listener net.Listener) error {
+func serveGWS(listener net.Listener, options Options) error {
 	upgrader := gws.NewUpgrader(new(gwsHandler), &gws.ServerOption{
+		PermessageDeflate: gws.PermessageDeflate{Enabled: options.Deflate, Threshold: 128},
 		Authorize: func(r *http.Request, session gws.SessionStorage) bool {
 			session.Store("room", r.URL.Query().Get("room"))
 			if r.URL.Path == "/echo" {

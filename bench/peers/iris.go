@@ -11,10 +11,10 @@ import (
 
 const irisEvent = websocket.DefaultEvtMessageKey + "m;0;"
 
-func encodeIris(payload []byte) []byte { return append([]byte(irisEvent), payload...) }
+func encodeIris(_ int, _ bool, payload []byte) []byte { return append([]byte(irisEvent), payload...) }
 
 // serveIris is this library through its public API, with everything on.
-func serveIris(listener net.Listener) error {
+func serveIris(listener net.Listener, options Options) error {
 	app := iris.New()
 	app.Logger().SetLevel("disable")
 	setup := func(w *websocket.Server) {
@@ -29,7 +29,8 @@ func serveIris(listener net.Listener) error {
 			c.On("m", func(message string) { _ = c.To(room).Emit("m", message) })
 		})
 	}
-	setup(websocket.New(app, "/"))
-	setup(websocket.New(app, "/echo"))
+	config := websocket.Config{EnableCompression: options.Deflate}
+	setup(websocket.New(app, "/", config))
+	setup(websocket.New(app, "/echo", config))
 	return app.Run(iris.Listener(listener), iris.WithoutStartupLog, iris.WithoutInterruptHandler)
 }

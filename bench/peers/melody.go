@@ -8,8 +8,10 @@ import (
 )
 
 // serveMelody is olahol/melody with its broadcast and filter.
-func serveMelody(listener net.Listener) error {
+func serveMelody(listener net.Listener, options Options) error {
 	m := melody.New()
+	m.Config.MaxMessageSize = 64 << 10
+	m.Upgrader.EnableCompression = options.Deflate
 	m.HandleMessage(func(s *melody.Session, message []byte) {
 		if s.Request.URL.Path == "/echo" {
 			_ = s.Write(message)

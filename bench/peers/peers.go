@@ -1,33 +1,88 @@
 // Package peers holds the servers that are measured: ours through its public
 // API, others as their documentation shows, and a limit that does nothing but
-// write. All of them do the same: a client's message goes to all clients of the
-// room that its address names (?room=1), or on /echo back to itself.
+// write. All of them do the same: what a client sends to a room goes to all
+// clients of that room, the sender included; on echo, back to the sender.
 package peers
 
 import (
+	"fmt"
 	"net"
+	"strconv"
 	"sync"
+
+	"github.com/kataras/iris/websocket/bench/load"
 )
+
+// Options are how a server is to be run. TLS is the listener's business.
+type Options struct {
+	Deflate bool // with compression (RFC 7692), without context takeover
+}
 
 // Peer is a server to be measured.
 type Peer struct {
-	Name  string
-	Serve func(net.Listener) error
-	// Encode wraps a payload in what the server's clients send.
-	Encode func(payload []byte) []byte
+	Name   string
+	Module string // whose version is printed; empty for the limit and for ours
+
+	// Serve runs the server; nil if Script is what runs it, in Node.
+	Serve  func(net.Listener, Options) error
+	Script string
+
+	// Path is what a client connects to.
+	Path func(room int, echo bool) string
+	// Hello is what a client sends first.
+	Hello func(room int, echo bool) []load.Step
+	// Encode wraps a payload in what a client sends to its room, or on echo.
+	Encode func(room int, echo bool, payload []byte) []byte
+
+	// Plain is set if the server isn't measured over TLS and with compression.
+	Plain bool
 }
 
 // All returns the peers, the limit first and ours second.
 func All() []Peer {
-	plain := func(payload []byte) []byte { return payload }
 	return []Peer{
-		{"limit", serveLimit, plain},
-		{"iris", serveIris, encodeIris},
-		{"gorilla", serveGorilla, plain},
-		{"gws", serveGWS, plain},
-		{"melody", serveMelody, plain},
+		{Name: "limit", Serve: serveLimit},
+		{Name: "iris", Serve: serveIris, Encode: encodeIris},
+		{Name: "gorilla", Module: "github.com/gorilla/websocket", Serve: serveGorilla},
+		{Name: "gws", Module: "github.com/lxzan/gws", Serve: serveGWS},
+		{Name: "melody", Module: "github.com/olahol/melody", Serve: serveMelody},
+		{Name: "centrifuge", Module: "github.com/centrifugal/centrifuge", Serve: serveCentrifuge, Hello: helloCentrifuge, Encode: encodeCentrifuge},
+		{Name: "neffos", Module: "github.com/kataras/neffos", Serve: serveNeffos, Hello: helloNeffos, Encode: encodeNeffos, Plain: true},
+		{Name: "socket.io", Module: "socket.io", Script: "socketio.js", Path: pathSocketIO, Hello: helloSocketIO, Encode: encodeSocketIO, Plain: true},
+		{Name: "ws", Module: "ws", Script: "ws.js", Plain: true},
 	}
 }
+
+// PathOf is what a client connects to.
+func (p *Peer) PathOf(room int, echo bool) string {
+	switch {
+	case p.Path != nil:
+		return p.Path(room, echo)
+	case echo:
+		return "/echo"
+	default:
+		return fmt.Sprintf("/?room=%d", room)
+	}
+}
+
+// HelloOf is what a client sends first.
+func (p *Peer) HelloOf(room int, echo bool) []load.Step {
+	if p.Hello == nil {
+		return nil
+	}
+	return p.Hello(room, echo)
+}
+
+// EncodeOf wraps a payload in what a client sends.
+func (p *Peer) EncodeOf(room int, echo bool, payload []byte) []byte {
+	if p.Encode == nil {
+		return payload
+	}
+	return p.Encode(room, echo, payload)
+}
+
+// roomName is a room's name in the protocols that have one.
+func roomName(room int) string { return strconv.Itoa(room) }
 
 // rooms are the rooms of the peers that have none of their own.
 type rooms[C comparable] struct {

@@ -1,0 +1,54 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// PayloadSize is the length of each message of the load, unless a scenario says
+// otherwise.
+const PayloadSize = 64
+
+// mark begins what Payload writes; no server writes it by itself.
+const mark = '@'
+
+const idSize, timeSize = 8, 19
+
+// text fills messages: not as repetitive as a single character, which would
+// compress to nothing.
+const text = " lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua"
+
+// Payload is message number seq of a stream. What servers put around it doesn't
+// matter to the reader.
+func Payload(stream, seq, size int) []byte {
+	p := fmt.Appendf(make([]byte, 0, size), "%c%08d%08d%019d", mark, stream, seq, time.Now().UnixNano())
+	for i := seq; len(p) < size; i++ {
+		p = append(p, text[i%len(text)])
+	}
+	return p
+}
+
+// message is what Payload wrote.
+type message struct {
+	stream, seq int
+	sent        int64 // Unix time in nanoseconds
+}
+
+// find looks for the first message in a frame's payload, and returns what follows
+// it: some servers put several into a frame, and what has none is the business
+// of the server's protocol.
+func find(payload []byte) (m message, rest []byte, ok bool) {
+	i := bytes.IndexByte(payload, mark)
+	if i < 0 || len(payload) < i+1+2*idSize+timeSize {
+		return m, nil, false
+	}
+	rest = payload[i+1+2*idSize+timeSize:]
+	p := string(payload[i+1 : i+1+2*idSize+timeSize])
+	var err1, err2, err3 error
+	m.stream, err1 = strconv.Atoi(p[:idSize])
+	m.seq, err2 = strconv.Atoi(p[idSize : 2*idSize])
+	m.sent, err3 = strconv.ParseInt(p[2*idSize:], 10, 64)
+	return m, rest, err1 == nil && err2 == nil && err3 == nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// stalled sends 2,000 messages of 4 KiB to a room, once with everybody reading
+// and once with a member that never does, and says what that one costs the
+// others.
+func stalled(r *run) error {
+	const messages, size = 2000, 4 << 10
+	r.size = size
+	healthy, err := r.flood(messages)
+	if err != nil {
+		return err
+	}
+	r.swarm.Close()
+	r.process.stop()
+	if r.process, err = start(r.peer, r.scenario.mode); err != nil {
+		return err
+	}
+	clear(r.sent)
+	r.expected = 0
+	lost, reordered, stray := healthy.lost, r.swarm.Reordered, r.swarm.Stray
+	if err := r.connect(); err != nil {
+		return err
+	}
+	r.swarm.Pause(r.swarm.Conns[len(r.swarm.Conns)-1])
+	r.scenario.connections-- // those who are expected to receive
+	stalled, err := r.flood(messages)
+	if err != nil {
+		return err
+	}
+	r.result.value = stalled.took.Seconds()
+	r.result.note = fmt.Sprintf("%.2f of the time without it, p99 %.2f, %+.1f MiB", stalled.took.Seconds()/healthy.took.Seconds(),
+		stalled.p99.Seconds()/healthy.p99.Seconds(), float64(stalled.growth-healthy.growth)/(1<<20))
+	// The caller counts the second flood; the first one is added here.
+	r.expected += lost
+	r.swarm.Reordered += reordered
+	r.swarm.Stray += stray
+	return nil
+}
+
+// flooded is what a flood gave.
+type flooded struct {
+	took   time.Duration
+	p99    time.Duration
+	growth int64 // bytes resident, at most
+	lost   int
+}
+
+// flood sends messages as fast as they arrive: so many are on their way at most
+// that no healthy client can be taken for a slow one.
+func (r *run) flood(messages int) (f flooded, err error) {
+	const window = 32
+	if err := r.warmUp(); err != nil {
+		return f, err
+	}
+	before, err := r.process.usage("collect")
+	if err != nil {
+		return f, err
+	}
+	members := r.scenario.connections
+	r.swarm.Measure = true
+	r.swarm.Latencies = make([]time.Duration, 0, messages*members)
+	began, looked := time.Now(), time.Now()
+	for range messages {
+		if _, err := r.swarm.PollUntil(r.expected-window*members, patience); err != nil {
+			return f, err
+		}
+		if err := r.emit(0, 0, 1); err != nil {
+			return f, err
+		}
+		if time.Since(looked) > 100*time.Millisecond {
+			looked = time.Now()
+			now, err := r.process.usage("usage")
+			if err != nil {
+				return f, err
+			}
+			f.growth = max(f.growth, now.Resident-before.Resident)
+		}
+		if r.swarm.Received < r.expected-2*window*members { // it has lost too much to go on
+			break
+		}
+	}
+	if _, err := r.settle(); err != nil {
+		return f, err
+	}
+	f.took = time.Since(began)
+	f.lost = max(0, r.expected-r.swarm.Received)
+	slices.Sort(r.swarm.Latencies)
+	f.p99 = r.swarm.Latencies[len(r.swarm.Latencies)*99/100]
+	return f, nil
+}
+
+// connect says what a handshake costs.
+func connect(r *run) error {
+	r.result.value = r.handshake
+	return nil
+}
+
+// disconnect says what the end of a connection costs, when all of them end at
+// once.
+func disconnect(r *run) error {
+	before, err := r.process.usage("usage")
+	if err != nil {
+		return err
+	}
+	r.swarm.Close()
+	last := before.CPU
+	for {
+		time.Sleep(200 * time.Millisecond)
+		now, err := r.process.usage("usage")
+		if err != nil {
+			return err
+		}
+		if now.CPU-last < int64(4*time.Millisecond) { // nothing goes on any more
+			r.result.value = float64(now.CPU-before.CPU) / 1000 / float64(r.scenario.connections)
+			return nil
+		}
+		last = now.CPU
+	}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+func (t *table) header() string {
+	names, lines := []string{"scenario"}, []string{"---"}
+	for _, peer := range t.peers {
+		names, lines = append(names, peer.Name), append(lines, "---")
+	}
+	return fmt.Sprintf("| %s |\n|%s|\n", strings.Join(names, " | "), strings.Join(lines, "|"))
+}
+
+func (t *table) line(r row) string {
+	cells := []string{fmt.Sprintf("%s (%s)", r.scenario.name, r.scenario.unit)}
+	for _, peer := range t.peers {
+		cells = append(cells, r.cell(peer.Name))
+	}
+	return fmt.Sprintf("| %s |\n", strings.Join(cells, " | "))
+}
+
+// ratio is a server's median as a multiple of the limit's.
+func (r row) ratio(peer string) (float64, bool) {
+	limit, ok := r.results["limit"]
+	runs := r.results[peer]
+	if !ok || len(runs) == 0 {
+		return 0, false
+	}
+	return median(runs).value / median(limit).value, true
+}
+
+func (r row) cell(peer string) string {
+	if r.failures[peer] != nil {
+		return "failed"
+	}
+	runs := r.results[peer]
+	if len(runs) == 0 {
+		return "–"
+	}
+	m := median(runs)
+	cell := fmt.Sprintf("%.2f", m.value)
+	if ratio, ok := r.ratio(peer); ok && peer != "limit" {
+		cell += fmt.Sprintf(" (%.2f)", ratio)
+	}
+	if m.note != "" {
+		cell += ": " + m.note
+	}
+	for _, failure := range []struct {
+		what  string
+		count func(result) int
+	}{
+		{"lost", func(r result) int { return r.lost }},
+		{"out of order", func(r result) int { return r.reordered }},
+		{"astray", func(r result) int { return r.stray }},
+	} {
+		most := 0
+		for _, run := range runs {
+			most = max(most, failure.count(run))
+		}
+		if most > 0 {
+			cell += fmt.Sprintf(", %d %s", most, failure.what)
+		}
+	}
+	return cell
+}
+
+// caveats stand below the table of RESULTS.md.
+const caveats = `Microseconds are the server process's processor time, the kernel's included, for each delivered message, handshake or end of a connection; KiB are what its resident memory grows by for each connection; seconds are for 2,000 messages of 4 KiB to a room of 1,000 of which one never reads: in this row, the time and the 99th percentile of the latency are compared with those of the same run without that one, and the growth of the resident memory is that beyond the growth without it. In brackets is the ratio to limit, a program that writes a ready-made frame with one system call for each client and does nothing else: no events, no order, no limits, no pings.
+
+Read the ratios, not the figures: the load generator runs on the same processors, over loopback, and the machine is shared. Messages have 64 bytes unless the row says otherwise. Messages of a burst are sent back to back, and a server that glues them writes less often than the limit does. "Lost" is what hadn't arrived 5 seconds after the last one that had; "out of order" counts each message whose number wasn't the next, so a gap counts once in both. The servers are set up as their documentation shows, with rooms of our own where they have none; socket.io and ws run in one Node process, which cannot use both processors, and aren't measured over TLS and with compression. neffos is the one that Iris 12.2.11 requires.
+`
+
+// write writes RESULTS.md and chart.svg.
+func (t *table) write() error {
+	var b strings.Builder
+	b.WriteString("# Results\n\n")
+	fmt.Fprintf(&b, "`go run . -rounds %d -write`, in this folder, on %s: %s. Medians of %d interleaved rounds.\n\n![ratios](chart.svg)\n\n",
+		t.rounds, time.Now().UTC().Format("2 January 2006"), machine(), t.rounds)
+	b.WriteString(t.header())
+	for _, r := range t.rows {
+		b.WriteString(t.line(r))
+	}
+	b.WriteString("\n" + caveats + "\nVersions: " + t.versions() + ".\n")
+	if err := os.WriteFile("RESULTS.md", []byte(b.String()), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("chart.svg", []byte(t.chart()), 0o644)
+}
+
+func machine() string {
+	model := "unknown processor"
+	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(data)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		kernel = []byte("unknown")
+	}
+	return fmt.Sprintf("%d processors (%s), Linux %s, %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version())
+}
+
+// versions names the peers' versions.
+func (t *table) versions() string {
+	build, _ := debug.ReadBuildInfo()
+	var list []string
+	for _, peer := range t.peers {
+		version := ""
+		switch {
+		case peer.Module == "":
+			continue
+		case peer.Script != "":
+			version = nodeVersion(peer.Module)
+		case build != nil:
+			for _, dependency := range build.Deps {
+				if dependency.Path == peer.Module {
+					version = dependency.Version
+				}
+			}
+		}
+		list = append(list, peer.Name+" "+version)
+	}
+	if output, err := exec.Command("node", "--version").Output(); err == nil {
+		list = append(list, "Node "+strings.TrimSpace(string(output)))
+	}
+	return strings.Join(list, ", ")
+}
+
+func nodeVersion(module string) string {
+	data, err := os.ReadFile(filepath.Join("node", "node_modules", module, "package.json"))
+	if err != nil {
+		return "unknown"
+	}
+	var description struct{ Version string }
+	if json.Unmarshal(data, &description) != nil {
+		return "unknown"
+	}
+	return description.Version
+}
