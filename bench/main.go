@@ -81,8 +81,11 @@ type row struct {
 // that fails is left out of the rest of the row.
 func (t *table) measure(s scenario) {
 	r := row{s, make(map[string][]result), make(map[string]error)}
-	for range t.rounds {
+	for round := range t.rounds {
 		for _, peer := range t.peers {
+			if round > 0 && peer.Once {
+				continue
+			}
 			if s.mode != plain && peer.Plain || s.skipsLimit && peer.Name == "limit" || r.failures[peer.Name] != nil {
 				continue
 			}

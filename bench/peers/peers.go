@@ -36,6 +36,9 @@ type Peer struct {
 
 	// Plain is set if the server isn't measured over TLS and with compression.
 	Plain bool
+	// Once is set if the server is so far from the others that one round says
+	// enough.
+	Once bool
 }
 
 // All returns the peers, the limit first and ours second.
@@ -45,11 +48,11 @@ func All() []Peer {
 		{Name: "iris", Serve: serveIris, Encode: encodeIris},
 		{Name: "gorilla", Module: "github.com/gorilla/websocket", Serve: serveGorilla},
 		{Name: "gws", Module: "github.com/lxzan/gws", Serve: serveGWS},
-		{Name: "melody", Module: "github.com/olahol/melody", Serve: serveMelody},
+		{Name: "melody", Module: "github.com/olahol/melody", Serve: serveMelody, Once: true},
 		{Name: "centrifuge", Module: "github.com/centrifugal/centrifuge", Serve: serveCentrifuge, Hello: helloCentrifuge, Encode: encodeCentrifuge},
-		{Name: "neffos", Module: "github.com/kataras/neffos", Serve: serveNeffos, Hello: helloNeffos, Encode: encodeNeffos, Plain: true},
-		{Name: "socket.io", Module: "socket.io", Script: "socketio.js", Path: pathSocketIO, Hello: helloSocketIO, Encode: encodeSocketIO, Plain: true},
-		{Name: "ws", Module: "ws", Script: "ws.js", Plain: true},
+		{Name: "neffos", Module: "github.com/kataras/neffos", Serve: serveNeffos, Hello: helloNeffos, Encode: encodeNeffos, Plain: true, Once: true},
+		{Name: "socket.io", Module: "socket.io", Script: "socketio.js", Path: pathSocketIO, Hello: helloSocketIO, Encode: encodeSocketIO, Plain: true, Once: true},
+		{Name: "ws", Module: "ws", Script: "ws.js", Plain: true, Once: true},
 	}
 }
 
