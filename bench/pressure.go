@@ -67,8 +67,12 @@ func (r *run) flood(messages int) (f flooded, err error) {
 	r.swarm.Latencies = make([]time.Duration, 0, messages*members)
 	began, looked := time.Now(), time.Now()
 	for range messages {
-		if _, err := r.swarm.PollUntil(r.expected-window*members, patience); err != nil {
+		complete, err := r.swarm.PollUntil(r.expected-window*members, patience)
+		if err != nil {
 			return f, err
+		}
+		if !complete { // it has lost messages, or stands still
+			break
 		}
 		if err := r.emit(0, 0, 1); err != nil {
 			return f, err
@@ -80,9 +84,6 @@ func (r *run) flood(messages int) (f flooded, err error) {
 				return f, err
 			}
 			f.growth = max(f.growth, now.Resident-before.Resident)
-		}
-		if r.swarm.Received < r.expected-2*window*members { // it has lost too much to go on
-			break
 		}
 	}
 	if _, err := r.settle(); err != nil {
