@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -52,9 +53,26 @@ var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 type Config struct {
 	// IDGenerator returns the ID of a new connection, from the request that it
 	// began with. It may block; it must be safe for concurrent use. An empty
-	// ID, or one that is connected already, refuses the handshake (500, 409).
-	// Defaults to DefaultIDGenerator.
+	// ID, or one that is connected already, refuses the handshake (500, 409): a
+	// client whose last connection is lost but not yet noticed must wait, so
+	// make users known by Authenticate, which may have several connections, and
+	// not by their IDs. Defaults to DefaultIDGenerator.
 	IDGenerator func(ctx iris.Context) string
+
+	// Authenticate says who the client is, from the request that it began with:
+	// a session, a token, a certificate; middleware has run before. The user is
+	// what Connection.User returns and Server.ToUser reaches; it may be empty.
+	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
+	// else with 401. The response says no more than that; the error itself goes
+	// to the log. It may block; it must be safe for concurrent use. Defaults to
+	// nobody in particular.
+	Authenticate func(ctx iris.Context) (user string, err error)
+
+	// Marshal encodes what is emitted as JSON, and Unmarshal decodes what
+	// handlers take as JSON. They must be safe for concurrent use. They default
+	// to those of encoding/json.
+	Marshal   func(v any) ([]byte, error)
+	Unmarshal func(data []byte, v any) error
 
 	// EvtMessagePrefix is what each event begins with on the wire. The served
 	// client script is adapted to it. It must not contain a ';'.
@@ -204,6 +222,12 @@ func (c Config) Validate() Config {
 	}
 	if c.IDGenerator == nil {
 		c.IDGenerator = DefaultIDGenerator
+	}
+	if c.Marshal == nil {
+		c.Marshal = json.Marshal
+	}
+	if c.Unmarshal == nil {
+		c.Unmarshal = json.Unmarshal
 	}
 
 	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {

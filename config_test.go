@@ -102,7 +102,7 @@ func TestBadHandlersPanic(t *testing.T) {
 	done := make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		defer close(done)
-		wantPanic(t, "type", []string{`"chat"`, "func(float32)", "string"}, func() { c.On("chat", func(float32) {}) })
+		wantPanic(t, "type", []string{`"chat"`, "func(chan int)", "string"}, func() { c.On("chat", func(chan int) {}) })
 		wantPanic(t, "no function", []string{`"chat"`, "int"}, func() { c.On("chat", 1) })
 		wantPanic(t, "nothing", []string{`"chat"`, "nil"}, func() { c.On("chat", nil) })
 		wantPanic(t, "name", []string{`"a;b"`, "';'"}, func() { c.On("a;b", func() {}) })

@@ -28,9 +28,12 @@ type (
 	ErrorFunc func(error)
 	// NativeMessageFunc is called with a native message, which it may keep.
 	NativeMessageFunc func([]byte)
-	// MessageFunc is a handler of an event. It is a func(), or a func of one
-	// string, int, bool, []byte or interface{}.
+	// MessageFunc is a handler of an event: see Connection.On.
 	MessageFunc any
+	// PingFunc is called when a ping has been sent.
+	PingFunc func()
+	// PongFunc is called when a pong has come.
+	PongFunc func()
 )
 
 // Connection is one client. Its methods are safe for concurrent use, may be
@@ -69,18 +72,35 @@ type Connection interface {
 	Context() iris.Context
 
 	// On registers a handler for an event. Several handlers for one event are
-	// called in the order of their registration. The type of the handler's
-	// parameter says which payloads it takes; one of another type is reported to
-	// OnError as a *MessageError and goes no further. An event without data is
-	// the zero value.
+	// called in the order of their registration. A handler is a func(), or a
+	// func of one parameter, whose type says which payloads it takes:
 	//
-	// A func(string) also takes numbers and booleans, as text, and a func([]byte)
-	// takes every payload as it came. A func(interface{}) receives a string,
-	// int, float64, bool, []byte, or what encoding/json makes of JSON.
+	//   - string: text, and numbers and booleans as text;
+	//   - an integer or floating-point type: numbers that fit;
+	//   - bool;
+	//   - []byte: every payload, as it came;
+	//   - json.RawMessage: every payload, as JSON;
+	//   - interface{}: a string, int, float64, bool, []byte, or what
+	//     encoding/json makes of JSON;
+	//   - Message: every payload, with its type;
+	//   - types with UnmarshalText or UnmarshalJSON: what these make of it;
+	//   - any other type that JSON can be decoded into, such as a struct.
 	//
-	// It panics, naming event and type, if the handler is of another type or the
+	// A payload of another type is reported to OnError as a *MessageError and
+	// goes no further. An event without data is the zero value. A handler may
+	// return an error, which is reported to OnError as a *HandlerError.
+	//
+	// It panics, naming event and type, if the handler is of another form or the
 	// event cannot be sent (see ErrInvalidEvent).
 	On(event string, handler MessageFunc)
+
+	// Off removes the handlers that On has registered for an event; those of
+	// Server.On stay. A message that is being handled is handled to its end.
+	Off(event string)
+
+	// OnAny registers a function that is called for each event, before its
+	// handlers.
+	OnAny(func(Message))
 
 	// OnMessage registers a function for native messages, those that are not
 	// events.
@@ -90,6 +110,13 @@ type Connection interface {
 	// messages (*MessageError), panics of handlers (*PanicError), and what ended
 	// the connection other than an orderly close.
 	OnError(ErrorFunc)
+
+	// OnPing registers a function that is called when a ping has been sent, on
+	// a goroutine of its own, at the same time as handlers.
+	OnPing(PingFunc)
+
+	// OnPong registers a function that is called when a pong has come.
+	OnPong(PongFunc)
 
 	// OnDisconnect registers a function that is called once when the
 	// connection has ended, after the last handler has returned and after the
@@ -106,6 +133,27 @@ type Connection interface {
 	// FireOnError calls the functions registered with OnError. Nothing is sent
 	// to the client.
 	FireOnError(err error)
+
+	// Write sends a message of a type of RFC 6455, section 5.2, past events: a
+	// TextMessage (as binary if it is not valid UTF-8), BinaryMessage,
+	// PingMessage, PongMessage or CloseMessage. The data is copied. It returns
+	// ErrInvalidMessageType, or the errors of Emit.
+	Write(websocketMessageType int, data []byte) error
+
+	// User returns what Config.Authenticate said; empty without it.
+	User() string
+
+	// SetValue stores a value for the connection's lifetime.
+	SetValue(key string, value any)
+	// GetValue returns a value that SetValue stored; nil if there is none.
+	GetValue(key string) any
+	// GetValueString is GetValue for a string; empty if there is none.
+	GetValueString(key string) string
+	// GetValueInt is GetValue for an int, or a string that is one; 0 if there is
+	// none.
+	GetValueInt(key string) int
+	// GetValueArrString is GetValue for a []string; nil if there is none.
+	GetValueArrString(key string) []string
 
 	// To returns an emitter to All, Broadcast, or the members of a room; every
 	// connection is in a room named by its ID. A room without members reaches
@@ -162,6 +210,7 @@ type connection struct {
 
 	registered bool   // counted by the server; set before the goroutines start
 	place      *place // given up at the end; set before the goroutines start
+	user       *user  // nil for nobody in particular; set before the goroutines start
 
 	// phase says who may call handlers: see its constants.
 	phase atomic.Uint32
@@ -175,7 +224,8 @@ type connection struct {
 
 	listeners listeners
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex        // guards what follows
+	values  *ConnectionValues // nil until they are asked for
 	request *request
 	context iris.Context          // made of request when it is asked for
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until context was made
@@ -268,6 +318,16 @@ func (c *connection) EmitMessage(data []byte) error {
 	return c.send(c.server.encodeMessage(data))
 }
 
+// Except implements Emitter.
+func (c *connection) Except(idsOrRooms ...string) Emitter {
+	return (&targetEmitter{c.server, target{one: c}}).Except(idsOrRooms...)
+}
+
+// Volatile implements Emitter.
+func (c *connection) Volatile() Emitter {
+	return &targetEmitter{c.server, target{one: c, volatile: true}}
+}
+
 // send queues a frame for this connection alone and writes it, as far as that
 // goes without blocking.
 func (c *connection) send(frame *wire.Frame) error {
@@ -310,7 +370,7 @@ func (c *connection) To(room string) Emitter {
 	case Broadcast:
 		return (*toOthers)(c)
 	default:
-		return &toRoom{server: c.server, room: room}
+		return &targetEmitter{c.server, target{room: room}}
 	}
 }
 

@@ -2,10 +2,7 @@ package websocket
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
 
-	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -21,13 +18,24 @@ type Emitter interface {
 	EmitMessage(data []byte) error
 
 	// Emit sends an event. A string, int, bool or []byte is sent as it is, any
-	// other value as JSON. The data is encoded before Emit returns.
+	// other value as JSON, by Config.Marshal. The data is encoded before Emit
+	// returns.
 	//
 	// It returns ErrInvalidEvent, or the error of the encoding. Emitting to a
 	// single connection (Connection.Emit) returns ErrAlreadyDisconnected or
 	// ErrSlowConsumer if it didn't take the message; emitting to several
 	// returns nil, however many there are, none included.
 	Emit(event string, data any) error
+
+	// Except returns an emitter that leaves out the connections of these IDs and
+	// those in these rooms.
+	Except(idsOrRooms ...string) Emitter
+
+	// Volatile returns an emitter for messages that are worth nothing later,
+	// such as the position of a pointer: one that a client is too slow for is
+	// dropped, and counted, and the connection lives on. Too slow is a client
+	// that has more than an eighth of Config.MaxQueuedBytes waiting.
+	Volatile() Emitter
 }
 
 // The emitters that every connection has, as views of it: making one allocates
@@ -38,44 +46,107 @@ type (
 )
 
 // EmitMessage implements Emitter.
-func (e *toAll) EmitMessage(data []byte) error { return e.server.emitMessage(data, All, nil) }
+func (e *toAll) EmitMessage(data []byte) error { return e.server.emitMessage(data, target{all: true}) }
 
 // Emit implements Emitter.
-func (e *toAll) Emit(event string, data any) error { return e.server.emit(event, data, All, nil) }
+func (e *toAll) Emit(event string, data any) error {
+	return e.server.emit(event, data, target{all: true})
+}
+
+// Except implements Emitter.
+func (e *toAll) Except(idsOrRooms ...string) Emitter {
+	return (&targetEmitter{e.server, target{all: true}}).Except(idsOrRooms...)
+}
+
+// Volatile implements Emitter.
+func (e *toAll) Volatile() Emitter {
+	return &targetEmitter{e.server, target{all: true, volatile: true}}
+}
 
 // EmitMessage implements Emitter.
-func (e *toOthers) EmitMessage(data []byte) error {
-	return e.server.emitMessage(data, All, (*connection)(e))
-}
+func (e *toOthers) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target()) }
 
 // Emit implements Emitter.
-func (e *toOthers) Emit(event string, data any) error {
-	return e.server.emit(event, data, All, (*connection)(e))
+func (e *toOthers) Emit(event string, data any) error { return e.server.emit(event, data, e.target()) }
+
+// Except implements Emitter.
+func (e *toOthers) Except(idsOrRooms ...string) Emitter {
+	return (&targetEmitter{e.server, e.target()}).Except(idsOrRooms...)
 }
 
-// toRoom emits to the members of a room.
-type toRoom struct {
+// Volatile implements Emitter.
+func (e *toOthers) Volatile() Emitter { return (&targetEmitter{e.server, e.target()}).Volatile() }
+
+func (e *toOthers) target() target { return target{all: true, sender: (*connection)(e)} }
+
+// targetEmitter is any other emitter. Immutable.
+type targetEmitter struct {
 	server *Server
-	room   string
+	target target
 }
 
 // EmitMessage implements Emitter.
-func (e *toRoom) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.room, nil) }
+func (e *targetEmitter) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target) }
 
 // Emit implements Emitter.
-func (e *toRoom) Emit(event string, data any) error { return e.server.emit(event, data, e.room, nil) }
+func (e *targetEmitter) Emit(event string, data any) error {
+	return e.server.emit(event, data, e.target)
+}
 
-func (s *Server) emitMessage(data []byte, room string, except *connection) error {
-	s.deliver(s.encodeMessage(data), room, except)
+// Except implements Emitter.
+func (e *targetEmitter) Except(idsOrRooms ...string) Emitter {
+	next := *e
+	next.target.except = append(append([]string(nil), e.target.except...), idsOrRooms...)
+	return &next
+}
+
+// Volatile implements Emitter.
+func (e *targetEmitter) Volatile() Emitter {
+	next := *e
+	next.target.volatile = true
+	return &next
+}
+
+// Emit sends an event to all connections. It is safe to call from anywhere, as
+// all emitters of the server are; see Emitter.
+func (s *Server) Emit(event string, data any) error { return s.emit(event, data, target{all: true}) }
+
+// EmitMessage sends a native message to all connections.
+func (s *Server) EmitMessage(data []byte) error { return s.emitMessage(data, target{all: true}) }
+
+// To returns an emitter to the members of rooms, each once even if it is in
+// several of them; the ID of a connection is a room, All is everybody, and
+// without any the emitter reaches nobody.
+func (s *Server) To(roomsOrIDs ...string) Emitter {
+	t := target{rooms: append([]string(nil), roomsOrIDs...)}
+	if len(roomsOrIDs) == 1 {
+		t = target{room: roomsOrIDs[0]}
+	}
+	for _, room := range roomsOrIDs {
+		if room == All || room == Broadcast { // from no connection, it excepts none
+			t = target{all: true}
+		}
+	}
+	return &targetEmitter{s, t}
+}
+
+// ToUser returns an emitter to all connections of a user: see
+// Config.Authenticate.
+func (s *Server) ToUser(user string) Emitter {
+	return &targetEmitter{s, target{user: user}}
+}
+
+func (s *Server) emitMessage(data []byte, to target) error {
+	s.deliver(s.encodeMessage(data), to)
 	return nil
 }
 
-func (s *Server) emit(event string, data any, room string, except *connection) error {
+func (s *Server) emit(event string, data any, to target) error {
 	frame, err := s.encode(event, data)
 	if err != nil {
 		return err
 	}
-	s.deliver(frame, room, except)
+	s.deliver(frame, to)
 	return nil
 }
 
@@ -90,73 +161,9 @@ func (s *Server) encode(event string, data any) (*wire.Frame, error) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidEvent, err)
 	}
 	buffer := wire.Reserve(wire.MaxLen(s.prefix, event, data))
-	buffer, err := wire.Append(buffer, s.prefix, event, data, wire.MarshalJSON)
+	buffer, err := wire.Append(buffer, s.prefix, event, data, s.config.Marshal)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: event %q: %w", event, err)
 	}
 	return wire.SealMessage(buffer, s.config.BinaryMessages), nil
-}
-
-// delivery is one frame on its way to the members of a room.
-type delivery struct {
-	frame  *wire.Frame
-	except *connection
-	start  []*connection     // to be flushed
-	slow   []*connection     // to be disconnected
-	crowd  bool              // one of them is crowded
-	visit  func(*connection) // offer, bound once
-}
-
-var deliveries = sync.Pool{New: func() any {
-	d := new(delivery)
-	d.visit = d.offer
-	return d
-}}
-
-// offer queues the frame for one connection, under the room's lock.
-func (d *delivery) offer(c *connection) {
-	if c == d.except {
-		return
-	}
-	switch c.out.Enqueue(d.frame) {
-	case outbox.Start:
-		d.start = append(d.start, c)
-	case outbox.Crowded:
-		d.crowd = true
-	case outbox.Full:
-		d.slow = append(d.slow, c)
-	}
-}
-
-// deliver queues a frame for each member of a room. The room's lock makes the
-// order the same for all of them; it is released before anything is written, and
-// those who are too slow are disconnected.
-func (s *Server) deliver(frame *wire.Frame, room string, except *connection) {
-	d := deliveries.Get().(*delivery)
-	d.frame, d.except = frame, except
-	if room == All {
-		s.hub.VisitAll(d.visit)
-	} else {
-		s.hub.Visit(room, d.visit)
-	}
-	switch {
-	case len(d.start) == 1:
-		outbox.FlushNow(d.start[0])
-	case len(d.start) > 1:
-		s.flushers.Submit(d.start)
-	}
-	for _, c := range d.slow {
-		c.tooSlow()
-	}
-	if d.crowd {
-		// The flushers' turn; no more than that, or a slow member would slow
-		// the room down.
-		for range 3 {
-			runtime.Gosched()
-		}
-	}
-	clear(d.start)
-	clear(d.slow)
-	d.frame, d.except, d.crowd, d.start, d.slow = nil, nil, false, d.start[:0], d.slow[:0]
-	deliveries.Put(d)
 }

@@ -151,6 +151,7 @@ func (c *connection) finish() {
 		return
 	}
 	c.server.hub.Remove(&c.member)
+	c.leaveUser()
 	if old&busy == 0 {
 		go c.tearDown()
 	}

@@ -39,6 +39,15 @@ var (
 	// ErrServerClosed is the reason of connections that Shutdown closed, and of
 	// handshakes after it.
 	ErrServerClosed = errors.New("websocket: the server has been shut down")
+	// ErrInvalidMessageType is returned by Connection.Write for a type that is
+	// not one of RFC 6455, section 5.2, or whose data it can't carry.
+	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")
+	// ErrUnauthorized, returned by Config.Authenticate, refuses a handshake with
+	// 401.
+	ErrUnauthorized = errors.New("websocket: authentication is required")
+	// ErrForbidden, returned by Config.Authenticate, refuses a handshake with
+	// 403.
+	ErrForbidden = errors.New("websocket: this user may not connect")
 	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
 	// contains a ';'.
 	ErrInvalidEvent = errors.New("websocket: invalid event name")
@@ -119,6 +128,22 @@ func (e *MessageError) Error() string {
 
 // Unwrap returns Err.
 func (e *MessageError) Unwrap() error { return e.Err }
+
+// HandlerError reports that a handler returned an error.
+type HandlerError struct {
+	// Event is the name of the event.
+	Event string
+	// Err is what the handler returned.
+	Err error
+}
+
+// Error implements error.
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("websocket: the handler of event %q: %v", e.Event, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *HandlerError) Unwrap() error { return e.Err }
 
 func malformed(event wire.Event, err error) *MessageError {
 	return &MessageError{Event: string(clip(event.Name)), Err: err}

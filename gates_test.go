@@ -54,13 +54,17 @@ func TestAllocationsOfReceiving(t *testing.T) {
 			all <- struct{}{}
 		}
 	}
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		websocket.On(c, "generic int", func(int) { count() })
+		websocket.On(c, "generic string", func(string) { count() })
 		c.On("string", func(string) { count() })
 		c.On("int", func(int) { count() })
 		c.On("bool", func(bool) { count() })
 		c.On("bytes", func([]byte) { count() })
 		c.On("none", func() { count() })
 	})
+	s.On("server's int", func(websocket.Connection, int) { count() })
+	s.On("server's string", func(websocket.Connection, string) { count() })
 	conn := rawClient(t, url)
 	for name, test := range map[string]struct {
 		payload string
@@ -71,6 +75,11 @@ func TestAllocationsOfReceiving(t *testing.T) {
 		"bool;2;":   {"true", 0},
 		"bytes;3;":  {"bytes", 1},
 		"none;0;":   {"", 0},
+
+		"generic int;1;":     {"1234", 0},
+		"generic string;0;":  {"hello", 1},
+		"server's int;1;":    {"1234", 0},
+		"server's string;0;": {"hello", 1},
 	} {
 		frames := slices.Repeat(frame(0x81, prefix+name+test.payload), n)
 		wantAllocations(t, name, n, test.want, func() {
@@ -154,7 +163,7 @@ func TestMemoryOfAConnection(t *testing.T) {
 		start       func(*httptest.Server)
 		idle, after float64
 	}{
-		{"TCP", (*httptest.Server).Start, 4450, 6480},
+		{"TCP", (*httptest.Server).Start, 4300, 6350},
 		{"TLS", (*httptest.Server).StartTLS, 13200, 13200},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,23 +1,40 @@
 package websocket
 
 import (
+	"errors"
 	"runtime/debug"
 	"sync"
 )
 
 // listeners are the functions registered on a connection. The slices are only
-// ever appended to, so a copy of one, made under mu, can be gone through
-// without it.
+// ever appended to or replaced, so a copy of one, made under mu, can be gone
+// through without it.
 type listeners struct {
-	mu         sync.Mutex // guards what follows
-	event      []handler
-	native     []NativeMessageFunc
-	err        []ErrorFunc
-	leave      []LeaveRoomFunc
-	disconnect []DisconnectFunc
+	mu    sync.Mutex // guards what follows
+	event []handler
+	rare  *rareListeners // nil if there are none
 
 	disconnected bool // those of disconnect have been or are being called
 }
+
+// rareListeners are what many a connection has none of.
+type rareListeners struct {
+	native     []NativeMessageFunc
+	anyEvent   []func(Message)
+	err        []ErrorFunc
+	leave      []LeaveRoomFunc
+	disconnect []DisconnectFunc
+	ping       []PingFunc
+	pong       []PongFunc
+}
+
+func natives(r *rareListeners) *[]NativeMessageFunc      { return &r.native }
+func anyEvents(r *rareListeners) *[]func(Message)        { return &r.anyEvent }
+func errorFuncs(r *rareListeners) *[]ErrorFunc           { return &r.err }
+func leaveFuncs(r *rareListeners) *[]LeaveRoomFunc       { return &r.leave }
+func disconnectFuncs(r *rareListeners) *[]DisconnectFunc { return &r.disconnect }
+func pingFuncs(r *rareListeners) *[]PingFunc             { return &r.ping }
+func pongFuncs(r *rareListeners) *[]PongFunc             { return &r.pong }
 
 // handler is a handler of an event.
 type handler struct {
@@ -25,34 +42,77 @@ type handler struct {
 	call  handlerFunc
 }
 
-func (l *listeners) handlers() []handler          { return snapshot(l, &l.event) }
-func (l *listeners) natives() []NativeMessageFunc { return snapshot(l, &l.native) }
-
-func snapshot[F any](l *listeners, list *[]F) []F {
+func (l *listeners) handlers() []handler {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return *list
+	return l.event
 }
 
-func add[F any](l *listeners, list *[]F, f F) {
+// listed returns one of the rare lists.
+func listed[F any](c *connection, list func(*rareListeners) *[]F) []F {
+	l := &c.listeners
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	*list = append(*list, f)
+	if l.rare == nil {
+		return nil
+	}
+	return *list(l.rare)
+}
+
+// add appends to one of the rare lists.
+func add[F any](c *connection, list func(*rareListeners) *[]F, f F) {
+	l := &c.listeners
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(func(r *rareListeners) { *list(r) = append(*list(r), f) })
+}
+
+// add changes the rare lists under mu.
+func (l *listeners) add(change func(*rareListeners)) {
+	if l.rare == nil {
+		l.rare = new(rareListeners)
+	}
+	change(l.rare)
 }
 
 // On implements Connection.
 func (c *connection) On(event string, f MessageFunc) {
-	add(&c.listeners, &c.listeners.event, handler{event: event, call: compile(event, f)})
+	h := handler{event: event, call: compile(event, f, false)}
+	c.listeners.mu.Lock()
+	defer c.listeners.mu.Unlock()
+	c.listeners.event = append(c.listeners.event, h)
 }
 
+// Off implements Connection.
+func (c *connection) Off(event string) {
+	c.listeners.mu.Lock()
+	defer c.listeners.mu.Unlock()
+	var rest []handler
+	for _, h := range c.listeners.event {
+		if h.event != event {
+			rest = append(rest, h)
+		}
+	}
+	c.listeners.event = rest
+}
+
+// OnAny implements Connection.
+func (c *connection) OnAny(f func(Message)) { add(c, anyEvents, f) }
+
 // OnMessage implements Connection.
-func (c *connection) OnMessage(f NativeMessageFunc) { add(&c.listeners, &c.listeners.native, f) }
+func (c *connection) OnMessage(f NativeMessageFunc) { add(c, natives, f) }
 
 // OnError implements Connection.
-func (c *connection) OnError(f ErrorFunc) { add(&c.listeners, &c.listeners.err, f) }
+func (c *connection) OnError(f ErrorFunc) { add(c, errorFuncs, f) }
 
 // OnLeave implements Connection.
-func (c *connection) OnLeave(f LeaveRoomFunc) { add(&c.listeners, &c.listeners.leave, f) }
+func (c *connection) OnLeave(f LeaveRoomFunc) { add(c, leaveFuncs, f) }
+
+// OnPing implements Connection.
+func (c *connection) OnPing(f PingFunc) { add(c, pingFuncs, f) }
+
+// OnPong implements Connection.
+func (c *connection) OnPong(f PongFunc) { add(c, pongFuncs, f) }
 
 // OnDisconnect implements Connection.
 func (c *connection) OnDisconnect(f DisconnectFunc) {
@@ -60,7 +120,7 @@ func (c *connection) OnDisconnect(f DisconnectFunc) {
 	l.mu.Lock()
 	late := l.disconnected
 	if !late {
-		l.disconnect = append(l.disconnect, f)
+		l.add(func(r *rareListeners) { r.disconnect = append(r.disconnect, f) })
 	}
 	l.mu.Unlock()
 	if late {
@@ -70,20 +130,23 @@ func (c *connection) OnDisconnect(f DisconnectFunc) {
 
 // FireOnError implements Connection.
 func (c *connection) FireOnError(err error) {
-	for _, f := range snapshot(&c.listeners, &c.listeners.err) {
+	for _, f := range listed(c, errorFuncs) {
 		c.tell(f, err)
 	}
 }
 
-// tell calls an OnError function.
+// tell calls an OnError function; if it panics, it isn't told of that.
 func (c *connection) tell(f ErrorFunc, err error) {
-	var panicked *PanicError
-	defer c.recovered("OnError", true, &panicked)
+	defer func() {
+		if value := recover(); value != nil {
+			c.logPanic("OnError", value)
+		}
+	}()
 	f(err)
 }
 
 func (c *connection) fireLeave(room string) {
-	for _, f := range snapshot(&c.listeners, &c.listeners.leave) {
+	for _, f := range listed(c, leaveFuncs) {
 		c.guard("OnLeave", func() { f(room) })
 	}
 }
@@ -92,18 +155,46 @@ func (c *connection) fireDisconnect() {
 	l := &c.listeners
 	l.mu.Lock()
 	l.disconnected = true
-	list := l.disconnect
 	l.mu.Unlock()
-	for _, f := range list {
+	for _, f := range listed(c, disconnectFuncs) {
 		c.guard("OnDisconnect", f)
 	}
 }
 
-// report counts a rejected message and tells OnError, or the log where that has
-// no functions.
+// firePing calls the OnPing functions, on a goroutine of their own: the sweeper,
+// which pings, calls nothing of the application's.
+func (c *connection) firePing() {
+	if list := listed(c, pingFuncs); len(list) > 0 {
+		go func() {
+			for _, f := range list {
+				c.guard("OnPing", f)
+			}
+		}()
+	}
+}
+
+// firePong calls the OnPong functions, on the reading goroutine.
+func (c *connection) firePong() {
+	list := listed(c, pongFuncs)
+	if len(list) == 0 || !c.enter() {
+		return
+	}
+	for _, f := range list {
+		c.guard("OnPong", f)
+	}
+	c.leave()
+}
+
+// report tells OnError of a message that went wrong, and counts it; where there
+// are no OnError functions, the log is told.
 func (c *connection) report(err error) {
-	c.server.counters.rejected.Add(1)
-	if len(snapshot(&c.listeners, &c.listeners.err)) == 0 && c.server.warnings.allow() {
+	var failed *HandlerError
+	if errors.As(err, &failed) {
+		c.server.counters.failed.Add(1)
+	} else {
+		c.server.counters.rejected.Add(1)
+	}
+	if len(listed(c, errorFuncs)) == 0 && c.server.warnings.allow() {
 		c.log(levelWarn, err.Error()+" (register OnError to handle this)")
 	}
 	c.FireOnError(err)
@@ -112,22 +203,25 @@ func (c *connection) report(err error) {
 // guard calls a function of the application's and recovers from its panic, which
 // it returns after it has been reported; nil if there was none.
 func (c *connection) guard(name string, f func()) (panicked *PanicError) {
-	defer c.recovered(name, false, &panicked)
+	defer func() {
+		if value := recover(); value != nil {
+			panicked = c.panicked(name, value)
+		}
+	}()
 	f()
 	return nil
 }
 
-// recovered is to be deferred around a function of the application's.
-func (c *connection) recovered(name string, inOnError bool, panicked **PanicError) {
-	value := recover()
-	if value == nil {
-		return
-	}
+// panicked reports what a function of the application's panicked with.
+func (c *connection) panicked(name string, value any) *PanicError {
+	err := c.logPanic(name, value)
+	c.FireOnError(err)
+	return err
+}
+
+func (c *connection) logPanic(name string, value any) *PanicError {
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
-	*panicked = err
 	c.server.counters.panics.Add(1)
 	c.log(levelError, err.Error(), "stack", string(err.Stack))
-	if !inOnError { // whose panic would only cause the next one
-		c.FireOnError(err)
-	}
+	return err
 }

@@ -117,4 +117,5 @@ func (l *liveness) ping(c *connection) {
 		outbox.FlushNow(c)
 	}
 	l.unpinged = 0
+	c.firePing()
 }

@@ -1,56 +1,64 @@
 package websocket
 
 import (
-	"fmt"
+	"encoding/json"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// handlerFunc is a handler compiled for one Go type: it reads the payload and
-// calls the function, or says why the payload isn't of that type.
-type handlerFunc func(wire.Event) error
+// MessageType says what the payload of an event is. Its numbers are on the wire.
+type MessageType byte
 
-// compile makes a handlerFunc of what On was given, so that nothing has to be
-// found out again for each message.
-func compile(event string, f MessageFunc) handlerFunc {
-	if err := wire.ValidEvent(event); err != nil {
-		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, f, err))
+// The types of a payload.
+const (
+	TypeString = MessageType(wire.String)
+	TypeInt    = MessageType(wire.Int)
+	TypeBool   = MessageType(wire.Bool)
+	TypeBytes  = MessageType(wire.Bytes)
+	TypeJSON   = MessageType(wire.JSON)
+)
+
+// String returns the type's name.
+func (t MessageType) String() string { return wire.Type(t).String() }
+
+// Message is an event as a client sent it, for handlers that decide themselves
+// what to make of it. It may be kept.
+type Message struct {
+	// Event is the event's name.
+	Event string
+	// Type is the type of the payload.
+	Type MessageType
+
+	payload   []byte
+	unmarshal func([]byte, any) error
+}
+
+// Bytes returns the payload as it came. It must not be changed.
+func (m Message) Bytes() []byte { return m.payload }
+
+// String returns the payload as text.
+func (m Message) String() string { return string(m.payload) }
+
+// Decode stores the payload in the value that v points to, by the rules by which
+// On passes it to a handler with a parameter of that value's type. It returns a
+// *MessageError if the payload is of another type.
+func (m Message) Decode(v any) error {
+	into, err := pointerDecoder(v)
+	if err != nil {
+		return err
 	}
-	switch f := f.(type) {
-	case func():
-		return func(wire.Event) error { f(); return nil }
-	case func(string):
-		return typed("string", wire.Event.AsString, f)
-	case func(int):
-		return typed("int", wire.Event.AsInt, f)
-	case func(bool):
-		return typed("bool", wire.Event.AsBool, f)
-	case func([]byte):
-		return func(e wire.Event) error { f(e.AsBytes()); return nil }
-	case func(any):
-		return typed("interface{}", wire.Event.AsAny, f)
-	default:
-		panic(fmt.Sprintf("websocket: On(%q, %T): the handler must be a func() or a func of one string, int, bool, []byte or interface{}, without a result; for other types take a []byte and decode it with encoding/json; the connection is that of OnConnection", event, f))
+	e := wire.Event{Name: []byte(m.Event), Type: wire.Type(m.Type), Payload: m.payload}
+	if err := into(m.unmarshal, e); err != nil {
+		return mismatch(e, wantedOf(v), err)
 	}
+	return nil
 }
 
-func typed[T any](wanted string, read func(wire.Event) (T, error), f func(T)) handlerFunc {
-	return func(e wire.Event) error {
-		value, err := read(e)
-		if err != nil {
-			return mismatch(e, wanted, err)
-		}
-		f(value)
-		return nil
-	}
+func readMessage(unmarshal unmarshalFunc, e wire.Event) (Message, error) {
+	return Message{Event: string(e.Name), Type: MessageType(e.Type), payload: e.AsBytes(), unmarshal: unmarshal}, nil
 }
 
-func mismatch(e wire.Event, wanted string, err error) *MessageError {
-	return &MessageError{Event: string(e.Name), Wanted: wanted, Got: e.Kind(), Err: fmt.Errorf("%w: %q", err, clip(e.Payload))}
-}
+// unmarshalFunc is Config.Unmarshal.
+type unmarshalFunc = func(data []byte, v any) error
 
-// clip shortens what a client sent for an error message.
-func clip(payload []byte) []byte {
-	const most = 128
-	return payload[:min(len(payload), most)]
-}
+var _ unmarshalFunc = json.Unmarshal

@@ -117,6 +117,9 @@ func (in *incoming) Ping(payload []byte) {
 	_ = (*connection)(in).send(wire.NewFrame(wire.OpPong, payload)) // if it fails, the next read does
 }
 
+// Pong implements inbox.Handler.
+func (in *incoming) Pong() { (*connection)(in).firePong() }
+
 // Close implements inbox.Handler.
 func (in *incoming) Close(code int, reason string) { (*connection)(in).closedByPeer(code, reason) }
 
@@ -152,34 +155,16 @@ func (c *connection) dispatch(message []byte) {
 		c.report(malformed(event, err))
 		return
 	}
-	handled := false
-	for _, h := range c.listeners.handlers() {
-		if h.event == string(event.Name) {
-			handled = true
-			c.handle(h, event)
-		}
-	}
-	if !handled {
-		c.server.counters.unhandled.Add(1)
-	}
+	c.deliver(event)
 }
 
 func (c *connection) dispatchNative(message []byte) {
-	listeners := c.listeners.natives()
+	listeners := listed(c, natives)
 	if len(listeners) == 0 {
 		c.server.counters.unhandled.Add(1)
 	}
 	for _, cb := range listeners {
 		owned := append([]byte(nil), message...)
 		c.guard("OnMessage", func() { cb(owned) })
-	}
-}
-
-// handle calls one handler.
-func (c *connection) handle(h handler, event wire.Event) {
-	var panicked *PanicError
-	defer c.recovered(h.event, false, &panicked)
-	if err := h.call(event); err != nil {
-		c.report(err)
 	}
 }

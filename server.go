@@ -31,9 +31,11 @@ type (
 		prefix    string // of events; immutable
 		upgrader  websocket.Upgrader
 		hub       *hub.Hub[*connection]
-		ping      *wire.Frame // shared by all pings
+		users     *hub.Hub[*connection] // their rooms are the users: see user
+		ping      *wire.Frame           // shared by all pings
 		flushers  outbox.Flushers[*connection]
 		admission admission
+		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		counters  counters
 		warnings  throttle  // of what any client may cause to be logged
 		interrupt sync.Once // drainOnInterrupt has been called, or can't be
@@ -58,7 +60,7 @@ type (
 
 	// counters are what Stats reports; all of them only ever grow.
 	counters struct {
-		upgrades, refused, received, rejected, unhandled, slow, dead, panics atomic.Uint64
+		upgrades, refused, received, rejected, unhandled, slow, dead, failed, dropped, panics atomic.Uint64
 	}
 
 	// Stats are numbers of a server since it was made.
@@ -81,6 +83,11 @@ type (
 		SlowConsumers uint64
 		// DeadPeers counts the connections that ended with ErrPongTimeout.
 		DeadPeers uint64
+		// Failed counts the errors that handlers returned.
+		Failed uint64
+		// Dropped counts the messages of Emitter.Volatile that a client was too
+		// slow for.
+		Dropped uint64
 		// Panics counts the panics of handlers.
 		Panics uint64
 	}
@@ -92,6 +99,7 @@ func newServer(cfg Config) *Server {
 		prefix:   string(cfg.EvtMessagePrefix),
 		upgrader: newUpgrader(cfg),
 		hub:      hub.New[*connection](),
+		users:    hub.New[*connection](),
 		ping:     wire.NewFrame(wire.OpPing, nil),
 		closing:  make(map[*connection]*time.Timer),
 	}
@@ -151,6 +159,7 @@ func (s *Server) register(c *connection) error {
 	if !s.hub.Add(&c.member) {
 		return errTakenID(c.ID())
 	}
+	c.joinUser()
 	if s.closed() { // Shutdown may have asked the hub before it knew of c
 		c.close(closeGoingAway, "", ErrServerClosed)
 	}
@@ -185,7 +194,8 @@ func (s *Server) GetConnection(connID string) Connection {
 func (s *Server) GetConnections() []Connection { return toInterfaces(s.hub.All()) }
 
 // GetConnectionsByRoom returns the connections in a room, in no particular
-// order.
+// order. One that calls Leave is among them while its OnLeave functions run; one
+// that has ended is not.
 func (s *Server) GetConnectionsByRoom(roomName string) []Connection {
 	return toInterfaces(s.hub.Members(roomName))
 }
@@ -252,6 +262,8 @@ func (s *Server) Stats() Stats {
 		Unhandled:     n.unhandled.Load(),
 		SlowConsumers: n.slow.Load(),
 		DeadPeers:     n.dead.Load(),
+		Failed:        n.failed.Load(),
+		Dropped:       n.dropped.Load(),
 		Panics:        n.panics.Load(),
 	}
 }

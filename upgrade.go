@@ -51,7 +51,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 }
 
 func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
-	id, refused := s.admit(ctx)
+	id, user, refused := s.admit(ctx)
 	if refused != nil {
 		s.refuse(ctx, refused)
 		return nil, refused.err
@@ -69,6 +69,7 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	}
 	c := newConnection(s, h, id, newRequest(ctx))
 	c.place = place
+	c.setUser(user)
 	if err := s.register(c); err != nil {
 		s.counters.refused.Add(1)
 		if errors.Is(err, ErrServerClosed) {
@@ -83,31 +84,34 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	return c, nil
 }
 
-// admit decides whether the request may become a connection, and under which
-// ID.
-func (s *Server) admit(ctx iris.Context) (id string, refused *refusal) {
+// admit decides whether the request may become a connection, under which ID and
+// of which user.
+func (s *Server) admit(ctx iris.Context) (id, user string, refused *refusal) {
 	r := ctx.Request()
 	if s.closed() {
-		return "", &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+		return "", "", &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
-		return "", &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
+		return "", "", &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
 	}
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
-			return "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
+			return "", "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
 		}
 	} else if err := checkOrigin(r, s.config.Origins); err != nil {
-		return "", &refusal{http.StatusForbidden, err}
+		return "", "", &refusal{http.StatusForbidden, err}
+	}
+	if user, refused = s.authenticate(ctx); refused != nil {
+		return "", "", refused
 	}
 	id = s.config.IDGenerator(ctx)
 	if id == All || id == Broadcast {
-		return "", &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
+		return "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
 	}
 	if _, taken := s.hub.Get(id); taken {
-		return "", &refusal{http.StatusConflict, errTakenID(id)}
+		return "", "", &refusal{http.StatusConflict, errTakenID(id)}
 	}
-	return id, nil
+	return id, user, nil
 }
 
 func errTakenID(id string) error {
@@ -160,7 +164,7 @@ func handshakeHeader(ctx iris.Context) http.Header {
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
+	if refused.status == http.StatusForbidden && refused.err != ErrForbidden || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
 		if s.warnings.allow() {
 			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error())
 		}
@@ -173,6 +177,10 @@ func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	case http.StatusUpgradeRequired:
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
+	case http.StatusUnauthorized:
+		if w.Header().Get("WWW-Authenticate") == "" { // RFC 9110, section 11.6.1
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
 	case http.StatusBadRequest:
 		w.Header().Set("Sec-WebSocket-Version", "13")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -24,6 +24,8 @@ type Handler interface {
 	Message(text bool, payload []byte)
 	// Ping is called with the payload of a ping.
 	Ping(payload []byte)
+	// Pong is called for a pong.
+	Pong()
 	// Close is called for a close frame, with code 1005 if it has none. It is
 	// the last call.
 	Close(code int, reason string)
@@ -230,6 +232,7 @@ func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
 		h.Ping(payload)
 		return nil
 	case wire.OpPong:
+		h.Pong()
 		return nil
 	case wire.OpClose:
 		return closed(payload, h)

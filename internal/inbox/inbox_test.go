@@ -21,6 +21,7 @@ func (t *transcript) add(format string, args ...any) { *t = append(*t, fmt.Sprin
 
 func (t *transcript) Message(text bool, payload []byte) { t.add("message %v %q", text, payload) }
 func (t *transcript) Ping(payload []byte)               { t.add("ping %q", payload) }
+func (t *transcript) Pong()                             { t.add("pong") }
 func (t *transcript) Close(code int, reason string)     { t.add("close %d %q", code, reason) }
 func (t *transcript) Reject(err error)                  { t.add("reject: %v", err) }
 
@@ -91,7 +92,7 @@ func TestFeed(t *testing.T) {
 		"messages":               {[][]byte{masked(0x81, "a"), masked(0x82, "\xff"), masked(0x81, "")}, []string{`message true "a"`, `message false "\xff"`, `message true ""`}, nil},
 		"a 16 bit length":        {[][]byte{masked(0x81, long), masked(0x81, "a")}, []string{fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
 		"as large as allowed":    {[][]byte{masked(0x81, tooLong[1:])}, []string{fmt.Sprintf("message true %q", tooLong[1:])}, nil},
-		"fragments":              {[][]byte{masked(0x01, "a"), masked(0x00, ""), masked(0x89, "p"), masked(0x8A, "x"), masked(0x80, "b"), masked(0x82, "c")}, []string{`ping "p"`, `message true "ab"`, `message false "c"`}, nil},
+		"fragments":              {[][]byte{masked(0x01, "a"), masked(0x00, ""), masked(0x89, "p"), masked(0x8A, "x"), masked(0x80, "b"), masked(0x82, "c")}, []string{`ping "p"`, "pong", `message true "ab"`, `message false "c"`}, nil},
 		"empty fragments":        {[][]byte{masked(0x02, ""), masked(0x80, ""), masked(0x81, "a")}, []string{`message false ""`, `message true "a"`}, nil},
 		"a character in two":     {[][]byte{masked(0x01, "\xce"), masked(0x80, "\xba")}, []string{`message true "κ"`}, nil},
 		"invalid UTF-8":          {[][]byte{masked(0x81, "\xff"), masked(0x81, "a")}, []string{"reject: " + ErrInvalidUTF8.Error(), `message true "a"`}, nil},
@@ -187,6 +188,7 @@ type count int
 
 func (c *count) Message(bool, []byte) { *c++ }
 func (c *count) Ping([]byte)          {}
+func (c *count) Pong()                {}
 func (c *count) Close(int, string)    {}
 func (c *count) Reject(error)         {}
 
@@ -227,5 +229,6 @@ func (c *checker) Message(_ bool, payload []byte) { c.longest = max(c.longest, l
 func (c *checker) Ping(payload []byte) {
 	c.longest = max(c.longest, len(payload)-wire.MaxControlPayload)
 }
+func (c *checker) Pong()             {}
 func (c *checker) Close(int, string) { c.closed = true }
 func (c *checker) Reject(error)      {}

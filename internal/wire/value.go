@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,22 +35,77 @@ func (e Event) AsString() (string, error) {
 
 // AsInt reads a payload for an int. An integer that does not fit is an error.
 func (e Event) AsInt() (int, error) {
+	n, err := e.AsInt64(strconv.IntSize)
+	return int(n), err
+}
+
+// AsInt64 reads a payload for a signed integer of so many bits.
+func (e Event) AsInt64(bits int) (int64, error) {
+	digits, err := e.digits()
+	if digits == nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(string(digits), 10, bits)
+	if err != nil {
+		return 0, notNumeric(err)
+	}
+	return n, nil
+}
+
+// AsUint64 reads a payload for an unsigned integer of so many bits.
+func (e Event) AsUint64(bits int) (uint64, error) {
+	digits, err := e.digits()
+	if digits == nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(string(digits), 10, bits)
+	if err != nil {
+		return 0, notNumeric(err)
+	}
+	return n, nil
+}
+
+// AsFloat64 reads a payload for a floating-point number of so many bits.
+func (e Event) AsFloat64(bits int) (float64, error) {
+	digits, err := e.digits()
+	if digits == nil {
+		return 0, err
+	}
+	if len(bytes.Trim(digits, "0123456789+-.eE")) > 0 {
+		return 0, ErrMismatch // words and notations that ParseFloat knows and JavaScript doesn't write
+	}
+	n, err := strconv.ParseFloat(string(digits), bits)
+	if err != nil {
+		return 0, notNumeric(err)
+	}
+	return n, nil
+}
+
+// digits returns the payload if it may be a number; nil if it stands for zero or,
+// with an error, for none.
+func (e Event) digits() ([]byte, error) {
+	text := e.Payload
 	switch e.Type {
 	case Int:
-		n, err := strconv.Atoi(string(e.Payload))
-		if err != nil {
-			return 0, ErrMismatch
-		}
-		return n, nil
 	case JSON:
-		var n int
-		if err := json.Unmarshal(e.Payload, &n); err != nil {
-			return 0, mismatch(err)
+		if text = bytes.TrimSpace(text); string(text) == "null" {
+			return nil, nil
 		}
-		return n, nil
 	default:
-		return 0, e.zeroUnless()
+		return nil, e.zeroUnless()
 	}
+	if len(text) == 0 {
+		return nil, ErrMismatch
+	}
+	return text, nil
+}
+
+// notNumeric is what becomes of an error of strconv.
+func notNumeric(err error) error {
+	if errors.Is(err, strconv.ErrRange) {
+		return fmt.Errorf("%w: the number is out of range", ErrMismatch)
+	}
+	return ErrMismatch
 }
 
 // AsBool reads a payload for a bool: true or false, and nothing else.

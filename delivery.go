@@ -1,0 +1,135 @@
+package websocket
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// target is whom a message goes to. Immutable.
+type target struct {
+	// One of these says whom; none is nobody.
+	all   bool
+	room  string
+	rooms []string
+	user  string
+	one   *connection
+
+	sender   *connection // left out
+	except   []string    // IDs and rooms, left out
+	volatile bool
+}
+
+// delivery is one frame on its way to a target.
+type delivery struct {
+	target
+	frame *wire.Frame
+	seen  map[*connection]struct{} // who has been offered it; only used for several rooms
+	many  bool                     // several rooms
+	start []*connection            // to be flushed
+	slow  []*connection            // to be disconnected
+	crowd bool                     // one of them is crowded
+	visit func(*connection)        // offer, bound once
+}
+
+var deliveries = sync.Pool{New: func() any {
+	d := new(delivery)
+	d.visit = d.offer
+	return d
+}}
+
+// offer queues the frame for one connection, under the room's lock.
+func (d *delivery) offer(c *connection) {
+	if c == d.sender || len(d.except) > 0 && c.isOneOf(d.except) {
+		return
+	}
+	if d.many {
+		if _, twice := d.seen[c]; twice {
+			return
+		}
+		d.seen[c] = struct{}{}
+	}
+	if d.volatile && c.out.Bytes() > c.server.config.MaxQueuedBytes/8 {
+		c.server.counters.dropped.Add(1)
+		return
+	}
+	switch c.out.Enqueue(d.frame) {
+	case outbox.Start:
+		d.start = append(d.start, c)
+	case outbox.Crowded:
+		d.crowd = true
+	case outbox.Full:
+		if d.volatile {
+			c.server.counters.dropped.Add(1)
+			return
+		}
+		d.slow = append(d.slow, c)
+	}
+}
+
+// isOneOf reports whether the connection has one of the IDs or is in one of the
+// rooms.
+func (c *connection) isOneOf(idsOrRooms []string) bool {
+	for _, name := range idsOrRooms {
+		if name == c.ID() || c.server.hub.IsJoined(&c.member, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver queues a frame for each member of a target. A room's lock makes the
+// order the same for all of its members; it is released before anything is
+// written, and those who are too slow are disconnected.
+func (s *Server) deliver(frame *wire.Frame, to target) {
+	d := deliveries.Get().(*delivery)
+	d.target, d.frame, d.many = to, frame, len(to.rooms) > 0
+	switch {
+	case to.all:
+		s.hub.VisitAll(d.visit)
+	case to.room != "":
+		s.hub.Visit(to.room, d.visit)
+	case to.one != nil:
+		d.offer(to.one)
+	case to.user != "":
+		s.users.Visit(to.user, d.visit)
+	case d.many:
+		if d.seen == nil {
+			d.seen = make(map[*connection]struct{})
+		}
+		for _, room := range to.rooms {
+			s.hub.Visit(room, d.visit)
+		}
+	}
+	switch {
+	case len(d.start) == 1:
+		outbox.FlushNow(d.start[0])
+	case len(d.start) > 1:
+		s.flushers.Submit(d.start)
+	}
+	for _, c := range d.slow {
+		c.tooSlow()
+	}
+	if d.crowd {
+		// The flushers' turn; no more than that, or a slow member would slow
+		// the room down.
+		for range 3 {
+			runtime.Gosched()
+		}
+	}
+	d.release()
+}
+
+// release gives the delivery back, with nothing in it.
+func (d *delivery) release() {
+	clear(d.start)
+	clear(d.slow)
+	if len(d.seen) > 1024 {
+		d.seen = nil // a map never shrinks
+	}
+	clear(d.seen)
+	d.target, d.frame, d.crowd, d.start, d.slow = target{}, nil, false, d.start[:0], d.slow[:0]
+	deliveries.Put(d)
+}

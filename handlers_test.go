@@ -1,0 +1,338 @@
+package websocket_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kataras/iris/websocket"
+)
+
+type point struct {
+	X, Y int
+}
+
+type (
+	userName string
+	level    int8
+	onOff    bool
+	blob     []byte
+)
+
+// TestTypedHandlers: each form that On takes, with what it makes of payloads.
+func TestTypedHandlers(t *testing.T) {
+	got := func(c websocket.Connection, v any) { _ = c.Emit("got", fmt.Sprintf("%T %v", v, v)) }
+	forms := map[string]func(c websocket.Connection){
+		"string":   func(c websocket.Connection) { c.On("e", func(v string) { got(c, v) }) },
+		"int":      func(c websocket.Connection) { c.On("e", func(v int) { got(c, v) }) },
+		"int8":     func(c websocket.Connection) { c.On("e", func(v int8) { got(c, v) }) },
+		"int64":    func(c websocket.Connection) { c.On("e", func(v int64) { got(c, v) }) },
+		"uint16":   func(c websocket.Connection) { c.On("e", func(v uint16) { got(c, v) }) },
+		"uint64":   func(c websocket.Connection) { c.On("e", func(v uint64) { got(c, v) }) },
+		"float32":  func(c websocket.Connection) { c.On("e", func(v float32) { got(c, v) }) },
+		"float64":  func(c websocket.Connection) { c.On("e", func(v float64) { got(c, v) }) },
+		"bool":     func(c websocket.Connection) { c.On("e", func(v bool) { got(c, v) }) },
+		"bytes":    func(c websocket.Connection) { c.On("e", func(v []byte) { got(c, string(v)) }) },
+		"raw":      func(c websocket.Connection) { c.On("e", func(v json.RawMessage) { got(c, string(v)) }) },
+		"any":      func(c websocket.Connection) { c.On("e", func(v any) { got(c, v) }) },
+		"struct":   func(c websocket.Connection) { c.On("e", func(v point) { got(c, v) }) },
+		"pointer":  func(c websocket.Connection) { c.On("e", func(v *point) { got(c, v == nil || v.X == 1) }) },
+		"slice":    func(c websocket.Connection) { c.On("e", func(v []int) { got(c, v) }) },
+		"map":      func(c websocket.Connection) { c.On("e", func(v map[string]int) { got(c, v) }) },
+		"named":    func(c websocket.Connection) { c.On("e", func(v userName) { got(c, v) }) },
+		"level":    func(c websocket.Connection) { c.On("e", func(v level) { got(c, v) }) },
+		"onOff":    func(c websocket.Connection) { c.On("e", func(v onOff) { got(c, v) }) },
+		"blob":     func(c websocket.Connection) { c.On("e", func(v blob) { got(c, string(v)) }) },
+		"duration": func(c websocket.Connection) { c.On("e", func(v time.Duration) { got(c, v) }) },
+		"address":  func(c websocket.Connection) { c.On("e", func(v netip.Addr) { got(c, v) }) },
+		"time":     func(c websocket.Connection) { c.On("e", func(v time.Time) { got(c, v.UTC().Year()) }) },
+		"message": func(c websocket.Connection) {
+			c.On("e", func(m websocket.Message) { got(c, fmt.Sprint(m.Event, " ", m.Type, " ", m, " ", len(m.Bytes()))) })
+		},
+		"generic":        func(c websocket.Connection) { websocket.On(c, "e", func(v point) { got(c, v) }) },
+		"generic string": func(c websocket.Connection) { websocket.On(c, "e", func(v string) { got(c, v) }) },
+		"generic uint8":  func(c websocket.Connection) { websocket.On(c, "e", func(v uint8) { got(c, v) }) },
+		"none":           func(c websocket.Connection) { c.On("e", func() { got(c, "called") }) },
+	}
+	const rejected = "rejected"
+	for form, payloads := range map[string]map[string]string{
+		"string":         {"0;x": "string x", "1;12": "string 12", "2;true": "string true", `4;"q"`: "string q", "4;{}": rejected},
+		"int":            {"1;-12": "int -12", "0;": "int 0", "0;12": rejected, "1;1.5": rejected, "4;7": "int 7", "2;true": rejected, "1;99999999999999999999": rejected},
+		"int8":           {"1;127": "int8 127", "1;128": rejected, "1;-128": "int8 -128", "4;128": rejected},
+		"int64":          {"1;9223372036854775807": "int64 9223372036854775807", "1;9223372036854775808": rejected},
+		"uint16":         {"1;65535": "uint16 65535", "1;-1": rejected, "1;65536": rejected},
+		"uint64":         {"1;18446744073709551615": "uint64 18446744073709551615", "4;18446744073709551615": "uint64 18446744073709551615"},
+		"float32":        {"1;1.5": "float32 1.5", "4;1e39": rejected},
+		"float64":        {"1;1.5": "float64 1.5", "4;-2e3": "float64 -2000", "1;NaN": rejected, "1;0x10": rejected, "0;1.5": rejected, "0;": "float64 0", "4;null": "float64 0"},
+		"bool":           {"2;true": "bool true", "1;true": "bool true", "1;1": rejected, "4;false": "bool false"},
+		"bytes":          {"3;x": "string x", "0;y": "string y", "4;{}": "string {}"},
+		"raw":            {"4;[1]": "string [1]", "0;x": `string "x"`, "1;12": "string 12", "2;true": "string true", "4;{": rejected},
+		"any":            {"1;12": "int 12", `4;{"a":1}`: "map[string]interface {} map[a:1]"},
+		"struct":         {`4;{"X":1,"Y":2}`: "websocket_test.point {1 2}", "0;": "websocket_test.point {0 0}", "2;true": rejected, "4;[1]": rejected, `4;{"X":"1"}`: rejected, "0;{}": rejected, "1;": rejected},
+		"pointer":        {`4;{"X":1}`: "bool true", "4;null": "bool true", "0;": "bool true", "4;1": rejected},
+		"slice":          {"4;[1,2]": "[]int [1 2]", "1;": "[]int []", "4;{}": rejected},
+		"map":            {`4;{"a":1}`: "map[string]int map[a:1]", "4;[]": rejected},
+		"named":          {"0;ann": "websocket_test.userName ann"},
+		"level":          {"1;3": "websocket_test.level 3", "1;300": rejected},
+		"onOff":          {"2;true": "websocket_test.onOff true"},
+		"blob":           {"3;x": "string x"},
+		"duration":       {"1;1000": "time.Duration 1µs"},
+		"address":        {"0;127.0.0.1": "netip.Addr 127.0.0.1", `4;"::1"`: "netip.Addr ::1", "0;x": rejected, "4;1": rejected},
+		"time":           {`4;"2026-01-02T03:04:05Z"`: "int 2026", "0;2026-01-02T03:04:05Z": "int 2026", "0;": "int 1", "0;x": rejected},
+		"message":        {"1;12": "string e int 12 2", "4;{}": "string e JSON {} 2"},
+		"generic":        {`4;{"X":3}`: "websocket_test.point {3 0}", "0;x": rejected},
+		"generic string": {"0;x": "string x"},
+		"generic uint8":  {"1;255": "uint8 255", "1;256": rejected},
+		"none":           {"0;": "string called", "4;{}": "string called"},
+	} {
+		t.Run(form, func(t *testing.T) {
+			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+				forms[form](c)
+				c.OnError(func(err error) {
+					var wrong *websocket.MessageError
+					if c.DisconnectReason() != nil {
+						return // the client has gone, at the end of the test
+					}
+					if !errors.As(err, &wrong) || wrong.Event != "e" || wrong.Wanted == "" || wrong.Got == "" {
+						t.Errorf("OnError: %#v", err)
+					}
+					_ = c.Emit("got", rejected)
+				})
+			})
+			c := dial(t, url)
+			want := uint64(0)
+			for payload, result := range payloads {
+				c.send("e;" + payload)
+				if got := strings.TrimPrefix(c.next(), prefix+"got;0;"); got != result {
+					t.Errorf("%q: %q, want %q", payload, got, result)
+				}
+				if result == rejected {
+					want++
+				}
+			}
+			if got := s.Stats().Rejected; got != want {
+				t.Errorf("%d messages were rejected, want %d", got, want)
+			}
+		})
+	}
+}
+
+var errHandler = errors.New("the handler's error")
+
+// TestErrorsOfHandlers go to OnError, with the event, and are counted; the
+// connection lives.
+func TestErrorsOfHandlers(t *testing.T) {
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.On("server", func(_ websocket.Connection, fail bool) error {
+			if fail {
+				return errHandler
+			}
+			return nil
+		})
+		s.OnConnection(func(c websocket.Connection) {
+			c.On("none", func() error { return errHandler })
+			c.On("string", func(string) error { return errHandler })
+			c.On("struct", func(point) error { return errHandler })
+			c.On("message", func(m websocket.Message) error {
+				var p point
+				return m.Decode(&p)
+			})
+			c.On("fine", func(int) error { return nil })
+			c.OnError(func(err error) { _ = c.Emit("error", err.Error()) })
+		})
+	})
+	c := dial(t, url)
+	for _, event := range []string{"none", "string", "struct", "server"} {
+		payload := ";0;"
+		if event == "server" {
+			payload = ";2;true"
+		}
+		c.send(event + payload)
+		c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
+	}
+	c.send("message;2;true")
+	if got := c.next(); !strings.Contains(got, "wants websocket_test.point, the client sent bool") {
+		t.Errorf("OnError: %q", got)
+	}
+	c.send("fine;1;1")
+	c.send("server;2;false")
+	c.send("none;0;")
+	c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", "none", errHandler))
+	if n := s.Stats(); n.Failed != 6 || n.Rejected != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestHandlersThatCannotBe are refused when they are registered, by name and
+// type.
+func TestHandlersThatCannotBe(t *testing.T) {
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.OnConnection(func(c websocket.Connection) {
+			for name, handler := range map[string]any{
+				"nil":         nil,
+				"no function": 1,
+				"nil func":    (func(int8))(nil),
+				"two":         func(int, int) {},
+				"variadic":    func(...string) {},
+				"a result":    func(string) int { return 0 },
+				"two results": func(string) (int, error) { return 0, nil },
+				"a channel":   func(chan int) {},
+				"a function":  func(func()) {},
+				"an error":    func(error) {},
+				"complex":     func(complex128) {},
+				"connection":  func(websocket.Connection) {},
+				"both":        func(websocket.Connection, string) {},
+			} {
+				wantHandlerPanic(t, "event", fmt.Sprintf("%T", handler), func() { c.On("event", handler) })
+				_ = name
+			}
+			wantHandlerPanic(t, "a;b", "func()", func() { c.On("a;b", func() {}) })
+			wantHandlerPanic(t, "event", "func(chan int)", func() { websocket.On(c, "event", func(chan int) {}) })
+			_ = c.Emit("done", "")
+		})
+	})
+	wantHandlerPanic(t, "event", "func(int, websocket.Connection)", func() { s.On("event", func(int, websocket.Connection) {}) })
+	dial(t, url).want("done;0;")
+}
+
+// wantHandlerPanic fails unless f panics with a text that names both.
+func wantHandlerPanic(t *testing.T, event, typ string, f func()) {
+	t.Helper()
+	defer func() {
+		if text := fmt.Sprint(recover()); !strings.Contains(text, fmt.Sprintf("%q", event)) || !strings.Contains(text, typ) {
+			t.Errorf("panic %q, want one that names %q and %s", text, event, typ)
+		}
+	}()
+	f()
+}
+
+// TestServerHandlers: On for all connections, OnAny, Use and Off.
+func TestServerHandlers(t *testing.T) {
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.On("e", func(c websocket.Connection, v int) { _ = c.Emit("server", v) })
+		s.On("e", func(c websocket.Connection, p level) { _ = c.Emit("second", int(p)) })
+		s.On("ping", func(c websocket.Connection) { _ = c.Emit("pong", "") })
+		s.On("point", func(c websocket.Connection, p point) { _ = c.Emit("x", p.X) })
+		s.OnAny(func(c websocket.Connection, m websocket.Message) { _ = c.Emit("any", m.Event) })
+		s.OnConnection(func(c websocket.Connection) {
+			c.On("e", func(v string) { _ = c.Emit("own", v) })
+			c.OnAny(func(m websocket.Message) { _ = c.Emit("own any", m.String()) })
+			c.On("off", func(event string) { c.Off(event) })
+		})
+	})
+	c := dial(t, url)
+	c.send("e;1;5")
+	c.want("own any;0;5", "any;0;e", "own;0;5", "server;1;5", "second;1;5")
+	c.send("ping;0;")
+	c.want("own any;0;", "any;0;ping", "pong;0;")
+	c.send(`point;4;{"X":9}`)
+	c.want(`own any;0;{"X":9}`, "any;0;point", "x;1;9")
+	c.send("off;0;e")
+	c.want("own any;0;e", "any;0;off")
+	c.send("e;1;6")
+	c.want("own any;0;6", "any;0;e", "server;1;6", "second;1;6")
+	s.Off("e")
+	c.send("e;1;7")
+	c.send("ping;0;")
+	c.want("own any;0;7", "any;0;e", "own any;0;", "any;0;ping", "pong;0;")
+	s.On("late", func(c websocket.Connection) { _ = c.Emit("late", "") })
+	c.send("late;0;")
+	c.want("own any;0;", "any;0;late", "late;0;")
+}
+
+// TestMiddleware stands around all handlers of an event, in the order of Use.
+func TestMiddleware(t *testing.T) {
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
+			_ = c.Emit("outer", m.Event)
+			err := next()
+			_ = c.Emit("outer", fmt.Sprint(err))
+			return err
+		})
+		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
+			switch m.Event {
+			case "secret":
+				return errHandler
+			case "panic":
+				panic("of a middleware")
+			}
+			return next()
+		})
+		s.OnConnection(func(c websocket.Connection) {
+			c.On("secret", func() { t.Error("the handler was called") })
+			c.On("open", func(v int) { _ = c.Emit("handled", v) })
+			c.OnError(func(err error) { _ = c.Emit("error", fmt.Sprintf("%T", err)) })
+		})
+	})
+	c := dial(t, url)
+	c.send("open;1;1")
+	c.want("outer;0;open", "handled;1;1", "outer;0;<nil>")
+	c.send("secret;0;")
+	c.want("outer;0;secret", "outer;0;"+errHandler.Error(), "error;0;*websocket.HandlerError")
+	c.send("open;0;x")
+	c.want("outer;0;open")
+	if got := c.next(); !strings.Contains(got, "wants int") {
+		t.Errorf("the middleware got %q", got)
+	}
+	c.want("error;0;*websocket.MessageError")
+	c.send("panic;0;")
+	c.want("outer;0;panic", "error;0;*websocket.PanicError")
+	c.send("open;1;2")
+	c.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
+	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 1 || n.Unhandled != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestMarshalAndUnmarshal: those of the configuration are the ones that are used.
+func TestMarshalAndUnmarshal(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{
+		Marshal:   func(v any) ([]byte, error) { return fmt.Appendf(nil, "<%v>", v), nil },
+		Unmarshal: func(data []byte, v any) error { v.(*point).X = len(data); return nil },
+	}, func(c websocket.Connection) {
+		c.On("e", func(p point) { _ = c.Emit("got", p) })
+		c.On("message", func(m websocket.Message) {
+			var p point
+			if err := m.Decode(&p); err != nil {
+				t.Error(err)
+			}
+			_ = c.Emit("got", p)
+		})
+	})
+	c := dial(t, url)
+	c.send("e;4;abc")
+	c.want("got;4;<{3 0}>")
+	c.send("message;4;ab")
+	c.want("got;4;<{2 0}>")
+}
+
+// TestDecode: what can't be decoded into is an error.
+func TestDecode(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("e", func(m websocket.Message) {
+			var n int
+			var ch chan int
+			for _, v := range []any{nil, n, (*int)(nil), &ch} {
+				if m.Decode(v) == nil {
+					t.Errorf("decoded into %T", v)
+				}
+			}
+			var wrong *websocket.MessageError
+			var p point
+			if err := m.Decode(&p); !errors.As(err, &wrong) || wrong.Wanted != "websocket_test.point" {
+				t.Errorf("Decode: %v", err)
+			}
+			if err := m.Decode(&n); err != nil {
+				t.Error(err)
+			}
+			_ = c.Emit("n", n)
+		})
+	})
+	c := dial(t, url)
+	c.send("e;1;42")
+	c.want("n;1;42")
+}

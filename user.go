@@ -1,0 +1,79 @@
+package websocket
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/hub"
+)
+
+// user is whom a connection belongs to. The connections of a user are a room of
+// Server.users, a hub of its own, so that no application's room has its name.
+type user struct {
+	name   string
+	member hub.Member[*connection]
+}
+
+// User implements Connection.
+func (c *connection) User() string {
+	if c.user == nil {
+		return ""
+	}
+	return c.user.name
+}
+
+// GetConnectionsByUser returns the connections of a user, in no particular
+// order: see Config.Authenticate.
+func (s *Server) GetConnectionsByUser(user string) []Connection {
+	if user == "" {
+		return nil
+	}
+	return toInterfaces(s.users.Members(user))
+}
+
+// authenticate asks Config.Authenticate who the client is.
+func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) {
+	if s.config.Authenticate == nil {
+		return "", nil
+	}
+	name, err := s.config.Authenticate(ctx)
+	if err == nil {
+		return name, nil
+	}
+	if s.warnings.allow() {
+		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error())
+	}
+	if errors.Is(err, ErrForbidden) {
+		return "", &refusal{http.StatusForbidden, ErrForbidden}
+	}
+	return "", &refusal{http.StatusUnauthorized, ErrUnauthorized}
+}
+
+// setUser is called before the connection is registered.
+func (c *connection) setUser(name string) {
+	if name != "" {
+		c.user = &user{name: name}
+		c.user.member.Init("", c)
+	}
+}
+
+// joinUser makes the connection known as one of its user's.
+func (c *connection) joinUser() {
+	if c.user != nil {
+		c.server.users.Join(&c.user.member, c.user.name)
+	}
+}
+
+// leaveUser is the end of that; also of a joinUser that is still to come.
+func (c *connection) leaveUser() {
+	if c.user == nil {
+		return
+	}
+	users, m := c.server.users, &c.user.member
+	users.Remove(m)
+	if users.BeginLeave(m, c.user.name) {
+		users.EndLeave(m, c.user.name)
+	}
+}

@@ -1,0 +1,79 @@
+package websocket
+
+import (
+	"encoding/binary"
+	"io"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+// Types of messages for Connection.Write (RFC 6455, section 5.2).
+const (
+	TextMessage   = websocket.TextMessage
+	BinaryMessage = websocket.BinaryMessage
+	// CloseMessage ends the connection; its data is a status code of two bytes,
+	// the higher one first, and a reason, or nothing. Disconnect is simpler.
+	CloseMessage = websocket.CloseMessage
+	PingMessage  = websocket.PingMessage
+	PongMessage  = websocket.PongMessage
+)
+
+// WriteWait has no effect: no write of this package waits. It is here for
+// programs that refer to it.
+const WriteWait = time.Second
+
+// Write implements Connection.
+func (c *connection) Write(websocketMessageType int, data []byte) error {
+	if c.err != nil {
+		return ErrAlreadyDisconnected
+	}
+	switch websocketMessageType {
+	case TextMessage:
+		return c.send(wire.SealMessage(append(wire.Reserve(len(data)), data...), false))
+	case BinaryMessage:
+		return c.send(wire.NewFrame(wire.OpBinary, data))
+	case PingMessage, PongMessage:
+		if len(data) > wire.MaxControlPayload {
+			return ErrInvalidMessageType
+		}
+		return c.send(wire.NewFrame(byte(websocketMessageType), data))
+	case CloseMessage:
+		return c.writeClose(data)
+	default:
+		return ErrInvalidMessageType
+	}
+}
+
+func (c *connection) writeClose(data []byte) error {
+	code, reason := 0, ""
+	switch {
+	case len(data) == 1 || len(data) > wire.MaxControlPayload:
+		return ErrInvalidMessageType
+	case len(data) > 1:
+		code, reason = int(binary.BigEndian.Uint16(data)), string(data[2:])
+	}
+	if !c.close(code, reason, ErrDisconnected) {
+		return ErrAlreadyDisconnected
+	}
+	return nil
+}
+
+// UnderlineConnection is what a connection of gorilla/websocket can do. Nothing
+// in this package takes or returns one; it is here for programs that name it.
+type UnderlineConnection interface {
+	SetWriteDeadline(t time.Time) error
+	SetReadDeadline(t time.Time) error
+	SetReadLimit(limit int64)
+	SetPongHandler(h func(appData string) error)
+	SetPingHandler(h func(appData string) error)
+	WriteControl(messageType int, data []byte, deadline time.Time) error
+	WriteMessage(messageType int, data []byte) error
+	ReadMessage() (messageType int, p []byte, err error)
+	NextWriter(messageType int) (io.WriteCloser, error)
+	Close() error
+}
+
+var _ UnderlineConnection = (*websocket.Conn)(nil)
