@@ -2,6 +2,9 @@
 
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,20 +21,20 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => process.exit(1));
 }
 
-// buildProgram builds a package of the module. The folder that it puts the
-// program into is for the caller to remove.
-async function buildProgram(source) {
+// buildProgram builds a package of the module, or of a nested one. The folder
+// that it puts the program into is for the caller to remove.
+async function buildProgram(source, module = ".") {
   const folder = await mkdtemp(join(tmpdir(), "iris-ws-test-"));
   const file = join(folder, "program");
-  await promisify(execFile)("go", ["build", "-o", file, source], { cwd: root });
+  await promisify(execFile)("go", ["build", "-o", file, source], { cwd: join(root, module) });
   return { folder, file };
 }
 
 // startProgram builds and starts a package of the module, and waits for the
 // first line that it prints.
-async function startProgram(source, ...programArguments) {
-  const { folder, file } = await buildProgram(source);
-  const child = spawn(file, programArguments, { stdio: ["pipe", "pipe", "inherit"] });
+async function startProgram(source, { module, given = [] } = {}) {
+  const { folder, file } = await buildProgram(source, module);
+  const child = spawn(file, given, { stdio: ["pipe", "pipe", "inherit"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill); // however the tests end
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -67,9 +70,75 @@ export async function startTestServer() {
   };
 }
 
+// startClassicServer starts the server of Iris v11.1.1 that old clients are
+// compared with.
+export async function startClassicServer() {
+  const program = await startProgram(".", { module: "js/classicserver" });
+  return { url: program.line, stop: () => program.stop((child) => child.stdin.end()) };
+}
+
+// moduleFolder returns where the module cache has what a module requires.
+export async function moduleFolder(module, required) {
+  const { stdout } = await promisify(execFile)("go", ["list", "-m", "-f", "{{.Dir}}", required], { cwd: join(root, module) });
+  return stdout.trim();
+}
+
+// startExample builds and starts an example on a port of its own, and waits until
+// it answers. Its arguments are those before the address.
+export async function startExample(name, { scheme = "http", before = [], path = "/" } = {}) {
+  const { folder, file } = await buildProgram(`./examples/${name}`);
+  const host = `127.0.0.1:${await freePort()}`;
+  const child = spawn(file, [...before, host], { stdio: ["ignore", "ignore", "inherit"] });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await within(ended, `the end of the example ${name}`);
+    process.removeListener("exit", kill);
+    await rm(folder, { recursive: true });
+  };
+  await within(answers(scheme, host, path, ended), `the example ${name} to answer`);
+  return { url: `${scheme}://${host}`, host, file, stop };
+}
+
+// freePort returns a port that nobody listens on.
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+// answers resolves when a server answers a request, whatever it answers.
+async function answers(scheme, host, path, ended) {
+  let gone = false;
+  ended.then(() => { gone = true; });
+  const { request } = scheme === "https" ? https : http;
+  while (!gone) {
+    const answered = await new Promise((resolve) => {
+      const asked = request(`${scheme}://${host}${path}`, { rejectUnauthorized: false }, (response) => {
+        response.resume();
+        resolve(true);
+      });
+      asked.once("error", () => resolve(false));
+      asked.end();
+    });
+    if (answered) {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20)); // nothing announces that it listens
+  }
+  throw new Error("the program has ended");
+}
+
 // startChat starts the chat example on a port of its own.
 export async function startChat() {
-  const program = await startProgram("./examples/chat", "127.0.0.1:0");
+  const program = await startProgram("./examples/chat", { given: ["127.0.0.1:0"] });
   const address = /^Open (http:\/\/\S+) in two tabs/.exec(program.line);
   if (!address) {
     await program.stop((child) => child.kill());
