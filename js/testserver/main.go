@@ -41,6 +41,7 @@ func newApp() *iris.Application {
 	serve(websocket.New(app, "/echo"))
 	serve(websocket.New(app, "/binary", websocket.Config{BinaryMessages: true}))
 	serve(websocket.New(app, "/my-app", websocket.Config{EvtMessagePrefix: []byte("my-app:")}))
+	setup(app)
 	return app
 }
 
