@@ -34,10 +34,7 @@ const interruptTimeout = 10 * time.Second
 // program has to call it: neither net/http's Shutdown nor Iris's knows of
 // WebSocket connections.
 func (s *Server) Shutdown(ctx stdContext.Context) error {
-	s.mu.Lock()
-	s.shutdown = true
-	s.mu.Unlock()
-	connections := s.hub.All()
+	connections := s.refuseAll()
 	closeInTurn(ctx, connections)
 	done := make(chan struct{})
 	go func() {
@@ -55,14 +52,27 @@ func (s *Server) Shutdown(ctx stdContext.Context) error {
 	return ctx.Err()
 }
 
-// Close is Shutdown without patience: the connections are disconnected at once,
-// each with a close frame as far as its socket takes that without waiting. It
-// doesn't block, and may be called from a handler. It returns nil.
+// Close is Shutdown without the waiting and without the turns: each client
+// receives what is queued for it and a close frame, for which it has
+// Config.CloseTimeout, while Close has returned. It doesn't block, and may be
+// called from a handler. It returns nil.
 func (s *Server) Close() error {
-	ctx, cancel := stdContext.WithCancel(stdContext.Background())
-	cancel()
-	_ = s.Shutdown(ctx) // can only say that it did not wait
+	for _, c := range s.refuseAll() {
+		c.goAway()
+	}
 	return nil
+}
+
+// refuseAll has handshakes refused from now on and returns the connections.
+func (s *Server) refuseAll() []*connection {
+	s.mu.Lock()
+	s.shutdown = true
+	s.mu.Unlock()
+	return s.hub.All()
+}
+
+func (c *connection) goAway() {
+	c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
 }
 
 // closeInTurn closes connections, batch by batch.
@@ -79,7 +89,7 @@ func closeInTurn(ctx stdContext.Context, connections []*connection) {
 			case <-time.After(pause):
 			}
 		}
-		c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
+		c.goAway()
 	}
 }
 

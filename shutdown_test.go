@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -114,10 +116,12 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestClose: a client whose socket takes it is told, and nobody is waited for.
+// TestClose: the client is told, and nobody is waited for.
 func TestClose(t *testing.T) {
 	ended := make(chan error, 1)
 	block := make(chan struct{})
+	unblock := sync.OnceFunc(func() { close(block) })
+	defer unblock()
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("block", func() { <-block })
 		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
@@ -129,7 +133,10 @@ func TestClose(t *testing.T) {
 		t.Error(err)
 	}
 	c.wantClosed(gorilla.CloseGoingAway)
-	close(block)
+	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a handshake after that: %v", response)
+	}
+	unblock()
 	if err := receive(t, ended); err != websocket.ErrServerClosed {
 		t.Errorf("the reason is %v", err)
 	}
