@@ -75,7 +75,7 @@ type Connection interface {
 	// called in the order of their registration. A handler is a func(), or a
 	// func of one parameter, whose type says which payloads it takes:
 	//
-	//   - string: text, and numbers and booleans as text;
+	//   - string: text, and numbers, booleans and bytes as text;
 	//   - an integer or floating-point type: numbers that fit;
 	//   - bool;
 	//   - []byte: every payload, as it came;
