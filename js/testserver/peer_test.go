@@ -193,7 +193,7 @@ func TestAPeerThatSpeaksTheOldWire(t *testing.T) {
 			t.Errorf("%s: answered %q", name, mine)
 		}
 	}
-	// What DESIGN says of numbers: an int used to arrive empty.
+	// An int used to arrive empty.
 	number := [][]byte{event("send;0;int")}
 	if got, want := play(t, ours, number...), "\x81\x20"+prefix+"sent;1;42"; len(got) != 1 || got[0] != want {
 		t.Errorf("an int: answered %q, want %q", got, want)
