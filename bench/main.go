@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ func main() {
 
 func benchmark() error {
 	rounds := flag.Int("rounds", 3, "how often each scenario is run with each server")
-	only := flag.String("scenario", "", "run only scenarios whose name contains this")
+	only := flag.String("scenario", "", "run only scenarios whose name this regular expression matches")
 	among := flag.String("peers", "", "run only these servers, separated by commas")
 	write := flag.Bool("write", false, "write RESULTS.md and chart.svg")
 	flag.Parse()
@@ -39,10 +40,14 @@ func benchmark() error {
 	chosen := slices.DeleteFunc(peers.All(), func(p peers.Peer) bool {
 		return *among != "" && !slices.Contains(strings.Split(*among, ","), p.Name)
 	})
+	chosenScenarios, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
 	t := &table{peers: chosen, rounds: *rounds}
 	fmt.Print(t.header())
 	for _, s := range scenarios {
-		if !strings.Contains(s.name, *only) {
+		if !chosenScenarios.MatchString(s.name) {
 			continue
 		}
 		t.measure(s)
