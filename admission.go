@@ -38,6 +38,9 @@ func (a *admission) take(ctx iris.Context, cfg *Config) (*place, *refusal) {
 	p := &place{admission: a}
 	if cfg.MaxConnectionsPerAddress > 0 {
 		p.address = clientPrefix(ctx.RemoteAddr())
+		if !p.address.IsValid() { // a header that says anything must not lift the limit
+			p.address = clientPrefix(ctx.Request().RemoteAddr)
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
@@ -130,4 +131,27 @@ func TestClientPrefix(t *testing.T) {
 			t.Errorf("%q: %s, want %s", address, got, want)
 		}
 	}
+}
+
+// TestAPlaceIsTakenUntilTheSocketIsClosed: a client that ends its connection by
+// a violation and then stays still takes a descriptor.
+func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
+	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
+	c := dial(t, url)
+	if _, err := c.NetConn().Write(frame(0x81, "\xff")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the connection has ended", func() bool { return s.GetTotalConnections() == 0 })
+	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("another connection: %v", response)
+	}
+	c.vanish()
+	eventually(t, "there is a place again", func() bool {
+		next, _, err := gorilla.DefaultDialer.Dial(url, nil)
+		if err != nil {
+			return false
+		}
+		_ = next.Close()
+		return true
+	})
 }

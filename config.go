@@ -69,8 +69,8 @@ type Config struct {
 	Authenticate func(ctx iris.Context) (user string, err error)
 
 	// Marshal encodes what is emitted as JSON, and Unmarshal decodes what
-	// handlers take as JSON. They must be safe for concurrent use. They default
-	// to those of encoding/json.
+	// handlers take as JSON. They must be safe for concurrent use, and Unmarshal
+	// must not keep its data. They default to those of encoding/json.
 	Marshal   func(v any) ([]byte, error)
 	Unmarshal func(data []byte, v any) error
 
@@ -141,7 +141,7 @@ type Config struct {
 	MaxQueuedBytes int
 
 	// MaxConnections is how many connections there may be at a time. More are
-	// refused with 503. Each takes about 6 KiB, and a file descriptor: the
+	// refused with 503. Each takes about 6 KiB (17 over TLS), and a file descriptor: the
 	// operating system's limit on those comes first if this is left at zero,
 	// which means no limit.
 	MaxConnections int

@@ -68,7 +68,9 @@ type Connection interface {
 	//
 	// It is made when it is asked for. After the OnConnection functions it is
 	// given up, to save memory, unless the application still refers to it: what
-	// they stored in its values is in the one that the next call makes.
+	// they stored in its values is in the one that the next call makes, and
+	// stays with that. So a goroutine that an OnConnection function starts must
+	// not use the context of that function, but call Context itself.
 	Context() iris.Context
 
 	// On registers a handler for an event. Several handlers for one event are
@@ -209,7 +211,7 @@ type connection struct {
 	liveness  liveness
 
 	registered bool   // counted by the server; set before the goroutines start
-	place      *place // given up at the end; set before the goroutines start
+	place      *place // given up at the end, by ends; set before the goroutines start
 	user       *user  // nil for nobody in particular; set before the goroutines start
 
 	// phase says who may call handlers: see its constants.
@@ -220,7 +222,9 @@ type connection struct {
 	// more can be understood.
 	violated atomic.Bool
 	serving  atomic.Bool // the reading goroutine has started, or is about to
-	gone     atomic.Bool // the transport has been closed
+	// ends counts the end of the handlers and that of the transport.
+	ends atomic.Uint32
+	gone atomic.Bool // the transport has been closed
 
 	listeners listeners
 
@@ -277,7 +281,8 @@ func (c *connection) Context() iris.Context {
 	if c.context != nil {
 		return c.context
 	}
-	if ctx := c.released.Value(); ctx != nil { // somebody still has it
+	if ctx := c.released.Value(); ctx != nil { // it is still there
+		c.context = ctx
 		return ctx
 	}
 	if c.cancel == nil {

@@ -70,6 +70,9 @@ func (c *connection) deliver(event wire.Event) {
 		return
 	}
 	message, _ := readMessage(c.server.config.Unmarshal, event)
+	// A middleware that calls next too late finds its own copy, not what another
+	// client has sent meanwhile.
+	event.Name, event.Payload = []byte(message.Event), message.payload
 	next := func() error { return c.handleAll(r, event, &message) }
 	for _, middleware := range slices.Backward(r.middleware) {
 		inner := next

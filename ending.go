@@ -137,8 +137,17 @@ func (c *connection) closeTransport() {
 
 func (c *connection) hungUp() {
 	c.server.removeClosing(c)
+	c.givePlace()
 	if c.registered {
 		c.server.live.Done()
+	}
+}
+
+// givePlace is called when the handlers are through and when the transport is
+// closed: until both are so, the connection takes memory and a descriptor.
+func (c *connection) givePlace() {
+	if c.ends.Add(1) == 2 {
+		c.place.give()
 	}
 }
 
@@ -188,7 +197,7 @@ func (c *connection) release() {
 	if cancel != nil {
 		cancel()
 	}
-	c.place.give()
+	c.givePlace()
 	if c.registered {
 		c.server.unregister()
 		c.server.live.Done()

@@ -34,7 +34,8 @@ var (
 	// 8.1).
 	ErrInvalidUTF8 = errors.New("websocket: the client sent a text message that is not valid UTF-8")
 	// ErrProtocol is the reason of a connection whose client broke the WebSocket
-	// protocol. The client sees close code 1002 (RFC 6455, section 7.4.1).
+	// protocol. The client sees close code 1002, or 1007 for compressed data
+	// that is corrupt (RFC 6455, section 7.4.1).
 	ErrProtocol = errors.New("websocket: the client violated the protocol")
 	// ErrServerClosed is the reason of connections that Shutdown closed, and of
 	// handshakes after it.

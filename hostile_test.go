@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"flag"
@@ -107,6 +108,11 @@ func TestHostileClients(t *testing.T) {
 	close(attacked)
 	if n := receive(t, witnessed); n == 0 {
 		t.Error("the witness has seen nothing")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil { // returns when all has been reported
+		t.Error(err)
 	}
 
 	stats := s.Stats()

@@ -18,7 +18,7 @@ type receiver struct {
 	kept  []byte                // for reading that blocks
 	n     int                   // of readReady
 	err   error                 // of readReady
-	more  bool                  // the last read filled kept
+	full  int                   // how many reads in a row have filled kept
 }
 
 // buffers are for reading; large enough for many a message at once.
@@ -55,12 +55,14 @@ func (r *receiver) receive() ([]byte, error) {
 
 func (r *receiver) receiveBlocking() ([]byte, error) {
 	buffer := r.kept
-	if r.more { // a large message is on its way
+	if r.full > 1 { // a large message is on its way
 		r.room = buffers.Get().(*[]byte)
 		buffer = *r.room
 	}
 	n, err := r.conn.Read(buffer)
-	r.more = n == len(buffer)
+	if r.full++; n < len(buffer) {
+		r.full = 0
+	}
 	if n > 0 {
 		return buffer[:n], nil // an error comes again
 	}

@@ -73,8 +73,9 @@ type (
 		Refused uint64
 		// Received counts the messages that clients sent.
 		Received uint64
-		// Rejected counts those of them that were reported to OnError: too
-		// large, malformed, or of a type that the handler doesn't take.
+		// Rejected counts what was reported to OnError: messages too large,
+		// malformed, or of a type that the handler doesn't take, and violations
+		// of the protocol, which may be none of the messages received.
 		Rejected uint64
 		// Unhandled counts those of them that no handler was registered for.
 		Unhandled uint64

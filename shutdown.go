@@ -52,10 +52,9 @@ func (s *Server) Shutdown(ctx stdContext.Context) error {
 	return ctx.Err()
 }
 
-// Close is Shutdown without the waiting and without the turns: each client
-// receives what is queued for it and a close frame, for which it has
-// Config.CloseTimeout, while Close has returned. It doesn't block, and may be
-// called from a handler. It returns nil.
+// Close is Shutdown without waiting and without turns: it returns at once, and
+// each client still receives what is queued for it and a close frame, for which
+// it has Config.CloseTimeout. It may be called from a handler. It returns nil.
 func (s *Server) Close() error {
 	for _, c := range s.refuseAll() {
 		c.goAway()

@@ -1,4 +1,4 @@
-//go:build unix && (!linux || race) && !portable
+//go:build unix && (!linux || race || 386 || s390x) && !portable
 
 package websocket
 

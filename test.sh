@@ -33,8 +33,8 @@ for module in $modules; do
 	(cd "$(dirname "$module")" && go test -race ./...)
 done
 
-echo "== What a message and a connection cost, which the race detector would distort"
-go test -count=1 -run '^(TestAllocations|TestMemory)' -v .
+echo "== Without the race detector: what users run, and what a message and a connection cost"
+go test -count=1 .
 
 echo "== The browser client, in Node and in Chromium"
 cd js

@@ -51,8 +51,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 }
 
 func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
-	id, user, refused := s.admit(ctx)
-	if refused != nil {
+	if refused := s.admit(ctx); refused != nil {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
@@ -61,12 +60,23 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
-	h, refused := s.handshake(ctx)
+	connected := false
+	defer func() {
+		if !connected { // refused, or a function of the application's panicked
+			place.give()
+		}
+	}()
+	id, user, refused := s.identify(ctx)
 	if refused != nil {
-		place.give()
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
+	h, refused := s.handshake(ctx)
+	if refused != nil {
+		s.refuse(ctx, refused)
+		return nil, refused.err
+	}
+	connected = true
 	c := newConnection(s, h, id, newRequest(ctx))
 	c.place = place
 	c.setUser(user)
@@ -84,23 +94,29 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	return c, nil
 }
 
-// admit decides whether the request may become a connection, under which ID and
-// of which user.
-func (s *Server) admit(ctx iris.Context) (id, user string, refused *refusal) {
+// admit decides whether the request may become a connection, by what costs
+// nothing to find out.
+func (s *Server) admit(ctx iris.Context) *refusal {
 	r := ctx.Request()
 	if s.closed() {
-		return "", "", &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+		return &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
-		return "", "", &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
+		return &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
 	}
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
-			return "", "", &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
+			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
 		}
 	} else if err := checkOrigin(r, s.config.Origins); err != nil {
-		return "", "", &refusal{http.StatusForbidden, err}
+		return &refusal{http.StatusForbidden, err}
 	}
+	return nil
+}
+
+// identify finds out who the client is and under which ID it is connected. The
+// application's functions may take long, so the limits have been looked at.
+func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) {
 	if user, refused = s.authenticate(ctx); refused != nil {
 		return "", "", refused
 	}

@@ -559,3 +559,22 @@ func TestMountedByHand(t *testing.T) {
 		t.Error("the default client isn't ClientSource")
 	}
 }
+
+// TestWhatHandlersStoreInTheContextStays, from the first one on.
+func TestWhatHandlersStoreInTheContextStays(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.Context().Values().Set("of", "OnConnection")
+		c.On("set", func(value string) { c.Context().Values().Set("value", value) })
+		c.On("get", func() {
+			runtime.GC()
+			_ = c.Emit("got", c.Context().Values().GetString("of")+" "+c.Context().Values().GetString("value"))
+		})
+	})
+	c := dial(t, url)
+	c.send("set;0;first")
+	c.send("get;0;")
+	c.want("got;0;OnConnection first")
+	c.send("set;0;second")
+	c.send("get;0;")
+	c.want("got;0;OnConnection second")
+}

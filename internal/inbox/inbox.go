@@ -198,7 +198,7 @@ func (in *Inbox) expects(f frame) error {
 func (in *Inbox) refuses(f frame, h Handler) bool {
 	most := in.limit
 	if in.compressed || f.compressed {
-		most += most/64 + 64 // what doesn't shrink grows a little
+		most += most/8 + 64 // what doesn't shrink grows a little
 	}
 	if !in.discarding && f.payload <= most-len(in.message) {
 		return false
