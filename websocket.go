@@ -37,7 +37,11 @@
 //	<prefix><name>;<type>;<payload>
 //
 // with one digit for the type of its payload: 0 a string, 1 an int in decimal, 2
-// true or false, 3 bytes as they are, 4 JSON. So c.Emit("chat", "hello") sends
+// true or false, 3 bytes as they are, 4 JSON. An event without data is a string
+// with nothing in it. Of numbers, the server sends only an int as type 1, others
+// as JSON; the browser's client sends each number as type 1, fractions included,
+// and a string that looks like a number, too, as it always did: a handler with
+// a string parameter gets it as it was typed. So c.Emit("chat", "hello") sends
 //
 //	iris-websocket-message:chat;0;hello
 //

@@ -110,7 +110,8 @@ func machine() string {
 	if err != nil {
 		kernel = []byte("unknown")
 	}
-	return fmt.Sprintf("%d processors (%s), Linux %s, %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version())
+	version, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-") // without its builder's marks
+	return fmt.Sprintf("%d processors (%s), Linux %s, %s", runtime.NumCPU(), model, version, runtime.Version())
 }
 
 // versions names the peers' versions.
