@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kataras/iris/v12"
@@ -30,7 +31,11 @@ const interruptTimeout = 10 * time.Second
 //
 // It is called by itself, with 10 seconds, when an application that Iris runs
 // (Listen, Run) is interrupted by Ctrl+C or SIGTERM, before Iris shuts its hosts
-// down, unless iris.WithoutInterruptHandler is set. In all other cases the
+// down and after what the program has passed to iris.RegisterOnInterrupt before
+// that, unless iris.WithoutInterruptHandler is set. That application is the one
+// given to New, or else the one that was made last when New or Handler was
+// called, as long as the program doesn't replace its OnBuild or build it before
+// it runs it. In all other cases the
 // program has to call it: neither net/http's Shutdown nor Iris's knows of
 // WebSocket connections.
 func (s *Server) Shutdown(ctx stdContext.Context) error {
@@ -99,21 +104,49 @@ func closeInTurn(ctx stdContext.Context, connections []*connection) {
 // left alone unless Run is at work: whoever builds an application without it,
 // such as a test, would not be interrupted any more.
 func (s *Server) drainOnInterrupt(app *iris.Application) {
+	interrupted.mu.Lock()
+	defer interrupted.mu.Unlock()
 	before := app.OnBuild
 	app.OnBuild = func() error {
 		config, ok := app.ConfigurationReadOnly().(*iris.Configuration)
 		if ok && !config.DisableInterruptHandler && isRunning() {
-			iris.RegisterOnInterrupt(func() {
-				ctx, cancel := stdContext.WithTimeout(stdContext.Background(), interruptTimeout)
-				defer cancel()
-				_ = s.Shutdown(ctx) // the program ends in any case
-			})
+			interrupted.add(s)
 		}
 		if before != nil {
 			return before()
 		}
 		return nil
 	}
+}
+
+// interrupted are the servers of the process that an interrupt shuts down, all
+// at the same time, since Iris's hosts wait for it.
+var interrupted interruptedServers
+
+type interruptedServers struct {
+	mu      sync.Mutex // guards what follows, and changes of Application.OnBuild
+	servers []*Server
+}
+
+func (i *interruptedServers) add(s *Server) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.servers = append(i.servers, s); len(i.servers) == 1 {
+		iris.RegisterOnInterrupt(i.drain)
+	}
+}
+
+func (i *interruptedServers) drain() {
+	i.mu.Lock()
+	servers := slices.Clone(i.servers)
+	i.mu.Unlock()
+	ctx, cancel := stdContext.WithTimeout(stdContext.Background(), interruptTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, s := range servers {
+		all.Go(func() { _ = s.Shutdown(ctx) }) // the program ends in any case
+	}
+	all.Wait()
 }
 
 // application returns the one that is being set up: an interrupt concerns all
