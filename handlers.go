@@ -15,12 +15,17 @@ type handlerFunc func(c *connection, e wire.Event) error
 
 const handlerForms = "a func(), or a func of one parameter: a Message, a string, a number, a bool, []byte, json.RawMessage, interface{} or a type that JSON can be decoded into; it may return an error"
 
+const forAllForms = "; a websocket.Connection may stand before that parameter"
+
 // compile makes a handlerFunc of what On was given, so that nothing has to be
 // found out again for each message. forAll allows a Connection as the first
 // parameter.
 func compile(event string, f any, forAll bool) handlerFunc {
 	h, err := compiled(event, f, forAll)
 	if err != nil {
+		if forAll {
+			panic(fmt.Sprintf("websocket: Server.On(%q, %T): %v%s", event, f, err, forAllForms))
+		}
 		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, f, err))
 	}
 	return h
@@ -188,7 +193,7 @@ func returned(e wire.Event, err error) error {
 
 // On is Connection.On for a handler whose type the compiler checks: T is what
 // the handler's parameter may be. It panics in the same cases, and if c was not
-// made by this package.
+// made by this package. A handler that returns an error is for Connection.On.
 func On[T any](c Connection, event string, handler func(T)) {
 	read, err := readerOf[T]()
 	if err != nil {

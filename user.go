@@ -43,7 +43,7 @@ func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) 
 		return name, nil
 	}
 	if s.warnings.allow() {
-		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error())
+		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error(), "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
 	if errors.Is(err, ErrForbidden) {
 		return "", &refusal{http.StatusForbidden, ErrForbidden}
