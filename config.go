@@ -63,8 +63,8 @@ type Config struct {
 	// a session, a token, a certificate; middleware has run before. The user is
 	// what Connection.User returns and Server.ToUser reaches; it may be empty.
 	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
-	// else with 401. The response says no more than that; the error itself goes
-	// to the log. It may block; it must be safe for concurrent use. Defaults to
+	// else with 401; a panic, here or in IDGenerator, with 500. The response says
+	// no more than that; the error itself goes to the log. It may block; it must be safe for concurrent use. Defaults to
 	// nobody in particular.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
