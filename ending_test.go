@@ -680,3 +680,22 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 		t.Errorf("logged %q", text)
 	}
 }
+
+// TestTheLogSaysThatItFallsSilent: ten warnings a minute, of which the last one
+// says so.
+func TestTheLogSaysThatItFallsSilent(t *testing.T) {
+	var logged bytes.Buffer
+	_, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+		echo(c)
+		c.On("int", func(int) {})
+	})
+	c := dial(t, url)
+	for range 15 {
+		c.send("int;0;text")
+	}
+	wantEcho(t, c)
+	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
+	if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") || strings.Contains(lines[8], "the last such message") {
+		t.Errorf("%d lines are logged:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}

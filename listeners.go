@@ -194,8 +194,10 @@ func (c *connection) report(err error) {
 	} else {
 		c.server.counters.rejected.Add(1)
 	}
-	if len(listed(c, errorFuncs)) == 0 && c.server.warnings.allow() {
-		c.log(levelWarn, err.Error()+" (register OnError to handle this)")
+	if len(listed(c, errorFuncs)) == 0 {
+		if text, ok := c.server.warnings.allow(); ok {
+			c.log(levelWarn, err.Error()+" (register OnError to handle this)"+text)
+		}
 	}
 	c.FireOnError(err)
 }

@@ -53,13 +53,17 @@ type throttle struct {
 
 const warningsPerMinute = 10
 
-// allow reports whether something may be logged now.
-func (t *throttle) allow() bool {
+// allow reports whether something may be logged now; with the last one for a
+// while comes a text to be added, that says so.
+func (t *throttle) allow() (text string, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now := time.Now(); now.Sub(t.since) > time.Minute {
 		t.since, t.count = now, 0
 	}
 	t.count++
-	return t.count <= warningsPerMinute
+	if t.count == warningsPerMinute {
+		text = " (this is the last such message for up to a minute; Server.Stats counts on)"
+	}
+	return text, t.count <= warningsPerMinute
 }

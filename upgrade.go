@@ -194,8 +194,8 @@ func handshakeHeader(ctx iris.Context) http.Header {
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
 	if refused.status == http.StatusForbidden && refused.err != ErrForbidden || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
-		if s.warnings.allow() {
-			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error(), "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
+		if text, ok := s.warnings.allow(); ok {
+			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 		}
 	}
 	if refused.status == 0 { // the connection broke during the handshake

@@ -42,8 +42,8 @@ func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) 
 	if err == nil {
 		return name, nil
 	}
-	if s.warnings.allow() {
-		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error(), "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
+	if text, ok := s.warnings.allow(); ok {
+		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
 	if errors.Is(err, ErrForbidden) {
 		return "", &refusal{http.StatusForbidden, ErrForbidden}
