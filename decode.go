@@ -109,7 +109,7 @@ func decoderOf(t reflect.Type) (decoder, error) {
 			return err
 		}, nil
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
+		if t.Elem() == reflect.TypeFor[byte]() {
 			return func(_ unmarshalFunc, e wire.Event, v reflect.Value) error {
 				v.SetBytes(e.AsBytes())
 				return nil

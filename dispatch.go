@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
@@ -86,10 +85,17 @@ func (c *connection) deliver(event wire.Event) {
 // asHandlerError is what becomes of an error that a middleware returned, unless
 // it is that of a handler.
 func asHandlerError(event wire.Event, err error) error {
-	var rejected *MessageError
-	var failed *HandlerError
-	if errors.As(err, &rejected) || errors.As(err, &failed) {
-		return err
+	// By assertion: errors.As would call methods of the application's errors,
+	// which may panic, as those of a nil pointer do.
+	switch known := err.(type) {
+	case *MessageError:
+		if known != nil {
+			return err
+		}
+	case *HandlerError:
+		if known != nil {
+			return err
+		}
 	}
 	return returned(event, err)
 }

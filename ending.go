@@ -206,13 +206,12 @@ func (c *connection) release() {
 
 // orderly reports whether a connection ended as it should.
 func orderly(cause error) bool {
+	if _, panicked := cause.(*PanicError); panicked {
+		return true // it has been reported
+	}
 	var closed *CloseError
 	if errors.As(cause, &closed) {
 		return closed.Code != closeAbnormal
-	}
-	var panicked *PanicError
-	if errors.As(cause, &panicked) {
-		return true // it has been reported
 	}
 	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, ErrServerClosed)
 }

@@ -336,3 +336,18 @@ func TestDecode(t *testing.T) {
 	c.send("e;1;42")
 	c.want("n;1;42")
 }
+
+// TestErrorsThatAreNilPointers don't end the process: their methods may panic.
+func TestErrorsThatAreNilPointers(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("e", func(string) error { var err *websocket.MessageError; return err })
+		echo(c)
+	})
+	s.Use(func(_ websocket.Connection, _ websocket.Message, next func() error) error { return next() })
+	c := dial(t, url)
+	c.send("e;0;x")
+	wantEcho(t, c)
+	if n := s.Stats().Failed; n != 1 {
+		t.Errorf("%d are counted as failed", n)
+	}
+}

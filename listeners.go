@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"errors"
 	"runtime/debug"
 	"sync"
 )
@@ -188,8 +187,7 @@ func (c *connection) firePong() {
 // report tells OnError of a message that went wrong, and counts it; where there
 // are no OnError functions, the log is told.
 func (c *connection) report(err error) {
-	var failed *HandlerError
-	if errors.As(err, &failed) {
+	if _, failed := err.(*HandlerError); failed {
 		c.server.counters.failed.Add(1)
 	} else {
 		c.server.counters.rejected.Add(1)
