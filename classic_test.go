@@ -179,7 +179,7 @@ func TestOnPingAndOnPong(t *testing.T) {
 	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		conn := pipe(t, app)
 		go readAll(conn)
-		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod)
+		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // of the bubble's clock: it takes no time
 		synctest.Wait()
 		mu.Lock()
 		if pings < 2 || pings > 3 || pongs != pings {

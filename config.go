@@ -64,8 +64,8 @@ type Config struct {
 	// what Connection.User returns and Server.ToUser reaches; it may be empty.
 	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
 	// else with 401; a panic, here or in IDGenerator, with 500. The response says
-	// no more than that; the error itself goes to the log. It may block; it must be safe for concurrent use. Defaults to
-	// nobody in particular.
+	// no more than that; the error itself goes to the log. It may block; it must
+	// be safe for concurrent use. Defaults to nobody in particular.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
 	// Marshal encodes what is emitted as JSON, and Unmarshal decodes what
@@ -141,9 +141,9 @@ type Config struct {
 	MaxQueuedBytes int
 
 	// MaxConnections is how many connections there may be at a time. More are
-	// refused with 503. Each takes about 6 KiB (17 over TLS), and a file descriptor: the
-	// operating system's limit on those comes first if this is left at zero,
-	// which means no limit.
+	// refused with 503. Each takes about 6 KiB (17 over TLS), and a file
+	// descriptor: the operating system's limit on those comes first if this is
+	// left at zero, which means no limit.
 	MaxConnections int
 
 	// MaxConnectionsPerAddress is how many connections there may be at a time

@@ -4,10 +4,8 @@ import (
 	stdContext "context"
 	"math"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 	"weak"
 
 	"github.com/kataras/iris/v12"
@@ -16,7 +14,6 @@ import (
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/outbox"
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 type (
@@ -109,8 +106,9 @@ type Connection interface {
 	OnMessage(NativeMessageFunc)
 
 	// OnError registers a function for errors of the connection: rejected
-	// messages (*MessageError), panics of handlers (*PanicError), and what ended
-	// the connection other than an orderly close.
+	// messages (*MessageError), errors that handlers returned (*HandlerError),
+	// panics of handlers (*PanicError), and what ended the connection other than
+	// an orderly close.
 	OnError(ErrorFunc)
 
 	// OnPing registers a function that is called when a ping has been sent, on
@@ -306,76 +304,6 @@ func (c *connection) releaseContext() {
 		c.request = c.request.keep(c.context)
 		c.released = weak.Make(c.context)
 		c.context = nil
-	}
-}
-
-// Emit implements Emitter.
-func (c *connection) Emit(event string, data any) error {
-	frame, err := c.server.encode(event, data)
-	if err != nil {
-		return err
-	}
-	return c.send(frame)
-}
-
-// EmitMessage implements Emitter.
-func (c *connection) EmitMessage(data []byte) error {
-	return c.send(c.server.encodeMessage(data))
-}
-
-// Except implements Emitter.
-func (c *connection) Except(idsOrRooms ...string) Emitter {
-	return (&targetEmitter{c.server, target{one: c}}).Except(idsOrRooms...)
-}
-
-// Volatile implements Emitter.
-func (c *connection) Volatile() Emitter {
-	return &targetEmitter{c.server, target{one: c, volatile: true}}
-}
-
-// send queues a frame for this connection alone and writes it, as far as that
-// goes without blocking.
-func (c *connection) send(frame *wire.Frame) error {
-	switch c.out.Enqueue(frame) {
-	case outbox.Start:
-		outbox.FlushNow(c)
-	case outbox.Crowded:
-		c.giveWay()
-	case outbox.Closed:
-		return ErrAlreadyDisconnected
-	case outbox.Full:
-		c.tooSlow()
-		return ErrSlowConsumer
-	}
-	return nil
-}
-
-// giveWay gives the writer of a crowded outbox, and the client, a chance: who
-// emits in a loop is faster than any network. It takes a millisecond at most, so
-// that a client that doesn't read holds nobody up.
-func (c *connection) giveWay() {
-	const pause, pauses = 50 * time.Microsecond, 20
-	for i := range pauses {
-		if c.out.Bytes() <= c.server.config.MaxQueuedBytes/2 || !c.out.Open() {
-			return
-		}
-		if i < 3 {
-			runtime.Gosched()
-		} else {
-			time.Sleep(pause)
-		}
-	}
-}
-
-// To implements Connection.
-func (c *connection) To(room string) Emitter {
-	switch room {
-	case All:
-		return (*toAll)(c)
-	case Broadcast:
-		return (*toOthers)(c)
-	default:
-		return &targetEmitter{c.server, target{room: room}}
 	}
 }
 

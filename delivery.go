@@ -3,6 +3,7 @@ package websocket
 import (
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -132,4 +133,38 @@ func (d *delivery) release() {
 	clear(d.seen)
 	d.target, d.frame, d.crowd, d.start, d.slow = target{}, nil, false, d.start[:0], d.slow[:0]
 	deliveries.Put(d)
+}
+
+// send queues a frame for this connection alone and writes it, as far as that
+// goes without blocking.
+func (c *connection) send(frame *wire.Frame) error {
+	switch c.out.Enqueue(frame) {
+	case outbox.Start:
+		outbox.FlushNow(c)
+	case outbox.Crowded:
+		c.giveWay()
+	case outbox.Closed:
+		return ErrAlreadyDisconnected
+	case outbox.Full:
+		c.tooSlow()
+		return ErrSlowConsumer
+	}
+	return nil
+}
+
+// giveWay gives the writer of a crowded outbox, and the client, a chance: who
+// emits in a loop is faster than any network. It takes a millisecond at most, so
+// that a client that doesn't read holds nobody up.
+func (c *connection) giveWay() {
+	const pause, pauses = 50 * time.Microsecond, 20
+	for i := range pauses {
+		if c.out.Bytes() <= c.server.config.MaxQueuedBytes/2 || !c.out.Open() {
+			return
+		}
+		if i < 3 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(pause)
+		}
+	}
 }

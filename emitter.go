@@ -38,6 +38,42 @@ type Emitter interface {
 	Volatile() Emitter
 }
 
+// Emit implements Emitter.
+func (c *connection) Emit(event string, data any) error {
+	frame, err := c.server.encode(event, data)
+	if err != nil {
+		return err
+	}
+	return c.send(frame)
+}
+
+// EmitMessage implements Emitter.
+func (c *connection) EmitMessage(data []byte) error {
+	return c.send(c.server.encodeMessage(data))
+}
+
+// Except implements Emitter.
+func (c *connection) Except(idsOrRooms ...string) Emitter {
+	return (&targetEmitter{c.server, target{one: c}}).Except(idsOrRooms...)
+}
+
+// Volatile implements Emitter.
+func (c *connection) Volatile() Emitter {
+	return &targetEmitter{c.server, target{one: c, volatile: true}}
+}
+
+// To implements Connection.
+func (c *connection) To(room string) Emitter {
+	switch room {
+	case All:
+		return (*toAll)(c)
+	case Broadcast:
+		return (*toOthers)(c)
+	default:
+		return &targetEmitter{c.server, target{room: room}}
+	}
+}
+
 // The emitters that every connection has, as views of it: making one allocates
 // nothing.
 type (

@@ -35,9 +35,8 @@ const interruptTimeout = 10 * time.Second
 // that, unless iris.WithoutInterruptHandler is set. That application is the one
 // given to New, or else the one that was made last when New or Handler was
 // called, as long as the program doesn't replace its OnBuild or build it before
-// it runs it. In all other cases the
-// program has to call it: neither net/http's Shutdown nor Iris's knows of
-// WebSocket connections.
+// it runs it. In all other cases the program has to call it: neither net/http's
+// Shutdown nor Iris's knows of WebSocket connections.
 func (s *Server) Shutdown(ctx stdContext.Context) error {
 	connections := s.refuseAll()
 	closeInTurn(ctx, connections)
