@@ -17,12 +17,20 @@ let browser;
 let ours;
 let theirs;
 const scripts = {};
+const pages = new Map(); // one for each server
 
 before(async () => {
   [browser, ours, theirs] = await Promise.all([launchBrowser(), startTestServer(), startClassicServer()]);
   const folder = await moduleFolder("js/classicserver", "github.com/kataras/iris");
   for (const name of ["client.js", "client.min.js"]) {
     scripts[name] = await readFile(join(folder, "websocket", name), "utf8");
+  }
+  for (const server of [ours, theirs]) {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(server.url);
+    await page.evaluate(watchInPage, addressOf(server));
+    pages.set(server, page);
   }
 });
 
@@ -32,17 +40,35 @@ after(async () => {
   await theirs?.stop();
 });
 
-// play runs scenes in a page of a server with an old client. A scene is a list of
-// steps, [who, method, ...arguments]; it returns what each client was told, in
+function addressOf(server) {
+  return `ws://${new URL(server.url).host}/classic`;
+}
+
+// watchInPage connects one that hears, as every other does, of each connection
+// that ends. Once it has, so has whoever else was to hear of it: nothing of one
+// scene reaches the next.
+async function watchInPage(address) {
+  const watcher = globalThis.watcher = { gone: 0, wake: () => {} };
+  const socket = new WebSocket(address);
+  socket.onmessage = ({ data }) => {
+    if (data.includes("somebody is gone")) {
+      watcher.gone++;
+      watcher.wake();
+    }
+  };
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onclose = reject;
+  });
+}
+
+// play runs scenes in the page of a server with an old client. A scene is a list
+// of steps, [who, method, ...arguments]; it returns what each client was told, in
 // order. Each scene has connections of its own.
 async function play(script, server, scenes) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
-  await page.goto(server.url);
+  const page = pages.get(server);
   await page.addScriptTag({ content: scripts[script] });
-  const told = await page.evaluate(playInPage, { address: `ws://${new URL(server.url).host}/classic`, scenes });
-  await page.close();
-  return told;
+  return page.evaluate(playInPage, { address: addressOf(server), scenes });
 }
 
 // playInPage runs in the page.
@@ -53,6 +79,7 @@ async function playInPage({ address, scenes }) {
   for (const scene of scenes) {
     const told = [];
     const clients = {};
+    const goneBefore = globalThis.watcher.gone;
 
     const connect = (who) => new Promise((resolve, reject) => {
       const ws = new globalThis.Ws(address);
@@ -86,7 +113,7 @@ async function playInPage({ address, scenes }) {
           resolve();
         }
       };
-      for (const client of Object.values(clients)) {
+      for (const client of [...Object.values(clients), globalThis.watcher]) {
         client.wake = look;
       }
       look();
@@ -126,6 +153,7 @@ async function playInPage({ address, scenes }) {
     for (const client of Object.values(clients)) {
       client.ws.conn.close();
     }
+    await until("the end of all", () => globalThis.watcher.gone - goneBefore === Object.keys(clients).length);
   }
   return all;
 }
