@@ -71,7 +71,8 @@ func setup(app *iris.Application) {
 		c.On("say natively", func() { c.To(websocket.Broadcast).EmitMessage([]byte("natively")) })
 
 		c.On("kick", func() { c.Disconnect() })
-		c.OnDisconnect(func() { c.To(websocket.Broadcast).Emit("said", "somebody is gone") })
+		c.OnDisconnect(func() { c.To(websocket.Broadcast).Emit("gone", c.ID()) })
+		c.Emit("id", c.ID())
 	})
 
 	app.Get("/classic", ws.Handler())
