@@ -14,7 +14,7 @@ type target struct {
 	// One of these says whom; none is nobody.
 	all   bool
 	room  string
-	rooms []string
+	rooms []string // sorted, none twice
 	user  string
 	one   *connection
 
@@ -29,6 +29,7 @@ type delivery struct {
 	frame *wire.Frame
 	seen  map[*connection]struct{} // who has been offered it; only used for several rooms
 	many  bool                     // several rooms
+	ended bool                     // one of them is, or is about to
 	start []*connection            // to be flushed
 	slow  []*connection            // to be disconnected
 	crowd bool                     // one of them is crowded
@@ -61,6 +62,8 @@ func (d *delivery) offer(c *connection) {
 		d.start = append(d.start, c)
 	case outbox.Crowded:
 		d.crowd = true
+	case outbox.Closed:
+		d.ended = true
 	case outbox.Full:
 		if d.volatile {
 			c.server.counters.dropped.Add(1)
@@ -83,8 +86,9 @@ func (c *connection) isOneOf(idsOrRooms []string) bool {
 
 // deliver queues a frame for each member of a target. A room's lock makes the
 // order the same for all of its members; it is released before anything is
-// written, and those who are too slow are disconnected.
-func (s *Server) deliver(frame *wire.Frame, to target) {
+// written, and those who are too slow are disconnected. If the target is one
+// connection, deliver returns why it didn't take the frame.
+func (s *Server) deliver(frame *wire.Frame, to target) (err error) {
 	d := deliveries.Get().(*delivery)
 	d.target, d.frame, d.many = to, frame, len(to.rooms) > 0
 	switch {
@@ -100,9 +104,7 @@ func (s *Server) deliver(frame *wire.Frame, to target) {
 		if d.seen == nil {
 			d.seen = make(map[*connection]struct{})
 		}
-		for _, room := range to.rooms {
-			s.hub.Visit(room, d.visit)
-		}
+		s.hub.VisitSeveral(to.rooms, d.visit)
 	}
 	switch {
 	case len(d.start) == 1:
@@ -113,6 +115,13 @@ func (s *Server) deliver(frame *wire.Frame, to target) {
 	for _, c := range d.slow {
 		c.tooSlow()
 	}
+	switch {
+	case to.one == nil:
+	case d.ended:
+		err = ErrAlreadyDisconnected
+	case len(d.slow) > 0:
+		err = ErrSlowConsumer
+	}
 	if d.crowd {
 		// The flushers' turn; no more than that, or a slow member would slow
 		// the room down.
@@ -121,6 +130,7 @@ func (s *Server) deliver(frame *wire.Frame, to target) {
 		}
 	}
 	d.release()
+	return err
 }
 
 // release gives the delivery back, with nothing in it.
@@ -131,7 +141,7 @@ func (d *delivery) release() {
 		d.seen = nil // a map never shrinks
 	}
 	clear(d.seen)
-	d.target, d.frame, d.crowd, d.start, d.slow = target{}, nil, false, d.start[:0], d.slow[:0]
+	d.target, d.frame, d.crowd, d.ended, d.start, d.slow = target{}, nil, false, false, d.start[:0], d.slow[:0]
 	deliveries.Put(d)
 }
 

@@ -2,13 +2,14 @@ package websocket
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use. They don't block, but Connection.Emit takes up to a
-// millisecond to give way when its client has more than half of
+// concurrent use. They never wait for a client, but Connection.Emit gives way for
+// up to a millisecond when its client has more than half of
 // Config.MaxQueuedBytes waiting, since a loop that emits is faster than any
 // network. Later versions may add methods.
 type Emitter interface {
@@ -21,14 +22,16 @@ type Emitter interface {
 	// other value as JSON, by Config.Marshal. The data is encoded before Emit
 	// returns.
 	//
-	// It returns ErrInvalidEvent, or the error of the encoding. Emitting to a
-	// single connection (Connection.Emit) returns ErrAlreadyDisconnected or
-	// ErrSlowConsumer if it didn't take the message; emitting to several
-	// returns nil, however many there are, none included.
+	// It returns ErrInvalidEvent, or the error of the encoding. The emitter that
+	// a Connection is, and what its Except and Volatile return, returns
+	// ErrAlreadyDisconnected or ErrSlowConsumer if the connection didn't take
+	// the message; emitters to rooms, users and all return nil, however many
+	// they reach, none included.
 	Emit(event string, data any) error
 
 	// Except returns an emitter that leaves out the connections of these IDs and
-	// those in these rooms.
+	// those in these rooms. All and Broadcast are no rooms: they leave out
+	// nobody.
 	Except(idsOrRooms ...string) Emitter
 
 	// Volatile returns an emitter for messages that are worth nothing later,
@@ -143,27 +146,36 @@ func (e *targetEmitter) Volatile() Emitter {
 	return &next
 }
 
-// Emit sends an event to all connections. It is safe to call from anywhere, as
-// all emitters of the server are; see Emitter.
+var _ Emitter = (*Server)(nil) // to all connections
+
+// Emit sends an event to all connections: see Emitter. It is safe to call from
+// anywhere, handlers included, as all emitters are.
 func (s *Server) Emit(event string, data any) error { return s.emit(event, data, target{all: true}) }
 
-// EmitMessage sends a native message to all connections.
+// EmitMessage sends a native message to all connections: see Emitter.
 func (s *Server) EmitMessage(data []byte) error { return s.emitMessage(data, target{all: true}) }
 
+// Except returns an emitter to all connections but these: see Emitter.
+func (s *Server) Except(idsOrRooms ...string) Emitter { return s.To(All).Except(idsOrRooms...) }
+
+// Volatile returns an emitter to all connections that are fast enough: see
+// Emitter.
+func (s *Server) Volatile() Emitter { return s.To(All).Volatile() }
+
 // To returns an emitter to the members of rooms, each once even if it is in
-// several of them; the ID of a connection is a room, All is everybody, and
-// without any the emitter reaches nobody.
+// several of them. The ID of a connection is a room; All is everybody, and so is
+// Broadcast, since a server is no connection that it could leave out. Without any
+// the emitter reaches nobody.
 func (s *Server) To(roomsOrIDs ...string) Emitter {
-	t := target{rooms: append([]string(nil), roomsOrIDs...)}
-	if len(roomsOrIDs) == 1 {
-		t = target{room: roomsOrIDs[0]}
+	switch {
+	case slices.Contains(roomsOrIDs, All), slices.Contains(roomsOrIDs, Broadcast):
+		return &targetEmitter{s, target{all: true}}
+	case len(roomsOrIDs) == 1:
+		return &targetEmitter{s, target{room: roomsOrIDs[0]}}
 	}
-	for _, room := range roomsOrIDs {
-		if room == All || room == Broadcast { // from no connection, it excepts none
-			t = target{all: true}
-		}
-	}
-	return &targetEmitter{s, t}
+	rooms := slices.Clone(roomsOrIDs)
+	slices.Sort(rooms)
+	return &targetEmitter{s, target{rooms: slices.Compact(rooms)}}
 }
 
 // ToUser returns an emitter to all connections of a user: see
@@ -173,8 +185,7 @@ func (s *Server) ToUser(user string) Emitter {
 }
 
 func (s *Server) emitMessage(data []byte, to target) error {
-	s.deliver(s.encodeMessage(data), to)
-	return nil
+	return s.deliver(s.encodeMessage(data), to)
 }
 
 func (s *Server) emit(event string, data any, to target) error {
@@ -182,8 +193,7 @@ func (s *Server) emit(event string, data any, to target) error {
 	if err != nil {
 		return err
 	}
-	s.deliver(frame, to)
-	return nil
+	return s.deliver(frame, to)
 }
 
 // encodeMessage makes the frame of a native message.

@@ -7,10 +7,11 @@
 //
 // # Locks
 //
-// A room's lock comes before a member's; a shard's lock is taken alone, so that
-// one large room holds up nobody else. Functions given to Visit run under a
-// room's lock, which is what gives all members of a room its messages in one
-// order; they must not block and must not call the hub.
+// Rooms' locks come first, in the order of their names where several are held,
+// then a member's or a shard's, under which no other is taken, so that one large
+// room holds up nobody else. Functions given to Visit run under the locks of the
+// rooms, which is what gives all members of a room its messages in one order;
+// they must not block, and of the hub may call IsJoined alone.
 package hub
 
 import (
@@ -161,6 +162,61 @@ func (h *Hub[T]) Visit(name string, visit func(T)) {
 		visit(owner.value)
 	}
 	r.visit(visit)
+}
+
+// VisitSeveral calls visit for each member of each of the rooms, so more than
+// once for who is in several of them, under the locks of all: in each room the
+// visit has its place in the order, and who joins one room before leaving another
+// is visited. The names must be sorted, none twice.
+func (h *Hub[T]) VisitSeveral(names []string, visit func(T)) {
+	var some [8]*room[T]
+	rooms := h.lock(names, some[:0])
+	defer unlock(rooms)
+	for i, name := range names {
+		if owner := h.owner(name); owner != nil {
+			visit(owner.value)
+		}
+		if rooms[i] != nil {
+			rooms[i].visit(visit)
+		}
+	}
+}
+
+// lock appends the rooms of these names, locked, to into; nil for those that
+// nobody has joined.
+func (h *Hub[T]) lock(names []string, into []*room[T]) []*room[T] {
+	for {
+		rooms := into
+		for _, name := range names {
+			r := h.find(name)
+			if r != nil {
+				r.mu.Lock()
+			}
+			rooms = append(rooms, r)
+		}
+		if h.current(names, rooms) {
+			return rooms
+		}
+		unlock(rooms) // a room was made or given up before all were locked
+	}
+}
+
+// current reports whether these are still the rooms of these names.
+func (h *Hub[T]) current(names []string, rooms []*room[T]) bool {
+	for i, name := range names {
+		if h.find(name) != rooms[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func unlock[T any](rooms []*room[T]) {
+	for _, r := range rooms {
+		if r != nil {
+			r.mu.Unlock()
+		}
+	}
 }
 
 // Members returns the members of the room, in no particular order.

@@ -335,3 +335,37 @@ func TestARoomShrinks(t *testing.T) {
 	}
 	wantMembers(t, h, "room", "990", "991", "992", "993", "994", "995", "996", "997", "998", "999")
 }
+
+// TestWhoMovesIsVisited: a member that joins one room before it leaves another is
+// in one of them whenever both are visited, though the rooms are made and given
+// up all the time, some of them while the visit is on its way to the others.
+func TestWhoMovesIsVisited(t *testing.T) {
+	h := New[*client]()
+	a := addClients(t, h, "a")[0]
+	names := []string{"first"}
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("in between %04d", i))
+	}
+	names = append(names, "last")
+	h.Join(&a.member, "first")
+	var done atomic.Bool
+	var mover sync.WaitGroup
+	mover.Go(func() {
+		defer done.Store(true)
+		here, there := "first", "last"
+		for range 20000 {
+			h.Join(&a.member, there)
+			h.leave(&a.member, here)
+			here, there = there, here
+		}
+	})
+	for !done.Load() {
+		visits := 0
+		h.VisitSeveral(names, func(*client) { visits++ })
+		if visits < 1 || visits > 2 {
+			t.Errorf("visited %d times", visits)
+			break
+		}
+	}
+	mover.Wait()
+}
