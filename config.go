@@ -63,14 +63,20 @@ type Config struct {
 	// a session, a token, a certificate; middleware has run before. The user is
 	// what Connection.User returns and Server.ToUser reaches; it may be empty.
 	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
-	// else with 401; a panic, here or in IDGenerator, with 500. The response says
-	// no more than that; the error itself goes to the log. It may block; it must
-	// be safe for concurrent use. Defaults to nobody in particular.
+	// with 503 if it is, or wraps, ErrUnavailable, else with 401; a panic, here
+	// or in IDGenerator, with 500. The response says no more than that, and a 401
+	// names Bearer as the scheme in WWW-Authenticate unless that has been set on
+	// the response; the error itself goes to the log, and is what the reason that
+	// Error gets unwraps to. It may block; it must be safe for concurrent use.
+	// Defaults to nobody in particular.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
-	// Marshal encodes what is emitted as JSON, and Unmarshal decodes what
-	// handlers take as JSON. They must be safe for concurrent use, and Unmarshal
-	// must not keep its data. They default to those of encoding/json.
+	// Marshal encodes what is emitted as JSON, which is all but string, int, bool
+	// and []byte. Unmarshal decodes JSON for handlers, and for Message.Decode;
+	// where these take a string, a number, a bool or json.RawMessage, there is
+	// nothing to choose, and it isn't asked. They must be safe for concurrent
+	// use, and Unmarshal must not keep its data. They default to those of
+	// encoding/json.
 	Marshal   func(v any) ([]byte, error)
 	Unmarshal func(data []byte, v any) error
 
@@ -90,8 +96,9 @@ type Config struct {
 	// subdomains, "http://localhost:*" for each port, or "*" for every origin.
 	// Without it, a page may connect to the host and port that it came from,
 	// by http or https, and a page from a loopback address or localhost to a
-	// server that it reaches by one, without a proxy. Requests without an Origin header, which browsers always
-	// send, are accepted. Ignored when CheckOrigin is set.
+	// server that it reaches by one, without a proxy. Requests without an Origin
+	// header, which browsers always send, are accepted. Ignored when CheckOrigin
+	// is set.
 	Origins []string
 
 	// CheckOrigin decides whether a request may connect, instead of Origins.

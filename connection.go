@@ -34,8 +34,9 @@ type (
 )
 
 // Connection is one client. Its methods are safe for concurrent use, may be
-// called from handlers and, except for Wait, don't block. Later versions may add
-// methods.
+// called from handlers and don't block, except for Wait; Leave and FireOnError
+// call functions of the application's, which may. The methods that register a
+// function panic if it is nil. Later versions may add methods.
 //
 // The server calls the functions registered with its On methods one at a time
 // (those of OnLeave and OnError run on the goroutine that called Leave and
@@ -80,7 +81,7 @@ type Connection interface {
 	//   - []byte: every payload, as it came;
 	//   - json.RawMessage: every payload, as JSON;
 	//   - interface{}: a string, int, float64, bool, []byte, or what
-	//     encoding/json makes of JSON;
+	//     Config.Unmarshal makes of JSON;
 	//   - Message: every payload, with its type;
 	//   - types with UnmarshalText or UnmarshalJSON: what these make of it;
 	//   - any other type that JSON can be decoded into, such as a struct.
@@ -89,8 +90,8 @@ type Connection interface {
 	// goes no further. An event without data is the zero value. A handler may
 	// return an error, which is reported to OnError as a *HandlerError.
 	//
-	// It panics, naming event and type, if the handler is of another form or the
-	// event cannot be sent (see ErrInvalidEvent).
+	// It panics, naming event and type, if the handler is nil or of another form,
+	// or if the event cannot be sent (see ErrInvalidEvent).
 	On(event string, handler MessageFunc)
 
 	// Off removes the handlers that On has registered for an event; those of
@@ -108,7 +109,7 @@ type Connection interface {
 	// OnError registers a function for errors of the connection: rejected
 	// messages (*MessageError), errors that handlers returned (*HandlerError),
 	// panics of handlers (*PanicError), and what ended the connection other than
-	// an orderly close.
+	// an orderly close, such as the *CloseError of a client that vanished.
 	OnError(ErrorFunc)
 
 	// OnPing registers a function that is called when a ping has been sent, on
@@ -161,7 +162,8 @@ type Connection interface {
 	To(room string) Emitter
 
 	// Join puts the connection into a room, which exists as long as somebody is
-	// in it. Joining a room again changes nothing.
+	// in it. Joining a room again changes nothing, and so does joining All or
+	// Broadcast, which are no rooms, or joining once the connection has ended.
 	Join(room string)
 
 	// IsJoined reports whether the connection is in a room.
@@ -183,9 +185,9 @@ type Connection interface {
 
 	// DisconnectReason returns why the connection has ended or is about to; nil
 	// while it is open. It is a *CloseError if the client closed it or was lost,
-	// a *PanicError if OnConnection panicked, else one of ErrDisconnected, ErrSlowConsumer, ErrWriteTimeout,
-	// ErrPongTimeout, ErrMessageTooLarge, ErrInvalidUTF8, ErrProtocol and
-	// ErrServerClosed.
+	// a *PanicError if OnConnection panicked, else one of ErrDisconnected,
+	// ErrSlowConsumer, ErrWriteTimeout, ErrPongTimeout, ErrMessageTooLarge,
+	// ErrInvalidUTF8, ErrProtocol and ErrServerClosed.
 	DisconnectReason() error
 }
 

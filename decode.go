@@ -14,25 +14,30 @@ import (
 type reader[T any] func(unmarshalFunc, wire.Event) (T, error)
 
 // The types that are read without reflection.
-func readString(_ unmarshalFunc, e wire.Event) (string, error) { return e.AsString() }
-func readInt(_ unmarshalFunc, e wire.Event) (int, error)       { return e.AsInt() }
-func readBool(_ unmarshalFunc, e wire.Event) (bool, error)     { return e.AsBool() }
-func readBytes(_ unmarshalFunc, e wire.Event) ([]byte, error)  { return e.AsBytes(), nil }
-func readAny(_ unmarshalFunc, e wire.Event) (any, error)       { return e.AsAny() }
+func readString(_ unmarshalFunc, e wire.Event) (string, error)   { return e.AsString() }
+func readInt(_ unmarshalFunc, e wire.Event) (int, error)         { return e.AsInt() }
+func readBool(_ unmarshalFunc, e wire.Event) (bool, error)       { return e.AsBool() }
+func readBytes(_ unmarshalFunc, e wire.Event) ([]byte, error)    { return e.AsBytes(), nil }
+func readAny(unmarshal unmarshalFunc, e wire.Event) (any, error) { return e.AsAny(unmarshal) }
 
-// readRaw returns the payload as JSON, whatever it was sent as.
+// readRaw returns the payload as JSON, whatever it was sent as: as it is, if it
+// is a JSON value, so that no digit is lost, else as a JSON string.
 func readRaw(_ unmarshalFunc, e wire.Event) (json.RawMessage, error) {
-	if e.Type == wire.JSON {
-		if !json.Valid(e.Payload) {
-			return nil, wire.ErrMismatch
+	switch e.Type {
+	case wire.JSON, wire.Int, wire.Bool:
+		if json.Valid(e.Payload) {
+			return e.AsBytes(), nil
 		}
-		return e.AsBytes(), nil
 	}
-	value, err := e.AsAny()
-	if err != nil {
-		return nil, err
+	switch {
+	case e.Type == wire.JSON:
+		return nil, fmt.Errorf("%w: it is not valid JSON", wire.ErrMismatch)
+	case e.Type == wire.Int && len(e.Payload) == 0: // the old script's empty array
+		return json.RawMessage("[]"), nil
+	case e.Type == wire.Bytes:
+		return json.Marshal(e.Payload)
 	}
-	return json.Marshal(value)
+	return json.Marshal(string(e.Payload))
 }
 
 // readerOf returns what reads payloads as T.
@@ -139,8 +144,18 @@ func setting[T any](read reader[T]) decoder {
 	}
 }
 
+// mostPointers is how many pointers may lead to a value; more are a type that is
+// a pointer to itself.
+const mostPointers = 8
+
 // pointerTo reads null as nil, and else into a new value.
 func pointerTo(t reflect.Type) (decoder, error) {
+	pointers := 1
+	for elem := t; elem.Kind() == reflect.Pointer; elem = elem.Elem() {
+		if pointers++; pointers > mostPointers {
+			return nil, fmt.Errorf("%v is a pointer to a pointer to a pointer …", t)
+		}
+	}
 	into, err := decoderOf(t)
 	if err != nil {
 		return nil, err
@@ -160,7 +175,13 @@ func isNull(e wire.Event) bool {
 	return e.Type == wire.JSON && string(e.Payload) == "null" || e.Type == wire.String && len(e.Payload) == 0
 }
 
-var errShape = fmt.Errorf("%w: JSON of another shape", wire.ErrMismatch)
+// notDecoded is what becomes of the error of unmarshalling a payload.
+func notDecoded(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", wire.ErrMismatch, err)
+}
 
 // decodeJSON reads what only JSON can say.
 func decodeJSON(unmarshal unmarshalFunc, e wire.Event, v reflect.Value) error {
@@ -168,14 +189,11 @@ func decodeJSON(unmarshal unmarshalFunc, e wire.Event, v reflect.Value) error {
 	case e.Type == wire.String && len(e.Payload) == 0: // an event without data
 		return nil
 	case e.Type == wire.Int && len(e.Payload) == 0 && v.Kind() != reflect.Struct: // the old script's empty array
-		return unmarshal([]byte("[]"), v.Addr().Interface())
+		return notDecoded(unmarshal([]byte("[]"), v.Addr().Interface()))
 	case e.Type != wire.JSON:
 		return wire.ErrMismatch
 	}
-	if err := unmarshal(e.Payload, v.Addr().Interface()); err != nil {
-		return fmt.Errorf("%w: %w", errShape, err)
-	}
-	return nil
+	return notDecoded(unmarshal(e.Payload, v.Addr().Interface()))
 }
 
 // decodeItself has a value read its payload: JSON by Config.Unmarshal, text by
@@ -187,10 +205,7 @@ func decodeItself(unmarshal unmarshalFunc, e wire.Event, v reflect.Value) error 
 			return nil
 		}
 		if text, ok := pointer.(encoding.TextUnmarshaler); ok {
-			if err := text.UnmarshalText(e.Payload); err != nil {
-				return fmt.Errorf("%w: %w", wire.ErrMismatch, err)
-			}
-			return nil
+			return notDecoded(text.UnmarshalText(e.Payload))
 		}
 		raw, err := readRaw(unmarshal, e)
 		if err != nil {
@@ -198,10 +213,7 @@ func decodeItself(unmarshal unmarshalFunc, e wire.Event, v reflect.Value) error 
 		}
 		e.Payload = raw
 	}
-	if err := unmarshal(e.Payload, pointer); err != nil {
-		return fmt.Errorf("%w: %w", errShape, err)
-	}
-	return nil
+	return notDecoded(unmarshal(e.Payload, pointer))
 }
 
 // pointerDecoder is for Message.Decode.

@@ -7,12 +7,6 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// Middleware stands around the handlers of each event of each connection. It
-// calls next to have the handlers called, or doesn't, and returns what next
-// returned, or another error, which is reported to OnError as a *HandlerError.
-// next must be called before the middleware returns, and once at most.
-type Middleware func(c Connection, message Message, next func() error) error
-
 // registry is what is registered on a server for all connections. Immutable: a
 // change makes a new one.
 type registry struct {
@@ -36,7 +30,7 @@ func (s *Server) change(f func(*registry)) {
 // On registers a handler for an event of all connections, those that are
 // connected included: what Connection.On takes, or the same with the Connection
 // as the first parameter, such as func(websocket.Connection, string). It costs an
-// idle connection nothing. Handlers registered on a connection are called first.
+// idle connection nothing and panics in the same cases. Handlers registered on a connection are called first.
 func (s *Server) On(event string, handler MessageFunc) {
 	call := compile(event, handler, true)
 	s.change(func(r *registry) { r.event[event] = append(slices.Clip(r.event[event]), call) })
@@ -44,13 +38,8 @@ func (s *Server) On(event string, handler MessageFunc) {
 
 // OnAny is Connection.OnAny for all connections.
 func (s *Server) OnAny(f func(Connection, Message)) {
+	mustBeFunc("Server.OnAny", f == nil)
 	s.change(func(r *registry) { r.anyEvent = append(r.anyEvent, f) })
-}
-
-// Use puts a middleware around the handlers of events, inside of those that are
-// there already.
-func (s *Server) Use(middleware Middleware) {
-	s.change(func(r *registry) { r.middleware = append(r.middleware, middleware) })
 }
 
 // Off removes the handlers that On has registered for an event; those registered
@@ -59,78 +48,46 @@ func (s *Server) Off(event string) {
 	s.change(func(r *registry) { delete(r.event, event) })
 }
 
-// deliver calls the handlers of an event.
+// deliver calls the handlers of an event, and reports what went wrong.
 func (c *connection) deliver(event wire.Event) {
 	r := c.server.registry.Load()
-	if r == nil || len(r.middleware) == 0 {
-		if err := c.handleAll(r, event, nil); err != nil {
-			c.report(err)
-		}
+	if r != nil && len(r.middleware) > 0 {
+		c.deliverThrough(r, event)
 		return
 	}
-	message, _ := readMessage(c.server.config.Unmarshal, event)
-	// A middleware that calls next too late finds its own copy, not what another
-	// client has sent meanwhile.
-	event.Name, event.Payload = []byte(message.Event), message.payload
-	next := func() error { return c.handleAll(r, event, &message) }
-	for _, middleware := range slices.Backward(r.middleware) {
-		inner := next
-		next = func() error { return middleware(c, message, inner) }
-	}
-	if err := c.handle(func(*connection, wire.Event) error { return next() }, event); err != nil {
-		c.report(asHandlerError(event, err))
+	c.reportAll(c.handleAll(r, event, nil))
+}
+
+func (c *connection) reportAll(errs failures) {
+	for _, err := range errs {
+		c.report(err)
 	}
 }
 
-// asHandlerError is what becomes of an error that a middleware returned, unless
-// it is that of a handler.
-func asHandlerError(event wire.Event, err error) error {
-	// By assertion: errors.As would call methods of the application's errors,
-	// which may panic, as those of a nil pointer do.
-	switch known := err.(type) {
-	case *MessageError:
-		if known != nil {
-			return err
-		}
-	case *HandlerError:
-		if known != nil {
-			return err
-		}
-	}
-	return returned(event, err)
-}
-
-// handleAll calls the handlers of an event, and returns the error of the last
-// one that failed; those of the others are reported.
-func (c *connection) handleAll(r *registry, event wire.Event, message *Message) (failure error) {
+// handleAll calls the handlers of an event, and returns the errors of those that
+// failed.
+func (c *connection) handleAll(r *registry, event wire.Event, message *Message) (failed failures) {
 	handled := c.handleAny(r, event, message)
 	for _, h := range c.listeners.handlers() {
 		if h.event == string(event.Name) {
 			handled = true
-			failure = c.also(failure, c.handle(h.call, event))
+			if err := c.handle(h.call, event); err != nil {
+				failed = append(failed, err)
+			}
 		}
 	}
 	if r != nil {
 		for _, h := range r.event[string(event.Name)] {
 			handled = true
-			failure = c.also(failure, c.handle(h, event))
+			if err := c.handle(h, event); err != nil {
+				failed = append(failed, err)
+			}
 		}
 	}
 	if !handled {
 		c.server.counters.unhandled.Add(1)
 	}
-	return failure
-}
-
-// also reports an earlier error if there is a later one, which it returns.
-func (c *connection) also(earlier, later error) error {
-	switch {
-	case later == nil:
-		return earlier
-	case earlier != nil:
-		c.report(earlier)
-	}
-	return later
+	return failed
 }
 
 // handleAny calls the OnAny functions, and reports whether there are any.
@@ -154,16 +111,17 @@ func (c *connection) handleAny(r *registry, event wire.Event, message *Message) 
 	return true
 }
 
-// handle calls one handler.
-func (c *connection) handle(h handlerFunc, event wire.Event) error {
-	defer c.recoveredIn(event)
+// handle calls one handler, or middleware. Its panic, which is reported here,
+// comes as an error, too.
+func (c *connection) handle(h handlerFunc, event wire.Event) (err error) {
+	defer c.recoveredIn(event, &err)
 	return h(c, event)
 }
 
 // recoveredIn is recovered for the handlers of an event, whose name becomes a
 // string only if it is needed.
-func (c *connection) recoveredIn(event wire.Event) {
+func (c *connection) recoveredIn(event wire.Event, err *error) {
 	if value := recover(); value != nil {
-		c.panicked(string(event.Name), value)
+		*err = c.panicked(eventName(event), value)
 	}
 }

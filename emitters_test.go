@@ -1,16 +1,16 @@
 package websocket_test
 
 import (
-	"net/http"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/middleware/basicauth"
-	"github.com/kataras/iris/v12/middleware/jwt"
-	"github.com/kataras/iris/v12/sessions"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -67,6 +67,12 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		"volatile":              {s.To("red").Volatile(), "ab"},
 		"volatile to all":       {conn.To(websocket.All).Volatile().Except("a"), "bcd"},
 		"volatile to others":    {conn.To(websocket.Broadcast).Volatile(), "bcd"},
+		"the server":            {s, "abcd"},
+		"the server except":     {s.Except("red", "d"), "c"},
+		"the server volatile":   {s.Volatile().Except("a"), "bcd"},
+		"others of the server":  {s.To(websocket.Broadcast), "abcd"},
+		"except all":            {s.To("red").Except(websocket.All), "ab"},
+		"a room twice":          {s.To("red", "d", "red"), "abd"},
 	} {
 		if err := test.emitter.Emit("e", name); err != nil {
 			t.Error(err)
@@ -147,133 +153,109 @@ func TestVolatile(t *testing.T) {
 	}
 }
 
-// TestUsers: the connections of a user, whoever says who that is.
-func TestUsers(t *testing.T) {
-	manager := sessions.New(sessions.Config{Cookie: "sid"})
-	signer := jwt.NewSigner(jwt.HS256, []byte("secret"), time.Hour)
-	verifier := jwt.NewVerifier(jwt.HS256, []byte("secret"))
-	type claims struct {
-		Name string `json:"name"`
-	}
-	token, err := signer.Sign(claims{"ann"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		middleware   iris.Handler
-		authenticate func(iris.Context) (string, error)
-		header       http.Header
-	}{
-		"sessions": {manager.Handler(), func(ctx iris.Context) (string, error) {
-			if user := sessions.Get(ctx).GetString("user"); user != "" {
-				return user, nil
-			}
-			return "", websocket.ErrUnauthorized
-		}, nil}, // has to log in
-		"JWT": {verifier.Verify(func() any { return new(claims) }), func(ctx iris.Context) (string, error) {
-			return jwt.Get(ctx).(*claims).Name, nil
-		}, http.Header{"Authorization": {"Bearer " + string(token)}}},
-		"basicauth": {basicauth.Default(map[string]string{"ann": "secret"}), func(ctx iris.Context) (string, error) {
-			return ctx.User().GetUsername()
-		}, http.Header{"Authorization": {"Basic YW5uOnNlY3JldA=="}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			app := newApp()
-			app.Get("/login", manager.Handler(), func(ctx iris.Context) { sessions.Get(ctx).Set("user", "ann") })
-			s := websocket.New(app.Party("/", test.middleware), "/ws", websocket.Config{Authenticate: test.authenticate})
-			s.OnConnection(func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
-			server := listen(t, app, s)
-			if _, response, err := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); err == nil || response == nil || response.StatusCode != http.StatusUnauthorized {
-				t.Fatalf("without authentication: %v %v", err, response)
-			}
-			if test.header == nil {
-				response, err := server.Client().Get(server.URL + "/login")
-				if err != nil {
-					t.Fatal(err)
+// TestSeveralRoomsHaveOneOrder: a message to several rooms has its place in the
+// order of each of them.
+func TestSeveralRoomsHaveOneOrder(t *testing.T) {
+	const each = 1000
+	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 20})
+	clients := map[string]*client{"red": connect("a", "red"), "both": connect("b", "red", "blue"), "blue": connect("c", "blue")}
+	var emitters sync.WaitGroup
+	for _, rooms := range [][]string{{"red"}, {"blue"}, {"red", "blue"}, {"blue", "red"}} {
+		for range 2 {
+			emitters.Go(func() {
+				for i := range each {
+					_ = s.To(rooms...).Emit("e", fmt.Sprint(rooms, " ", i))
 				}
-				_ = response.Body.Close()
-				test.header = http.Header{"Cookie": {response.Cookies()[0].String()}}
+			})
+		}
+	}
+	emitters.Wait()
+	_ = s.Emit("end", "")
+	seen := map[string][]string{} // by the room of which the client is a member
+	for name, c := range clients {
+		for got := c.next(); got != prefix+"end;0;"; got = c.next() {
+			for _, room := range []string{"red", "blue"} {
+				if (name == room || name == "both") && strings.Contains(got, room) {
+					seen[name+" of "+room] = append(seen[name+" of "+room], got)
+				}
 			}
-			withHeader := func(_ *gorilla.Dialer, h http.Header) {
-				h["Authorization"], h["Cookie"] = test.header["Authorization"], test.header["Cookie"]
-			}
-			one, two := dial(t, address(server)+"/ws", withHeader), dial(t, address(server)+"/ws", withHeader)
-			one.want("user;0;ann")
-			two.want("user;0;ann")
-			_ = s.ToUser("ann").Emit("e", "for ann")
-			_ = s.ToUser("bob").Emit("e", "for bob")
-			_ = s.ToUser("").Emit("e", "for nobody")
-			_ = s.Emit("end", "")
-			one.want("e;0;for ann", "end;0;")
-			two.want("e;0;for ann", "end;0;")
-			if n := len(s.GetConnectionsByUser("ann")); n != 2 {
-				t.Errorf("ann has %d connections", n)
-			}
-			_ = two.WriteMessage(gorilla.CloseMessage, nil)
-			eventually(t, "one has gone", func() bool { return len(s.GetConnectionsByUser("ann")) == 1 })
-			if rooms := s.GetConnectionsByRoom("ann"); len(rooms) != 0 {
-				t.Error("a user is a room")
-			}
-		})
+		}
+	}
+	for _, room := range []string{"red", "blue"} {
+		one, other := seen[room+" of "+room], seen["both of "+room]
+		if len(one) != 6*each || !slices.Equal(one, other) {
+			t.Errorf("two members of %s saw %d and %d messages, or in another order", room, len(one), len(other))
+		}
 	}
 }
 
-// TestAuthenticate: refusals say what they are and no more.
-func TestAuthenticate(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{Authenticate: func(ctx iris.Context) (string, error) {
-		switch ctx.URLParam("as") {
-		case "banned":
-			return "", wrapped{websocket.ErrForbidden}
-		case "broken":
-			return "", errHandler
-		case "":
-			return "", websocket.ErrUnauthorized
+// TestMovingBetweenRooms: who joins a room before leaving another is in one of
+// them at any time, for who emits to both, also where rooms come and go thereby.
+func TestMovingBetweenRooms(t *testing.T) {
+	const messages = 5000
+	s, connect := named(t, websocket.Config{})
+	moving := connect("a", "red")
+	conn := s.GetConnection("a")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for here, there := "red", "blue"; ; here, there = there, here {
+			conn.Join(there)
+			conn.Leave(here)
+			select {
+			case <-stop:
+				return
+			default:
+			}
 		}
-		return ctx.URLParam("as"), nil
-	}}, func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
-	for as, status := range map[string]int{"banned": 403, "broken": 401, "": 401} {
-		_, response, err := gorilla.DefaultDialer.Dial(url+"?as="+as, nil)
-		if err == nil || response == nil || response.StatusCode != status {
-			t.Fatalf("%q: %v %v, want %d", as, err, response, status)
+	}()
+	received := make(chan int)
+	go func() {
+		for n := 0; ; n++ {
+			if got := moving.next(); got == prefix+"end;0;" {
+				received <- n
+				return
+			} else if got != fmt.Sprint(prefix, "e;1;", n) {
+				t.Errorf("message %d is %q", n, got)
+			}
 		}
-		body := make([]byte, 200)
-		n, _ := response.Body.Read(body)
-		want := map[int]string{401: websocket.ErrUnauthorized.Error(), 403: websocket.ErrForbidden.Error()}[status]
-		if got := strings.TrimSpace(string(body[:n])); got != want {
-			t.Errorf("%q: %q, want %q", as, got, want)
-		}
-		if challenge := response.Header.Get("WWW-Authenticate"); (challenge != "") != (status == 401) {
-			t.Errorf("%q: WWW-Authenticate %q", as, challenge)
-		}
+	}()
+	for i := range messages {
+		_ = s.To("red", "blue").Emit("e", i)
 	}
-	dial(t, url+"?as=ann").want("user;0;ann")
+	close(stop)
+	<-stopped
+	_ = s.Emit("end", "")
+	if n := <-received; n != messages {
+		t.Errorf("received %d of %d", n, messages)
+	}
 }
 
-// wrapped wraps an error.
-type wrapped struct{ error }
-
-func (e wrapped) Unwrap() error { return e.error }
-
-// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
-// place taken.
-func TestPanicsDuringTheHandshake(t *testing.T) {
-	s, url := serve(t, websocket.Config{
-		MaxConnections: 1,
-		Authenticate: func(ctx iris.Context) (string, error) {
-			if ctx.URLParam("name") == "" {
-				panic("no name")
-			}
-			return "", nil
-		},
-	}, nil)
-	for range 2 {
-		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
-		if response == nil || response.StatusCode != http.StatusInternalServerError {
-			t.Fatalf("answered %v", response)
+// TestEmittersToOneConnectionSaySo: whatever they were made by, and also that
+// the client is too slow.
+func TestEmittersToOneConnectionSaySo(t *testing.T) {
+	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
+	connect("slow")
+	c := s.GetConnection("slow")
+	payload := strings.Repeat("x", 32<<10)
+	var err error
+	for range 10000 {
+		if err = c.Except("nobody").Emit("e", payload); err != nil {
+			break
 		}
 	}
-	if n := s.Stats().Panics; n != 2 {
-		t.Errorf("%d panics are counted", n)
+	if !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("to a slow one: %v", err)
 	}
-	dial(t, url+"?name=ann")
+	for name, emitter := range map[string]websocket.Emitter{"itself": c, "except": c.Except("nobody"), "volatile": c.Volatile()} {
+		if err := emitter.Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := emitter.EmitMessage(nil); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.To("slow").Emit("e", ""); err != nil {
+		t.Errorf("to a room: %v", err)
+	}
 }

@@ -676,7 +676,7 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	c := dial(t, url)
 	c.send("int;0;text")
 	wantEcho(t, c)
-	if text := logged.String(); !strings.Contains(text, "wants int, the client sent string") || !strings.Contains(text, "OnError") {
+	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") {
 		t.Errorf("logged %q", text)
 	}
 }

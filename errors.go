@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -49,6 +50,9 @@ var (
 	// ErrForbidden, returned by Config.Authenticate, refuses a handshake with
 	// 403.
 	ErrForbidden = errors.New("websocket: this user may not connect")
+	// ErrUnavailable, returned by Config.Authenticate, refuses a handshake with
+	// 503: who the client is can't be found out for the moment.
+	ErrUnavailable = errors.New("websocket: users can't be authenticated now; try again later")
 	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
 	// contains a ';'.
 	ErrInvalidEvent = errors.New("websocket: invalid event name")
@@ -107,34 +111,71 @@ const (
 
 // MessageError reports a message that was rejected; its connection lives on.
 type MessageError struct {
-	// Event is the name of the event, cut if it is very long; empty if the
-	// message was too malformed to have one.
+	// Event is the name of the event, cut to 128 bytes; empty if the message was
+	// too malformed to have one.
 	Event string
 	// Wanted is the type that the handler takes; empty if the message was
 	// malformed.
 	Wanted string
-	// Got is the type that the client sent; empty if the message was malformed.
+	// Got is the type that the client sent: "string", "int", "bool", "bytes" or
+	// "JSON"; empty if the message was malformed. An old client sends as int
+	// what it took for a number.
 	Got string
-	// Err says more.
+	// Err says what is wrong, with the beginning of the payload.
 	Err error
 }
 
 // Error implements error.
 func (e *MessageError) Error() string {
-	if e.Wanted == "" {
-		return fmt.Sprintf("websocket: malformed message for event %q: %v", e.Event, e.Err)
+	if e.Event == "" {
+		return fmt.Sprintf("websocket: malformed event: %v", e.Err)
 	}
-	return fmt.Sprintf("websocket: event %q: the handler wants %s, the client sent %s: %v", e.Event, e.Wanted, e.Got, e.Err)
+	return fmt.Sprintf("websocket: event %q: %v", e.Event, e.Err)
 }
 
 // Unwrap returns Err.
 func (e *MessageError) Unwrap() error { return e.Err }
 
+// malformed is the error for an event that can't be taken apart.
+func malformed(event wire.Event, err error) *MessageError {
+	return &MessageError{Event: eventName(event), Err: err}
+}
+
+// mismatch is the error for a payload that can't be read as what is wanted.
+func mismatch(e wire.Event, wanted string, err error) *MessageError {
+	text := fmt.Sprintf("%q, sent as %v (type %d), can't be read as %s", clip(e.Payload), e.Type, e.Type, wanted)
+	if err != wire.ErrMismatch { // which says no more
+		text += strings.TrimPrefix(err.Error(), wire.ErrMismatch.Error())
+	}
+	return &MessageError{Event: eventName(e), Wanted: wanted, Got: e.Type.String(), Err: &payloadError{text, err}}
+}
+
+// payloadError is what is wrong with a payload.
+type payloadError struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *payloadError) Error() string { return e.text }
+
+// Unwrap returns what reading the payload returned.
+func (e *payloadError) Unwrap() error { return e.err }
+
+// eventName returns the name of an event for an error.
+func eventName(e wire.Event) string { return string(clip(e.Name)) }
+
+// clip shortens what a client sent for an error message.
+func clip(payload []byte) []byte {
+	const most = 128
+	return payload[:min(len(payload), most)]
+}
+
 // HandlerError reports that a handler returned an error.
 type HandlerError struct {
-	// Event is the name of the event.
+	// Event is the name of the event, cut to 128 bytes.
 	Event string
-	// Err is what the handler returned.
+	// Err is what the handler, or a middleware, returned.
 	Err error
 }
 
@@ -146,16 +187,12 @@ func (e *HandlerError) Error() string {
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-func malformed(event wire.Event, err error) *MessageError {
-	return &MessageError{Event: string(clip(event.Name)), Err: err}
-}
-
 // PanicError reports a panic in a handler; its connection lives on. A panic of
 // an OnConnection function is the reason of its connection's end: the client
 // sees close code 1011.
 type PanicError struct {
-	// Event is the name of the event whose handler panicked; for the other
-	// callbacks the name of the method that registered it, such as
+	// Event is the name of the event whose handler panicked, cut to 128 bytes;
+	// for the other callbacks the name of the method that registered it, such as
 	// "OnConnection".
 	Event string
 	// Value is what panic was called with.

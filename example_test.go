@@ -222,5 +222,5 @@ func ExampleConnection_onError() {
 	defer w.Shutdown(context.Background())
 
 	exchange(app, 1, "age;0;old")
-	// Output: error;0;websocket: event "age": the handler wants int, the client sent string: the payload is of another type: "old"
+	// Output: error;0;websocket: event "age": "old", sent as string (type 0), can't be read as int
 }

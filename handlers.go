@@ -35,6 +35,11 @@ func compiled(event string, f any, forAll bool) (handlerFunc, error) {
 	if err := wire.ValidEvent(event); err != nil {
 		return nil, err
 	}
+	if function := reflect.ValueOf(f); function.Kind() != reflect.Func {
+		return nil, errors.New("the handler must be " + handlerForms)
+	} else if function.IsNil() {
+		return nil, errors.New("the handler is nil; it must be " + handlerForms)
+	}
 	switch f := f.(type) {
 	case handlerFunc: // of the generic On
 		return f, nil
@@ -136,9 +141,6 @@ var (
 // reflected makes a handlerFunc of any other function.
 func reflected(f any, forAll bool) (handlerFunc, error) {
 	function := reflect.ValueOf(f)
-	if function.Kind() != reflect.Func || function.IsNil() {
-		return nil, errors.New("the handler must be " + handlerForms)
-	}
 	t := function.Type()
 	parameters := make([]reflect.Type, 0, 2)
 	for i := range t.NumIn() {
@@ -188,7 +190,7 @@ func returned(e wire.Event, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &HandlerError{Event: string(e.Name), Err: err}
+	return &HandlerError{Event: eventName(e), Err: err}
 }
 
 // On is Connection.On for a handler whose type the compiler checks: T is what
@@ -196,19 +198,11 @@ func returned(e wire.Event, err error) error {
 // made by this package. A handler that returns an error is for Connection.On.
 func On[T any](c Connection, event string, handler func(T)) {
 	read, err := readerOf[T]()
+	if handler == nil {
+		err = errors.New("the handler is nil")
+	}
 	if err != nil {
 		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, handler, err))
 	}
 	c.On(event, typed(read, handler))
-}
-
-// mismatch is the error for a payload of another type than the one wanted.
-func mismatch(e wire.Event, wanted string, err error) *MessageError {
-	return &MessageError{Event: string(e.Name), Wanted: wanted, Got: e.Kind(), Err: fmt.Errorf("%w: %q", err, clip(e.Payload))}
-}
-
-// clip shortens what a client sent for an error message.
-func clip(payload []byte) []byte {
-	const most = 128
-	return payload[:min(len(payload), most)]
 }

@@ -21,7 +21,11 @@ type (
 	level    int8
 	onOff    bool
 	blob     []byte
+	ownJSON  string
+	endless  *endless
 )
+
+func (o *ownJSON) UnmarshalJSON(data []byte) error { *o = ownJSON(data); return nil }
 
 // TestTypedHandlers: each form that On takes, with what it makes of payloads.
 func TestTypedHandlers(t *testing.T) {
@@ -50,6 +54,7 @@ func TestTypedHandlers(t *testing.T) {
 		"duration": func(c websocket.Connection) { c.On("e", func(v time.Duration) { got(c, v) }) },
 		"address":  func(c websocket.Connection) { c.On("e", func(v netip.Addr) { got(c, v) }) },
 		"time":     func(c websocket.Connection) { c.On("e", func(v time.Time) { got(c, v.UTC().Year()) }) },
+		"own JSON": func(c websocket.Connection) { c.On("e", func(v ownJSON) { got(c, v) }) },
 		"message": func(c websocket.Connection) {
 			c.On("e", func(m websocket.Message) { got(c, fmt.Sprint(m.Event, " ", m.Type, " ", m, " ", len(m.Bytes()))) })
 		},
@@ -70,8 +75,9 @@ func TestTypedHandlers(t *testing.T) {
 		"float64":        {"1;1.5": "float64 1.5", "4;-2e3": "float64 -2000", "1;NaN": rejected, "1;0x10": rejected, "0;1.5": rejected, "0;": "float64 0", "4;null": "float64 0"},
 		"bool":           {"2;true": "bool true", "1;true": "bool true", "1;1": rejected, "4;false": "bool false"},
 		"bytes":          {"3;x": "string x", "0;y": "string y", "4;{}": "string {}"},
-		"raw":            {"4;[1]": "string [1]", "0;x": `string "x"`, "1;12": "string 12", "2;true": "string true", "4;{": rejected},
-		"any":            {"1;12": "int 12", `4;{"a":1}`: "map[string]interface {} map[a:1]"},
+		"raw":            {"4;[1]": "string [1]", "0;x": `string "x"`, "1;12": "string 12", "2;true": "string true", "4;{": rejected, "1;0012": `string "0012"`, "1;12345678901234567890": "string 12345678901234567890", "1;true": "string true", "1;": "string []", "1;x": `string "x"`, "2;yes": `string "yes"`, "3;ab": `string "YWI="`, "0;": `string ""`},
+		"any":            {"1;12": "int 12", `4;{"a":1}`: "map[string]interface {} map[a:1]", "1;007": "int 7", "1;1.5": "float64 1.5", "1;1e+21": "float64 1e+21", "1;1.50": "string 1.50", "1;1e3": "string 1e3", "1;12345678901234567890": "string 12345678901234567890", "4;{": rejected},
+		"own JSON":       {"1;0012": `websocket_test.ownJSON "0012"`, "1;12345678901234567890": "websocket_test.ownJSON 12345678901234567890", "0;x": `websocket_test.ownJSON "x"`, "4;[1]": "websocket_test.ownJSON [1]", "0;": "websocket_test.ownJSON "},
 		"struct":         {`4;{"X":1,"Y":2}`: "websocket_test.point {1 2}", "0;": "websocket_test.point {0 0}", "2;true": rejected, "4;[1]": rejected, `4;{"X":"1"}`: rejected, "0;{}": rejected, "1;": rejected},
 		"pointer":        {`4;{"X":1}`: "bool true", "4;null": "bool true", "0;": "bool true", "4;1": rejected},
 		"slice":          {"4;[1,2]": "[]int [1 2]", "1;": "[]int []", "4;{}": rejected},
@@ -155,7 +161,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 		c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
 	}
 	c.send("message;2;true")
-	if got := c.next(); !strings.Contains(got, "wants websocket_test.point, the client sent bool") {
+	if got := c.next(); !strings.Contains(got, `"true", sent as bool (type 2), can't be read as websocket_test.point`) {
 		t.Errorf("OnError: %q", got)
 	}
 	c.send("fine;1;1")
@@ -186,17 +192,55 @@ func TestHandlersThatCannotBe(t *testing.T) {
 				"complex":     func(complex128) {},
 				"connection":  func(websocket.Connection) {},
 				"both":        func(websocket.Connection, string) {},
+				"endless":     func(endless) {},
+				"endless too": func(*endless) error { return nil },
+				"nil func()":  (func())(nil),
+				"nil string":  (func(string))(nil),
+				"nil error":   (func([]byte) error)(nil),
+				"nil message": (func(websocket.Message))(nil),
 			} {
+				t.Log(name)
 				wantHandlerPanic(t, "event", fmt.Sprintf("%T", handler), func() { c.On("event", handler) })
-				_ = name
 			}
+			wantHandlerPanic(t, "event", "func(string)", func() { websocket.On[string](c, "event", nil) })
 			wantHandlerPanic(t, "a;b", "func()", func() { c.On("a;b", func() {}) })
 			wantHandlerPanic(t, "event", "func(chan int)", func() { websocket.On(c, "event", func(chan int) {}) })
 			_ = c.Emit("done", "")
 		})
 	})
 	wantHandlerPanic(t, "event", "func(int, websocket.Connection)", func() { s.On("event", func(int, websocket.Connection) {}) })
+	wantHandlerPanic(t, "event", "func(websocket.Connection, string)", func() { s.On("event", (func(websocket.Connection, string))(nil)) })
 	dial(t, url).want("done;0;")
+}
+
+// TestNilFunctions are refused when they are registered, by the method's name.
+func TestNilFunctions(t *testing.T) {
+	refused := make(chan string, 20)
+	refuses := func(register func()) {
+		defer func() { refused <- fmt.Sprint(recover()) }()
+		register()
+	}
+	_, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		refuses(func() { s.OnConnection(nil) })
+		refuses(func() { s.OnAny(nil) })
+		refuses(func() { s.Use(nil) })
+		s.OnConnection(func(c websocket.Connection) {
+			refuses(func() { c.OnAny(nil) })
+			refuses(func() { c.OnMessage(nil) })
+			refuses(func() { c.OnError(nil) })
+			refuses(func() { c.OnLeave(nil) })
+			refuses(func() { c.OnPing(nil) })
+			refuses(func() { c.OnPong(nil) })
+			refuses(func() { c.OnDisconnect(nil) })
+			_ = c.Emit("done", "")
+		})
+	})
+	dial(t, url).want("done;0;")
+	for _, method := range []string{"Server.OnConnection", "Server.OnAny", "Server.Use", "OnAny", "OnMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect"} {
+		if got, want := <-refused, "websocket: "+method+": the function is nil"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
 
 // wantHandlerPanic fails unless f panics with a text that names both.
@@ -244,55 +288,19 @@ func TestServerHandlers(t *testing.T) {
 	c.want("own any;0;", "any;0;late", "late;0;")
 }
 
-// TestMiddleware stands around all handlers of an event, in the order of Use.
-func TestMiddleware(t *testing.T) {
-	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
-		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
-			_ = c.Emit("outer", m.Event)
-			err := next()
-			_ = c.Emit("outer", fmt.Sprint(err))
-			return err
-		})
-		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
-			switch m.Event {
-			case "secret":
-				return errHandler
-			case "panic":
-				panic("of a middleware")
-			}
-			return next()
-		})
-		s.OnConnection(func(c websocket.Connection) {
-			c.On("secret", func() { t.Error("the handler was called") })
-			c.On("open", func(v int) { _ = c.Emit("handled", v) })
-			c.OnError(func(err error) { _ = c.Emit("error", fmt.Sprintf("%T", err)) })
-		})
-	})
-	c := dial(t, url)
-	c.send("open;1;1")
-	c.want("outer;0;open", "handled;1;1", "outer;0;<nil>")
-	c.send("secret;0;")
-	c.want("outer;0;secret", "outer;0;"+errHandler.Error(), "error;0;*websocket.HandlerError")
-	c.send("open;0;x")
-	c.want("outer;0;open")
-	if got := c.next(); !strings.Contains(got, "wants int") {
-		t.Errorf("the middleware got %q", got)
-	}
-	c.want("error;0;*websocket.MessageError")
-	c.send("panic;0;")
-	c.want("outer;0;panic", "error;0;*websocket.PanicError")
-	c.send("open;1;2")
-	c.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
-	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 1 || n.Unhandled != 0 {
-		t.Errorf("%+v", n)
-	}
-}
-
 // TestMarshalAndUnmarshal: those of the configuration are the ones that are used.
 func TestMarshalAndUnmarshal(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{
-		Marshal:   func(v any) ([]byte, error) { return fmt.Appendf(nil, "<%v>", v), nil },
-		Unmarshal: func(data []byte, v any) error { v.(*point).X = len(data); return nil },
+		Marshal: func(v any) ([]byte, error) { return fmt.Appendf(nil, "<%v>", v), nil },
+		Unmarshal: func(data []byte, v any) error {
+			switch v := v.(type) {
+			case *point:
+				v.X = len(data)
+			case *any:
+				*v = point{X: len(data)}
+			}
+			return nil
+		},
 	}, func(c websocket.Connection) {
 		c.On("e", func(p point) { _ = c.Emit("got", p) })
 		c.On("message", func(m websocket.Message) {
@@ -302,12 +310,27 @@ func TestMarshalAndUnmarshal(t *testing.T) {
 			}
 			_ = c.Emit("got", p)
 		})
+		c.On("any", func(v any) { _ = c.Emit("got", v) })
 	})
 	c := dial(t, url)
 	c.send("e;4;abc")
 	c.want("got;4;<{3 0}>")
+	c.send("any;4;abcd")
+	c.want("got;4;<{4 0}>")
 	c.send("message;4;ab")
 	c.want("got;4;<{2 0}>")
+}
+
+// TestDecodeOfNoClientsMessage: one that a program made, for a test of its own.
+func TestDecodeOfNoClientsMessage(t *testing.T) {
+	var p point
+	if err := (websocket.Message{Type: websocket.TypeJSON}).Decode(&p); err == nil {
+		t.Error("decoded nothing")
+	}
+	var text string
+	if err := (websocket.Message{}).Decode(&text); err != nil || text != "" {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 // TestDecode: what can't be decoded into is an error.

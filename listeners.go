@@ -74,6 +74,14 @@ func (l *listeners) add(change func(*rareListeners)) {
 	change(l.rare)
 }
 
+// mustBeFunc panics where a function that is nil is to be registered: it would
+// come to light when it is called.
+func mustBeFunc(method string, isNil bool) {
+	if isNil {
+		panic("websocket: " + method + ": the function is nil")
+	}
+}
+
 // On implements Connection.
 func (c *connection) On(event string, f MessageFunc) {
 	h := handler{event: event, call: compile(event, f, false)}
@@ -96,25 +104,44 @@ func (c *connection) Off(event string) {
 }
 
 // OnAny implements Connection.
-func (c *connection) OnAny(f func(Message)) { add(c, anyEvents, f) }
+func (c *connection) OnAny(f func(Message)) {
+	mustBeFunc("OnAny", f == nil)
+	add(c, anyEvents, f)
+}
 
 // OnMessage implements Connection.
-func (c *connection) OnMessage(f NativeMessageFunc) { add(c, natives, f) }
+func (c *connection) OnMessage(f NativeMessageFunc) {
+	mustBeFunc("OnMessage", f == nil)
+	add(c, natives, f)
+}
 
 // OnError implements Connection.
-func (c *connection) OnError(f ErrorFunc) { add(c, errorFuncs, f) }
+func (c *connection) OnError(f ErrorFunc) {
+	mustBeFunc("OnError", f == nil)
+	add(c, errorFuncs, f)
+}
 
 // OnLeave implements Connection.
-func (c *connection) OnLeave(f LeaveRoomFunc) { add(c, leaveFuncs, f) }
+func (c *connection) OnLeave(f LeaveRoomFunc) {
+	mustBeFunc("OnLeave", f == nil)
+	add(c, leaveFuncs, f)
+}
 
 // OnPing implements Connection.
-func (c *connection) OnPing(f PingFunc) { add(c, pingFuncs, f) }
+func (c *connection) OnPing(f PingFunc) {
+	mustBeFunc("OnPing", f == nil)
+	add(c, pingFuncs, f)
+}
 
 // OnPong implements Connection.
-func (c *connection) OnPong(f PongFunc) { add(c, pongFuncs, f) }
+func (c *connection) OnPong(f PongFunc) {
+	mustBeFunc("OnPong", f == nil)
+	add(c, pongFuncs, f)
+}
 
 // OnDisconnect implements Connection.
 func (c *connection) OnDisconnect(f DisconnectFunc) {
+	mustBeFunc("OnDisconnect", f == nil)
 	l := &c.listeners
 	l.mu.Lock()
 	late := l.disconnected
@@ -187,9 +214,12 @@ func (c *connection) firePong() {
 // report tells OnError of a message that went wrong, and counts it; where there
 // are no OnError functions, the log is told.
 func (c *connection) report(err error) {
-	if _, failed := err.(*HandlerError); failed {
+	switch err.(type) {
+	case *PanicError:
+		return // has been reported where it was recovered
+	case *HandlerError:
 		c.server.counters.failed.Add(1)
-	} else {
+	default:
 		c.server.counters.rejected.Add(1)
 	}
 	if len(listed(c, errorFuncs)) == 0 {

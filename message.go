@@ -47,6 +47,9 @@ func (m Message) Decode(v any) error {
 	if err != nil {
 		return err
 	}
+	if m.unmarshal == nil { // a message that is none of a client's
+		m.unmarshal = json.Unmarshal
+	}
 	e := wire.Event{Name: []byte(m.Event), Type: wire.Type(m.Type), Payload: m.payload}
 	if err := into(m.unmarshal, e); err != nil {
 		return mismatch(e, wantedOf(v), err)

@@ -18,9 +18,10 @@ type (
 	ConnectionFunc func(Connection)
 
 	// Server is a WebSocket server: it turns requests into connections and
-	// knows them and their rooms. Make one with New, or with NewServer. Its
-	// methods are safe for concurrent use, and none but Shutdown, Upgrade and
-	// the handler that Handler returns ever blocks.
+	// knows them and their rooms. It is the Emitter to all of them. Make one
+	// with New, or with NewServer. Its methods are safe for concurrent use and
+	// don't block, except for Shutdown, Upgrade and the handler that Handler
+	// returns; Leave and LeaveAll call OnLeave functions, which may.
 	Server struct {
 		// ClientSource is the browser client for this server's
 		// EvtMessagePrefix, for those who serve it in their own way. It must
@@ -129,8 +130,10 @@ func (s *Server) Handler() iris.Handler {
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
 // functions are called in the order of their registration. If one of them
-// panics, the connection is closed, since it isn't set up.
+// panics, the connection is closed, since it isn't set up. It panics itself if
+// the function is nil.
 func (s *Server) OnConnection(cb ConnectionFunc) {
+	mustBeFunc("Server.OnConnection", cb == nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onConnection = append(s.onConnection, cb)

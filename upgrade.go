@@ -193,7 +193,7 @@ func handshakeHeader(ctx iris.Context) http.Header {
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden && refused.err != ErrForbidden || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
+	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
 		if text, ok := s.warnings.allow(); ok {
 			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 		}

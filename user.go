@@ -45,11 +45,25 @@ func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) 
 	if text, ok := s.warnings.allow(); ok {
 		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
-	if errors.Is(err, ErrForbidden) {
-		return "", &refusal{http.StatusForbidden, ErrForbidden}
+	switch {
+	case errors.Is(err, ErrForbidden):
+		return "", &refusal{http.StatusForbidden, &authenticationError{ErrForbidden, err}}
+	case errors.Is(err, ErrUnavailable):
+		return "", &refusal{http.StatusServiceUnavailable, &authenticationError{ErrUnavailable, err}}
 	}
-	return "", &refusal{http.StatusUnauthorized, ErrUnauthorized}
+	return "", &refusal{http.StatusUnauthorized, &authenticationError{ErrUnauthorized, err}}
 }
+
+// authenticationError is why Config.Authenticate refused a client: in public,
+// and with all that there is to know for who unwraps it.
+type authenticationError struct{ public, cause error }
+
+// Error implements error. It doesn't name the cause, since programs that write
+// the response in their own way write this.
+func (e *authenticationError) Error() string { return e.public.Error() }
+
+// Unwrap returns both.
+func (e *authenticationError) Unwrap() []error { return []error{e.public, e.cause} }
 
 // setUser is called before the connection is registered.
 func (c *connection) setUser(name string) {

@@ -20,14 +20,15 @@
 // handlers, one message at a time and in the order of their arrival. A handler
 // may block: its own client then waits, and nobody else. All methods of Server,
 // Connection and Emitter are safe for concurrent use and may be called from
-// any handler. No method that sends blocks (see Emitter): messages are queued,
-// within Config.MaxQueuedBytes for each client, and a client that doesn't keep
-// up is disconnected with ErrSlowConsumer.
+// any handler. No method that sends waits for a client (see Emitter): messages
+// are queued, within Config.MaxQueuedBytes for each client, and a client that
+// doesn't keep up is disconnected with ErrSlowConsumer.
 //
 // # Order
 //
 // Messages that one goroutine sends reach each client in the order of the
-// calls. All members of a room receive that room's messages in one order.
+// calls. All members of a room receive that room's messages in one order, those
+// to several rooms at once included.
 //
 // # On the wire
 //
@@ -62,7 +63,7 @@ const (
 	// All as the argument of To means every connection, the sender included.
 	All = ""
 	// Broadcast as the argument of Connection.To means every connection except
-	// the sender.
+	// the sender; Server.To has no sender to except.
 	Broadcast = ";to;all;except;me;"
 )
 
@@ -85,6 +86,9 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 		config = cfg[0]
 	default:
 		panic("websocket: New takes one Config at most")
+	}
+	if party == nil {
+		panic("websocket: New: the party is nil; pass the application that iris.New returns, or a party of it")
 	}
 	if err := validPath(endpoint); err != nil {
 		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))

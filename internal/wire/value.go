@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 )
 
 // The readers below turn a payload into a Go value. They are lenient exactly
@@ -137,8 +135,8 @@ func (e Event) AsBytes() []byte {
 }
 
 // AsAny reads a payload for an interface value: string, int (float64 where the
-// number is not an int), bool, []byte, or what encoding/json makes of it.
-func (e Event) AsAny() (any, error) {
+// number is not an int), bool, []byte, or what unmarshal makes of JSON.
+func (e Event) AsAny(unmarshal func([]byte, any) error) (any, error) {
 	switch e.Type {
 	case String:
 		return string(e.Payload), nil
@@ -150,15 +148,17 @@ func (e Event) AsAny() (any, error) {
 		return e.AsBytes(), nil
 	default:
 		var v any
-		if err := json.Unmarshal(e.Payload, &v); err != nil {
+		if err := unmarshal(e.Payload, &v); err != nil {
 			return nil, mismatch(err)
 		}
 		return v, nil
 	}
 }
 
-// number reads a payload of type Int for AsAny. It never fails: what is no
-// number was a string that the old script took for one, such as a date.
+// number reads a payload of type Int for AsAny. It never fails: what isn't
+// written as JavaScript writes numbers was a string that the old script took for
+// one, such as a date or twenty digits; but integers always were ints, whatever
+// zeros they begin with.
 func (e Event) number() any {
 	text := string(e.Payload)
 	switch text {
@@ -172,11 +172,11 @@ func (e Event) number() any {
 	if n, err := strconv.Atoi(text); err == nil {
 		return n
 	}
-	if strings.Trim(text, "0123456789+-.eE") != "" {
-		return text // words and notations that ParseFloat knows and JavaScript doesn't write
-	}
-	if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(f, 0) {
-		return f
+	if f, err := strconv.ParseFloat(text, 64); err == nil {
+		// encoding/json writes numbers as JavaScript does.
+		if written, err := json.Marshal(f); err == nil && string(written) == text {
+			return f
+		}
 	}
 	return text
 }
@@ -189,26 +189,6 @@ func (e Event) zeroUnless() error {
 		return nil
 	}
 	return ErrMismatch
-}
-
-// Kind says what the payload is, in the words of Go's types, for error messages:
-// more exactly than its type where that is wrong.
-func (e Event) Kind() string {
-	if e.Type != Int {
-		return e.Type.String()
-	}
-	switch e.number().(type) {
-	case int:
-		return "int"
-	case float64:
-		return "float64"
-	case bool:
-		return "bool"
-	case string:
-		return "string"
-	default:
-		return "array"
-	}
 }
 
 func mismatch(err error) error { return fmt.Errorf("%w: %w", ErrMismatch, err) }

@@ -117,7 +117,7 @@ func checkRead[T comparable](t *testing.T, want map[string]json.RawMessage, kind
 
 func checkAny(t *testing.T, want map[string]json.RawMessage, event wire.Event) {
 	t.Helper()
-	got, err := event.AsAny()
+	got, err := event.AsAny(json.Unmarshal)
 	raw, ok := want["any"]
 	if !ok {
 		if !errors.Is(err, wire.ErrMismatch) {
@@ -263,7 +263,7 @@ func FuzzDecode(f *testing.F) {
 		_, _ = event.AsString()
 		_, _ = event.AsInt()
 		_, _ = event.AsBool()
-		_, _ = event.AsAny()
+		_, _ = event.AsAny(json.Unmarshal)
 		if !bytes.Equal(event.AsBytes(), event.Payload) || !bytes.Equal(message, original) {
 			t.Error("reading changed the payload")
 		}
@@ -287,7 +287,7 @@ func FuzzRoundTrip(f *testing.F) {
 			if err != nil || string(event.Name) != name {
 				t.Fatalf("%q: %v", message, err)
 			}
-			got, err := event.AsAny()
+			got, err := event.AsAny(json.Unmarshal)
 			if err != nil {
 				t.Fatalf("%q: %v", message, err)
 			}

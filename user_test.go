@@ -1,0 +1,176 @@
+package websocket_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/middleware/basicauth"
+	"github.com/kataras/iris/v12/middleware/jwt"
+	"github.com/kataras/iris/v12/sessions"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// TestUsers: the connections of a user, whoever says who that is.
+func TestUsers(t *testing.T) {
+	manager := sessions.New(sessions.Config{Cookie: "sid"})
+	signer := jwt.NewSigner(jwt.HS256, []byte("secret"), time.Hour)
+	verifier := jwt.NewVerifier(jwt.HS256, []byte("secret"))
+	type claims struct {
+		Name string `json:"name"`
+	}
+	token, err := signer.Sign(claims{"ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		middleware   iris.Handler
+		authenticate func(iris.Context) (string, error)
+		header       http.Header
+	}{
+		"sessions": {manager.Handler(), func(ctx iris.Context) (string, error) {
+			if user := sessions.Get(ctx).GetString("user"); user != "" {
+				return user, nil
+			}
+			return "", websocket.ErrUnauthorized
+		}, nil}, // has to log in
+		"JWT": {verifier.Verify(func() any { return new(claims) }), func(ctx iris.Context) (string, error) {
+			return jwt.Get(ctx).(*claims).Name, nil
+		}, http.Header{"Authorization": {"Bearer " + string(token)}}},
+		"basicauth": {basicauth.Default(map[string]string{"ann": "secret"}), func(ctx iris.Context) (string, error) {
+			return ctx.User().GetUsername()
+		}, http.Header{"Authorization": {"Basic YW5uOnNlY3JldA=="}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp()
+			app.Get("/login", manager.Handler(), func(ctx iris.Context) { sessions.Get(ctx).Set("user", "ann") })
+			s := websocket.New(app.Party("/", test.middleware), "/ws", websocket.Config{Authenticate: test.authenticate})
+			s.OnConnection(func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
+			server := listen(t, app, s)
+			if _, response, err := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); err == nil || response == nil || response.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("without authentication: %v %v", err, response)
+			}
+			if test.header == nil {
+				response, err := server.Client().Get(server.URL + "/login")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = response.Body.Close()
+				test.header = http.Header{"Cookie": {response.Cookies()[0].String()}}
+			}
+			withHeader := func(_ *gorilla.Dialer, h http.Header) {
+				h["Authorization"], h["Cookie"] = test.header["Authorization"], test.header["Cookie"]
+			}
+			one, two := dial(t, address(server)+"/ws", withHeader), dial(t, address(server)+"/ws", withHeader)
+			one.want("user;0;ann")
+			two.want("user;0;ann")
+			_ = s.ToUser("ann").Emit("e", "for ann")
+			_ = s.ToUser("bob").Emit("e", "for bob")
+			_ = s.ToUser("").Emit("e", "for nobody")
+			_ = s.Emit("end", "")
+			one.want("e;0;for ann", "end;0;")
+			two.want("e;0;for ann", "end;0;")
+			if n := len(s.GetConnectionsByUser("ann")); n != 2 {
+				t.Errorf("ann has %d connections", n)
+			}
+			_ = two.WriteMessage(gorilla.CloseMessage, nil)
+			eventually(t, "one has gone", func() bool { return len(s.GetConnectionsByUser("ann")) == 1 })
+			if rooms := s.GetConnectionsByRoom("ann"); len(rooms) != 0 {
+				t.Error("a user is a room")
+			}
+		})
+	}
+}
+
+// TestAuthenticate: refusals say what they are and no more.
+func TestAuthenticate(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{Authenticate: func(ctx iris.Context) (string, error) {
+		switch ctx.URLParam("as") {
+		case "banned":
+			return "", wrapped{websocket.ErrForbidden}
+		case "broken":
+			return "", errHandler
+		case "outage":
+			return "", fmt.Errorf("%w: %w", websocket.ErrUnavailable, errHandler)
+		case "":
+			return "", websocket.ErrUnauthorized
+		}
+		return ctx.URLParam("as"), nil
+	}}, func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
+	for as, status := range map[string]int{"banned": 403, "broken": 401, "outage": 503, "": 401} {
+		_, response, err := gorilla.DefaultDialer.Dial(url+"?as="+as, nil)
+		if err == nil || response == nil || response.StatusCode != status {
+			t.Fatalf("%q: %v %v, want %d", as, err, response, status)
+		}
+		body := make([]byte, 200)
+		n, _ := response.Body.Read(body)
+		want := map[int]string{401: websocket.ErrUnauthorized.Error(), 403: websocket.ErrForbidden.Error(), 503: websocket.ErrUnavailable.Error()}[status]
+		if got := strings.TrimSpace(string(body[:n])); got != want {
+			t.Errorf("%q: %q, want %q", as, got, want)
+		}
+		if challenge := response.Header.Get("WWW-Authenticate"); (challenge != "") != (status == 401) {
+			t.Errorf("%q: WWW-Authenticate %q", as, challenge)
+		}
+	}
+	dial(t, url+"?as=ann").want("user;0;ann")
+}
+
+// TestAuthenticateSaysWhyToTheProgram: what Config.Error and Err tell in public
+// unwraps to the cause.
+func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
+	reasons := make(chan error, 2)
+	app := newApp()
+	s := websocket.NewServer(websocket.Config{
+		Authenticate: func(iris.Context) (string, error) { return "", errHandler },
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			reasons <- reason
+			http.Error(w, reason.Error(), status)
+		},
+	})
+	app.Get("/ws", func(ctx iris.Context) { reasons <- s.Upgrade(ctx).Err() })
+	_, response, _ := gorilla.DefaultDialer.Dial(address(listen(t, app, s))+"/ws", nil)
+	if response == nil || response.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("answered %v", response)
+	}
+	for range 2 {
+		reason := receive(t, reasons)
+		if !errors.Is(reason, errHandler) || !errors.Is(reason, websocket.ErrUnauthorized) || strings.Contains(reason.Error(), errHandler.Error()) {
+			t.Errorf("%#v: %v", reason, reason)
+		}
+	}
+}
+
+// wrapped wraps an error.
+type wrapped struct{ error }
+
+func (e wrapped) Unwrap() error { return e.error }
+
+// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
+// place taken.
+func TestPanicsDuringTheHandshake(t *testing.T) {
+	s, url := serve(t, websocket.Config{
+		MaxConnections: 1,
+		Authenticate: func(ctx iris.Context) (string, error) {
+			if ctx.URLParam("name") == "" {
+				panic("no name")
+			}
+			return "", nil
+		},
+	}, nil)
+	for range 2 {
+		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
+		if response == nil || response.StatusCode != http.StatusInternalServerError {
+			t.Fatalf("answered %v", response)
+		}
+	}
+	if n := s.Stats().Panics; n != 2 {
+		t.Errorf("%d panics are counted", n)
+	}
+	dial(t, url+"?name=ann")
+}
