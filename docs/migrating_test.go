@@ -148,13 +148,14 @@ import (
 	"net/http"
 
 	"github.com/kataras/iris/v12"
-	_ "github.com/kataras/iris/v12/context"
+	"github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket"
 )
 
 var (
 	_    http.Handler
+	_    context.Context
 	app  *iris.Application
 	ws   *websocket.Server
 	c    websocket.Connection
@@ -181,11 +182,65 @@ func main() {
 				}
 				continue
 			case strings.HasSuffix(line, "(ctx *context.Context)"):
-				line = "_ = " + strings.Replace(line, "context.Context", "iris.Application", 1) + " {}"
+				line += " {}"
 			}
 			program.WriteString(statement(line) + "\n")
 		}
 		program.WriteString("}\n")
+	}
+	program.WriteString("}\n")
+	build(t, program.String())
+}
+
+// TestNeffosIsWhatItWas compiles what the rows of neffos say on the left, with
+// the neffos that Iris requires.
+func TestNeffosIsWhatItWas(t *testing.T) {
+	changes, _ := readChanges(t)
+	var program strings.Builder
+	program.WriteString(`package main
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/websocket"
+	"github.com/kataras/neffos"
+)
+
+var (
+	_    http.Handler
+	_    = errors.New
+	app  *iris.Application
+	ws   *neffos.Server
+	ns   *websocket.NSConn
+	msg  websocket.Message
+	id   string
+	data []byte
+	item struct{ Text string }
+)
+
+func main() {
+`)
+	event := regexp.MustCompile(`^(websocket\.On\w+|"\w+"): func`)
+	for _, c := range changes {
+		if c.section != "From neffos" {
+			continue
+		}
+		for _, then := range c.then {
+			for line := range strings.Lines(then) {
+				switch line = strings.TrimSpace(line); {
+				case strings.HasPrefix(line, `"github.com/`):
+					if !strings.Contains(program.String(), line) {
+						t.Errorf("%s is not imported", line)
+					}
+					continue
+				case event.MatchString(line):
+					line = "_ = websocket.Events{" + line + "}"
+				}
+				program.WriteString("{\n" + statement(line) + "\n}\n")
+			}
+		}
 	}
 	program.WriteString("}\n")
 	build(t, program.String())

@@ -3,7 +3,8 @@
 //
 //	go run ./examples/connectionlist
 //
-// The address to listen on is the first argument; it defaults to localhost:8080.
+// Then open http://localhost:8080 in two tabs. The address to listen on is the
+// first argument; it defaults to localhost:8080.
 package main
 
 import (

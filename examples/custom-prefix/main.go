@@ -4,7 +4,8 @@
 //
 //	go run ./examples/custom-prefix
 //
-// The address to listen on is the first argument; it defaults to localhost:8080.
+// Then open http://localhost:8080 in two tabs. The address to listen on is the
+// first argument; it defaults to localhost:8080.
 package main
 
 import (

@@ -4,7 +4,8 @@
 //
 //	go run ./examples/secure
 //
-// The address to listen on is the first argument; it defaults to localhost:8443.
+// Then open https://localhost:8443 in two tabs. The address to listen on is the
+// first argument; it defaults to localhost:8443.
 package main
 
 import (
