@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -186,5 +187,79 @@ func TestShutdownSpreadsTheEnd(t *testing.T) {
 				t.Errorf("told after %v to %v, want 0 to between %v and %v", first, last, test.least, test.most)
 			}
 		})
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	inHandler, release := make(chan struct{}), make(chan struct{})
+	app := newApp()
+	s := websocket.New(app, "/ws")
+	ended := make(chan error, 4)
+	s.OnConnection(func(c websocket.Connection) {
+		c.On("work", func() {
+			close(inHandler)
+			<-release
+			ended <- errors.New("the handler has returned")
+		})
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+	})
+	url := address(listen(t, app)) + "/ws"
+	busy, idle := dial(t, url), dial(t, url)
+	eventually(t, "two connections", func() bool { return s.GetTotalConnections() == 2 })
+	busy.send("work;0;")
+	receive(t, inHandler)
+	for _, c := range s.GetConnections() {
+		_ = c.Emit("last", "words") // must still arrive
+	}
+
+	canceled, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Shutdown(canceled) }()
+	idle.want("last;0;words")
+	idle.wantClosed(1001)
+	if err := receive(t, ended); !errors.Is(err, websocket.ErrServerClosed) {
+		t.Errorf("ended with %v", err)
+	}
+	_, response, err := gorilla.DefaultDialer.Dial(url, nil)
+	if err == nil || response == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a handshake after Shutdown: %v", err)
+	}
+	cancel() // the handler doesn't return, and Shutdown doesn't wait for it
+	if err := receive(t, done); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	close(release)
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Errorf("second Shutdown: %v", err)
+	}
+	receive(t, ended)
+	if err := receive(t, ended); !errors.Is(err, websocket.ErrServerClosed) {
+		t.Errorf("ended with %v", err)
+	}
+	if len(ended) != 0 || s.GetTotalConnections() != 0 {
+		t.Error("somebody is left")
+	}
+}
+
+// TestShutdownEndsWhatIsClosing: connections that wait for their clients to
+// answer a close frame are ended with the rest when the context is done.
+func TestShutdownEndsWhatIsClosing(t *testing.T) {
+	connections := make(chan websocket.Connection, 1)
+	app := newApp()
+	s := websocket.New(app, "/ws", websocket.Config{CloseTimeout: time.Hour})
+	s.OnConnection(func(c websocket.Connection) { connections <- c })
+	c := dial(t, address(listen(t, app))+"/ws") // which doesn't answer
+	_ = receive(t, connections).Disconnect()
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(done); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil { // nothing is left to be waited for
+		t.Error(err)
+	}
+	_ = c.NetConn().SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, c.NetConn()); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the transport is still open")
 	}
 }

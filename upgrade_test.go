@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
-	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -196,173 +193,7 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	c.wantClosed(1000)
 }
 
-// TestContext: it answers long after the request's handler has returned and
-// Iris has used its own context for others.
-func TestContext(t *testing.T) {
-	app := newApp()
-	manager := sessions.New(sessions.Config{Cookie: "sid"})
-	app.Use(manager.Handler(), func(ctx iris.Context) {
-		ctx.Values().Set("value", "of middleware")
-		sessions.Get(ctx).Set("visits", 3)
-		ctx.SetCookieKV("set", "by middleware")
-		ctx.Next()
-	})
-	app.Get("/other/{name}", func(ctx iris.Context) { ctx.Values().Set("value", "of another") })
-	s := websocket.New(app, "/ws/{name}")
-	ended := make(chan error, 1)
-	s.OnConnection(func(c websocket.Connection) {
-		c.On("ask", func() {
-			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(ctx.Params().Get("name"), ",", ctx.URLParam("q"), ",", ctx.GetHeader("X-Test"), ",",
-				ctx.GetCookie("mine"), ",", ctx.Values().Get("value"), ",", sessions.Get(ctx).GetIntDefault("visits", 0), ",",
-				ctx.RemoteAddr(), ",", ctx.Method(), ",", ctx.Path(), ",", ctx.Request().Context().Err(), ",", ctx == c.Context(), ",", ctx.GetCurrentRoute().Path()))
-			if _, err := ctx.WriteString("x"); !errors.Is(err, http.ErrHijacked) {
-				t.Errorf("writing to the response: %v", err)
-			}
-		})
-		c.OnDisconnect(func() {
-			go func() {
-				<-c.Context().Request().Context().Done()
-				ended <- c.Context().Request().Context().Err()
-			}()
-		})
-	})
-	server := listen(t, app, s)
-	dialer := gorilla.Dialer{}
-	conn, response, err := dialer.Dial(address(server)+"/ws/ann?q=query", http.Header{"X-Test": {"header"}, "Cookie": {"mine=cookie"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &client{conn, t}
-	defer func() { _ = conn.Close() }()
-	if cookies := response.Cookies(); len(cookies) != 2 {
-		t.Errorf("the handshake set the cookies %v", cookies)
-	}
-	for range 10 {
-		get(t, server, "/other/bob")
-	}
-	for range 2 {
-		c.send("ask;0;")
-		c.want("answer;0;ann,query,header,cookie,of middleware,3,127.0.0.1,GET,/ws/ann,<nil>,true,/ws/{name}")
-	}
-	_ = conn.WriteMessage(gorilla.CloseMessage, nil)
-	if err := receive(t, ended); err == nil {
-		t.Error("the standard context isn't done")
-	}
-}
-
-// TestContextIsMadeAnew: what OnConnection stored in it remains, and it is the
-// same for those who still have it.
-func TestContextIsMadeAnew(t *testing.T) {
-	app := newApp()
-	s := websocket.New(app.Party("/of/{name}"), "/ws")
-	ended := make(chan struct{}, 2)
-	s.OnConnection(func(c websocket.Connection) {
-		ctx := c.Context()
-		ctx.Values().Set("user", "ann")
-		ctx.Params().Set("room", "joined")
-		ctx.ResetRequest(ctx.Request().WithContext(context.WithValue(ctx.Request().Context(), contextKey{}, "kept")))
-		standard := ctx.Request().Context() // which refers to no iris.Context
-		if ctx.URLParam("keep") != "" {
-			c.On("same", func() { _ = c.Emit("same", c.Context() == ctx) })
-		}
-		c.On("ask", func() {
-			for range 3 {
-				runtime.GC() // gives up what nobody has
-			}
-			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ctx.Params().Get("room"), ",",
-				ctx.Request().Context().Value(contextKey{}), ",", ctx.Path(), ",", ctx.Request().RequestURI))
-			if ctx != c.Context() {
-				t.Error("a second one was made")
-			}
-		})
-		c.OnDisconnect(func() {
-			go func() {
-				<-standard.Done()
-				ended <- struct{}{}
-			}()
-		})
-	})
-	server := listen(t, app, s)
-	c := dial(t, address(server)+"/of/a%20c/ws?keep=1")
-	c.send("same;0;")
-	c.want("same;2;true")
-	c = dial(t, address(server)+"/of/bob/ws?x=%20")
-	c.send("ask;0;")
-	c.want("answer;0;ann,bobjoined,kept,/of/bob/ws,/of/bob/ws?x=%20")
-	_ = c.WriteMessage(gorilla.CloseMessage, nil)
-	receive(t, ended) // the standard context that the first one had is done
-}
-
 type contextKey struct{}
-
-func TestRefusals(t *testing.T) {
-	app := newApp()
-	same := websocket.New(app, "/same")
-	listed := websocket.New(app, "/listed", websocket.Config{Origins: []string{"https://friend.example"}})
-	custom := websocket.New(app, "/custom", websocket.Config{
-		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "https://mine.example" },
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-			w.WriteHeader(http.StatusTeapot)
-			_, _ = fmt.Fprintln(w, status, reason)
-		},
-	})
-	silent := websocket.New(app, "/silent", websocket.Config{
-		CheckOrigin: func(*http.Request) bool { return false },
-		Error:       func(http.ResponseWriter, *http.Request, int, error) {},
-	})
-	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
-	server := listen(t, app, same, listed, custom, silent, taken)
-	dial(t, address(server)+"/taken?id=one")
-	eventually(t, "the first is connected", func() bool { return taken.IsConnected("one") })
-	for _, test := range []struct {
-		path, origin, host string
-		status             int
-		body               string
-	}{
-		{"/same", "https://evil.example", "", 403, `add "https://evil.example" to the Origins`},
-		{"/same", "null", "", 403, "Origins"},
-		{"/same", "http://app.example", "app.example", 101, ""},
-		{"/same", "http://app.example:8080", "app.example", 403, "Origins"},
-		{"/same", "http://localhost:3000", "", 101, ""}, // a page of a development server
-		{"/same", "http://localhost:3000", "app.example", 403, "Origins"},
-		{"/same", "http://app.example", "localhost:8080", 403, "Origins"},
-		{"/same", "", "", 101, ""},
-		{"/listed", "https://friend.example", "app.example", 101, ""},
-		{"/listed", "https://other.example", "app.example", 403, "Origins"},
-		{"/custom", "https://mine.example", "", 101, ""},
-		{"/custom", "https://other.example", "", 418, "403 websocket: the CheckOrigin function"},
-		{"/silent", "", "", 403, ""},
-		{"/taken?id=one", "", "", 409, "one exists already"},
-		{"/taken", "", "", 500, "IDGenerator"},
-	} {
-		t.Run(test.path+" "+test.origin+" "+test.host, func(t *testing.T) {
-			response := handshake(t, server, test.path, test.host, "Origin", test.origin)
-			if response.StatusCode != test.status {
-				t.Errorf("%s, want %d", response.Status, test.status)
-			}
-			if test.status != 101 {
-				if text := body(t, response); !strings.Contains(text, test.body) {
-					t.Errorf("the response says %q", text)
-				}
-			}
-		})
-	}
-	if n := same.Stats().Refused; n != 5 {
-		t.Errorf("%d refusals were counted", n)
-	}
-	for name, response := range map[string]*http.Response{
-		"no upgrade":    get(t, server, "/same"),
-		"no key":        handshake(t, server, "/same", "", "Sec-WebSocket-Key", ""),
-		"old version":   handshake(t, server, "/same", "", "Sec-WebSocket-Version", "8"),
-		"not for a GET": handshake(t, server, "/nowhere", ""),
-	} {
-		if response.StatusCode < 400 {
-			t.Errorf("%s: %s", name, response.Status)
-		}
-	}
-}
 
 // handshake makes a handshake by hand, with a host and headers of one's own, and
 // returns the response.
@@ -407,17 +238,6 @@ func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, 
 		}
 	}
 	return request
-}
-
-// TestRefusedOriginsAreLogged, with the remedy, since the developer doesn't see
-// the response of a WebSocket handshake in a browser.
-func TestRefusedOriginsAreLogged(t *testing.T) {
-	var logged bytes.Buffer
-	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, nil)
-	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
-	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") {
-		t.Errorf("%v, logged %q", err, logged.String())
-	}
 }
 
 // TestDataSentWithTheHandshake, in one packet, is not lost.
@@ -558,23 +378,4 @@ func TestMountedByHand(t *testing.T) {
 	if got := body(t, get(t, server, "/default.js")); got != string(websocket.ClientSource) {
 		t.Error("the default client isn't ClientSource")
 	}
-}
-
-// TestWhatHandlersStoreInTheContextStays, from the first one on.
-func TestWhatHandlersStoreInTheContextStays(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		c.Context().Values().Set("of", "OnConnection")
-		c.On("set", func(value string) { c.Context().Values().Set("value", value) })
-		c.On("get", func() {
-			runtime.GC()
-			_ = c.Emit("got", c.Context().Values().GetString("of")+" "+c.Context().Values().GetString("value"))
-		})
-	})
-	c := dial(t, url)
-	c.send("set;0;first")
-	c.send("get;0;")
-	c.want("got;0;OnConnection first")
-	c.send("set;0;second")
-	c.send("get;0;")
-	c.want("got;0;OnConnection second")
 }

@@ -1,0 +1,115 @@
+package websocket_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// TestBadInputIsReported: what a client may send wrong without being
+// disconnected.
+func TestBadInputIsReported(t *testing.T) {
+	f, connections := watch()
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		f(c)
+		c.On("int", func(int) { t.Error("the handler was called") })
+	})
+	a := dial(t, url)
+	w := receive(t, connections)
+	for _, test := range []struct{ send, event, wanted, got string }{
+		{"", "", "", ""},
+		{"chat", "", "", ""},
+		{";0;x", "", "", ""},
+		{"chat;", "chat", "", ""},
+		{"chat;9;x", "chat", "", ""},
+		{"int;0;text", "int", "int", "string"},
+		{"int;4;{}", "int", "int", "JSON"},
+		{"chat;4;{}", "chat", "string", "JSON"},
+	} {
+		a.send(test.send)
+		err := receive(t, w.errors)
+		var rejected *websocket.MessageError
+		if !errors.As(err, &rejected) {
+			t.Fatalf("%q: %v", test.send, err)
+		}
+		if rejected.Event != test.event || rejected.Wanted != test.wanted || rejected.Got != test.got || !strings.Contains(err.Error(), test.event) {
+			t.Errorf("%q: %+v", test.send, rejected)
+		}
+	}
+	a.send("chat;0;still here")
+	a.want("chat;0;still here")
+	a.send("nobody listens;0;x")
+	a.sendText("native")
+	a.send("chat;0;done")
+	a.want("chat;0;done")
+	if n := s.Stats(); n.Rejected != 8 || n.Unhandled != 2 || n.Received != 12 || n.Connections != 1 || n.Upgrades != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestBadInputThatEndsTheConnection: the other client goes on chatting.
+func TestBadInputThatEndsTheConnection(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		send  func(c *client)
+		close int // the code that the client sees; 0 if it is gone
+		want  error
+	}{
+		{"10 MiB", func(c *client) { c.sendText(strings.Repeat("x", 10<<20)) }, 1009, websocket.ErrMessageTooLarge},
+		{"one byte too many", func(c *client) { c.sendText(strings.Repeat("x", 64<<10+1)) }, 1009, websocket.ErrMessageTooLarge},
+		{"text that is none", func(c *client) { c.sendText("\xff\xfe") }, 1007, websocket.ErrInvalidUTF8},
+		{"a garbage frame", func(c *client) { _, _ = c.NetConn().Write([]byte("\xff\xff garbage garbage")) }, 1002, websocket.ErrProtocol},
+		{"an unmasked frame", func(c *client) { _, _ = c.NetConn().Write([]byte("\x81\x01x")) }, 1002, websocket.ErrProtocol},
+		{"a reset", (*client).vanish, 0, &websocket.CloseError{Code: 1006}},
+		{"half a frame, then nothing", func(c *client) { _, _ = c.NetConn().Write([]byte("\x81\xff")); _ = c.NetConn().Close() }, 0, &websocket.CloseError{Code: 1006}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, connections := watch()
+			s, url := onConnection(t, websocket.Config{}, f)
+			bad := dial(t, url)
+			w := receive(t, connections)
+			good := dial(t, url)
+			receive(t, connections)
+
+			test.send(bad)
+			err := receive(t, w.ended)
+			if !sameReason(err, test.want) {
+				t.Errorf("ended with %v, want %v", err, test.want)
+			}
+			if reported := receive(t, w.errors); !sameReason(reported, test.want) {
+				t.Errorf("OnError was told %v, want %v", reported, test.want)
+			}
+			if test.close != 0 {
+				bad.wantClosed(test.close)
+				if n := s.Stats(); n.Rejected != 1 {
+					t.Errorf("%+v", n)
+				}
+			}
+			good.send("chat;0;go on")
+			good.want("chat;0;go on")
+			if s.GetTotalConnections() != 1 {
+				t.Errorf("%d connections", s.GetTotalConnections())
+			}
+		})
+	}
+}
+
+func sameReason(err, want error) bool {
+	var closed, wantClosed *websocket.CloseError
+	if errors.As(want, &wantClosed) {
+		return errors.As(err, &closed) && closed.Code == wantClosed.Code
+	}
+	return errors.Is(err, want)
+}
+
+// TestTheLargestMessage: the limit itself gets through.
+func TestTheLargestMessage(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnMessage(func(data []byte) { _ = c.Emit("length", len(data)) })
+	})
+	a := dial(t, url)
+	a.sendText(strings.Repeat("x", 64<<10))
+	a.want("length;1;65536")
+}

@@ -1,0 +1,123 @@
+package websocket_test
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// TestPanics: in whatever function of the application's, they are recovered
+// from, reported and logged, and the connection lives.
+func TestPanics(t *testing.T) {
+	errs := make(chan error, 16)
+	done := make(chan struct{})
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(err error) { errs <- err; panic("in OnError") })
+		c.On("panic", func(v string) { panic(v) })
+		c.On("panic", func() { _ = c.Emit("second", "handler") })
+		c.OnMessage(func([]byte) { panic(errors.ErrUnsupported) })
+		c.OnLeave(func(string) { panic("in OnLeave") })
+		c.OnDisconnect(func() { panic("in OnDisconnect") })
+		c.OnDisconnect(func() { close(done) })
+	})
+	a := dial(t, url)
+	a.send("panic;0;my reason")
+	a.want("second;0;handler")
+	a.sendText("native")
+	_ = a.WriteMessage(gorilla.CloseMessage, nil)
+	receive(t, done)
+	var events []string
+	for range 4 {
+		var caught *websocket.PanicError
+		err := receive(t, errs)
+		if !errors.As(err, &caught) || !strings.Contains(string(caught.Stack), "TestPanics") {
+			t.Fatalf("%v", err)
+		}
+		events = append(events, caught.Event)
+		if caught.Event == "OnMessage" && !errors.Is(err, errors.ErrUnsupported) {
+			t.Error("the error that was the panic's value is lost")
+		}
+	}
+	if want := []string{"panic", "OnMessage", "OnLeave", "OnDisconnect"}; !slices.Equal(events, want) {
+		t.Errorf("panics in %v, want %v", events, want)
+	}
+	if n := s.Stats().Panics; n != 8 { // each of them, and OnError's own
+		t.Errorf("%d panics", n)
+	}
+}
+
+// TestAPanicInOnConnection: what it would have registered or checked is missing,
+// so the connection must not serve.
+func TestAPanicInOnConnection(t *testing.T) {
+	ended, errs := make(chan error, 1), make(chan error, 1)
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.OnConnection(func(c websocket.Connection) {
+			c.OnError(func(err error) { errs <- err })
+			c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+			c.On("admin", func() { t.Error("the half set up connection serves") })
+			panic("before the user is checked")
+		})
+		s.OnConnection(func(websocket.Connection) { t.Error("the next function is called") })
+	})
+	c := dial(t, url)
+	_ = c.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
+	c.wantClosed(1011)
+	for _, ch := range []chan error{ended, errs} {
+		var caught *websocket.PanicError
+		if err := receive(t, ch); !errors.As(err, &caught) || caught.Event != "OnConnection" {
+			t.Errorf("%v", err)
+		}
+	}
+	if n := s.Stats().Panics; n != 1 || len(errs) > 0 {
+		t.Errorf("%d panics, reported more than once: %v", n, len(errs) > 0)
+	}
+}
+
+// TestAnEventMayBeNamedLikeACallback.
+func TestAnEventMayBeNamedLikeACallback(t *testing.T) {
+	errs := make(chan error, 1)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(err error) { errs <- err })
+		c.On("OnError", func() { panic("mine") })
+	})
+	dial(t, url).send("OnError;0;")
+	receive(t, errs)
+}
+
+// TestGoexit: a handler that ends its goroutine, as FailNow of a test does,
+// ends its connection.
+func TestGoexit(t *testing.T) {
+	ended := make(chan error, 1)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+		c.On("exit", func() { runtime.Goexit() })
+	})
+	dial(t, url).send("exit;0;")
+	if err := receive(t, ended); err == nil || !strings.Contains(err.Error(), "Goexit") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestGoexitInOnDisconnect, when it runs on the reading goroutine, does not end
+// the connection a second time.
+func TestGoexitInOnDisconnect(t *testing.T) {
+	calls := make(chan struct{}, 2)
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { calls <- struct{}{}; runtime.Goexit() })
+		c.On("end", func() { _ = c.Disconnect() })
+	})
+	dial(t, url).send("end;0;")
+	receive(t, calls)
+	if err := s.Shutdown(t.Context()); err != nil { // waits for all that the end does
+		t.Error(err)
+	}
+	if len(calls) > 0 {
+		t.Error("OnDisconnect was called twice")
+	}
+}
