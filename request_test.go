@@ -15,6 +15,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
+type contextKey struct{}
+
 // TestContext: it answers long after the request's handler has returned and
 // Iris has used its own context for others.
 func TestContext(t *testing.T) {

@@ -193,8 +193,6 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	c.wantClosed(1000)
 }
 
-type contextKey struct{}
-
 // handshake makes a handshake by hand, with a host and headers of one's own, and
 // returns the response.
 func handshake(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Response {
