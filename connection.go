@@ -208,6 +208,7 @@ type connection struct {
 	socket    socket      // what out is written to, as long as it doesn't block
 	inbox     inbox.Inbox // used by the reading goroutine alone
 	receiver  *receiver   // used by the reading goroutine alone
+	stays     bool        // the reading goroutine does, until the end; used by it alone
 	liveness  liveness
 
 	registered bool   // counted by the server; set before the goroutines start
@@ -262,6 +263,7 @@ func newConnection(s *Server, h *hijacked, id string, r *request) *connection {
 	c.out.Init(s.config.MaxQueuedBytes, h.deflate)
 	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), h.deflate)
 	c.receiver = newReceiver(h.Conn, c.socket.open(h.Conn), h.early, s.config.ReadBufferSize)
+	c.stays = !c.socket.usable
 	return c
 }
 

@@ -54,6 +54,10 @@ func (d *delivery) offer(c *connection) {
 		d.seen[c] = struct{}{}
 	}
 	if d.volatile && c.out.Bytes() > c.server.config.MaxQueuedBytes/8 {
+		if !c.out.Open() { // a writer may still be at work on what was queued
+			d.ended = true
+			return
+		}
 		c.server.counters.dropped.Add(1)
 		return
 	}

@@ -120,7 +120,7 @@ func (c *connection) closedByPeer(code int, text string) {
 // while, as closing a TLS connection does.
 func (c *connection) hangUp() {
 	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close()
+		c.socket.close(c.server.poller.Load(), c)
 		_ = c.transport.Close()
 		c.hungUp()
 	}
@@ -129,7 +129,7 @@ func (c *connection) hangUp() {
 // closeTransport closes the transport at once, whatever is under way.
 func (c *connection) closeTransport() {
 	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close()
+		c.socket.close(c.server.poller.Load(), c)
 		_ = kill(c.transport)
 		c.hungUp()
 	}
@@ -148,6 +148,9 @@ func (c *connection) hungUp() {
 func (c *connection) givePlace() {
 	if c.ends.Add(1) == 2 {
 		c.place.give()
+		if c.registered {
+			c.server.unregister()
+		}
 	}
 }
 
@@ -199,7 +202,6 @@ func (c *connection) release() {
 	}
 	c.givePlace()
 	if c.registered {
-		c.server.unregister()
 		c.server.live.Done()
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -163,13 +164,14 @@ func TestMemoryOfAConnection(t *testing.T) {
 		start       func(*httptest.Server)
 		idle, after float64
 	}{
-		{"TCP", (*httptest.Server).Start, 4300, 6350},
-		{"TLS", (*httptest.Server).StartTLS, 13200, 13200},
+		{"TCP", (*httptest.Server).Start, 2135, 2500},
+		{"TLS", (*httptest.Server).StartTLS, 8620, 8620},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			const connections = 1000
+			const connections = 3000
 			app := newApp()
-			s := websocket.New(app, "/ws")
+			// Sweeps come often, so that what is silent is seen to be so at once.
+			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 1600 * time.Millisecond, PongTimeout: time.Minute})
 			s.OnConnection(func(c websocket.Connection) {
 				c.Join(c.Context().URLParam("room"))
 				c.On("chat", func(message string) { _ = c.Emit("chat", message) })
@@ -178,7 +180,9 @@ func TestMemoryOfAConnection(t *testing.T) {
 			url := strings.Replace(server.URL, "http", "ws", 1) + "/ws?room=a"
 			dial(t, url) // warms up
 			eventually(t, "it has joined", func() bool { return len(s.GetConnectionsByRoom("a")) == 1 })
-			before := memory()
+			eventually(t, "nobody waits for the first", func() bool { return waiting() == 0 })
+			before, goroutines := memory(), runtime.NumGoroutine()
+			silent := func() bool { return runtime.NumGoroutine() <= goroutines+2 }
 
 			command := exec.Command(os.Args[0])
 			command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", idleClients, url, connections))
@@ -203,11 +207,13 @@ func TestMemoryOfAConnection(t *testing.T) {
 			}
 			wait()
 			eventually(t, "all have joined", func() bool { return len(s.GetConnectionsByRoom("a")) == connections+1 })
+			eventually(t, "no goroutine waits for a client", silent)
 			within(t, "idle", (memory()-before)/connections, test.idle)
 			if _, err := io.WriteString(input, "traffic\n"); err != nil {
 				t.Fatal(err)
 			}
 			wait()
+			eventually(t, "no goroutine waits for a client", silent)
 			within(t, "after traffic", (memory()-before)/connections, test.after)
 			if got := s.GetConnections()[connections/2].Context().URLParam("room"); got != "a" {
 				t.Errorf("the context answers %q", got)

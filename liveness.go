@@ -8,9 +8,10 @@ import (
 )
 
 // liveness is what the sweeper remembers of a connection, in sweeps. Guarded by
-// Server.sweeping, except for seen.
+// Server.sweeping, except for seen and waiting.
 type liveness struct {
 	seen     atomic.Bool     // the client has sent something since the last sweep
+	waiting  atomic.Bool     // the reading goroutine waits itself
 	silent   uint32          // since the client last sent something
 	stuck    uint32          // since the writer last got something out
 	unpinged uint32          // since the last ping
@@ -96,6 +97,8 @@ func (c *connection) checkLiveness(limits sweepLimits) {
 	} else if l.silent++; l.silent >= limits.silent {
 		c.kill(ErrPongTimeout, &c.server.counters.dead)
 		return
+	} else if l.waiting.Load() {
+		_ = c.transport.SetReadDeadline(longAgo) // leaves it to the poller
 	}
 	if !now.Writing || now.Steps != last.Steps {
 		l.stuck = 0

@@ -13,7 +13,8 @@ import (
 // Wait implements Connection.
 func (c *connection) Wait() {
 	if c.err == nil && c.serving.CompareAndSwap(false, true) {
-		c.read()
+		c.stays = true
+		c.read(true)
 	}
 }
 
@@ -30,7 +31,7 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 		c.leave()
 	}
 	returned = true
-	go c.read()
+	go c.read(false)
 }
 
 // open calls the functions for a new connection. If one of them panics, the
@@ -55,22 +56,53 @@ func (c *connection) exited(returned *bool) {
 	}
 }
 
-// read is the connection's reading goroutine, until the client is gone.
-func (c *connection) read() {
+// read is the connection's reading goroutine. It ends when the client is gone, or
+// when it has nothing to do and the poller is to start another one; while the
+// connection is used it waits itself, which is cheaper. wait says whether it waits
+// before it has received anything.
+func (c *connection) read(wait bool) {
 	returned := false
 	defer c.exited(&returned)
 	r := c.receiver
-	var err error
-	for err == nil {
-		var data []byte
-		if data, err = r.receive(); err == nil {
+	c.liveness.waiting.Store(!c.stays)
+	for {
+		data, err := r.receive(wait)
+		if err == errNothing {
+			if c.park() {
+				returned = true
+				return // another goroutine may be reading by now
+			}
+			wait = true
+			continue
+		}
+		if err == nil {
 			c.liveness.heard()
+			r.ponged = false
 			err = c.inbox.Feed(data, (*incoming)(c))
 			r.release()
+			wait = c.stays || !r.ponged // who only answers pings isn't using the connection
+		}
+		if err != nil {
+			c.readToEnd(err)
+			returned = true
+			return
 		}
 	}
-	c.readToEnd(err)
-	returned = true
+}
+
+// park leaves it to the poller to have the connection read when the client sends
+// something. If it reports true, the caller is not the reading goroutine any more.
+func (c *connection) park() bool {
+	if c.stays {
+		return false
+	}
+	c.receiver.rest()
+	c.liveness.waiting.Store(false)
+	if c.socket.watch(c.server.watcher(), c) {
+		return true
+	}
+	c.stays = true
+	return false
 }
 
 // readToEnd is what follows when reading has ended for the reason given.
@@ -118,7 +150,10 @@ func (in *incoming) Ping(payload []byte) {
 }
 
 // Pong implements inbox.Handler.
-func (in *incoming) Pong() { (*connection)(in).firePong() }
+func (in *incoming) Pong() {
+	in.receiver.ponged = true
+	(*connection)(in).firePong()
+}
 
 // Close implements inbox.Handler.
 func (in *incoming) Close(code int, reason string) { (*connection)(in).closedByPeer(code, reason) }

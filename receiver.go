@@ -1,9 +1,12 @@
 package websocket
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // receiver reads from a network connection. One that waits for its client holds
@@ -14,36 +17,58 @@ type receiver struct {
 	early []byte                // has been received already; nil when it has been returned
 	raw   syscall.RawConn       // nil if the socket can't be read without blocking
 	try   func(fd uintptr) bool // readReady, bound once
+	once  bool                  // readReady is not to wait
 	room  *[]byte               // borrowed from buffers; nil while waiting
-	kept  []byte                // for reading that blocks
+	size  int                   // of kept
+	kept  []byte                // for reading that blocks; nil until it does
 	n     int                   // of readReady
 	err   error                 // of readReady
 	full  int                   // how many reads in a row have filled kept
+
+	ponged bool // there was a pong in what was received last
 }
+
+// errNothing is returned by receive if there is nothing to be received for now.
+var errNothing = errors.New("nothing has been received")
+
+// longAgo, as a deadline, ends a wait at once.
+var longAgo = time.Unix(1, 0)
 
 // buffers are for reading; large enough for many a message at once.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
 func newReceiver(conn net.Conn, raw syscall.RawConn, early []byte, size int) *receiver {
-	r := &receiver{conn: conn, raw: raw, early: early}
+	r := &receiver{conn: conn, raw: raw, early: early, size: size}
 	if raw != nil {
 		r.try = r.readReady
-	} else {
-		r.kept = make([]byte, size)
 	}
 	return r
 }
 
-// receive waits for what the client sends and returns it; it is valid until
-// release, which must be called before the next receive.
-func (r *receiver) receive() ([]byte, error) {
+// receive returns what the client has sent; it is valid until release, which must
+// be called before the next receive. If that is nothing yet, receive waits, or
+// returns errNothing if it is told not to wait, or if somebody sets the read
+// deadline of the connection to longAgo. After errNothing nothing is buffered of
+// which the client's next bytes wouldn't be a part.
+func (r *receiver) receive(wait bool) (data []byte, err error) {
 	if early := r.early; early != nil {
 		r.early = nil
 		return early, nil
 	}
-	if r.raw == nil {
-		return r.receiveBlocking()
+	if r.raw != nil {
+		data, err = r.receiveReady(wait)
+	} else {
+		data, err = r.receiveBlocking(wait)
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = r.conn.SetReadDeadline(time.Time{})
+		err = errNothing
+	}
+	return data, err
+}
+
+func (r *receiver) receiveReady(wait bool) ([]byte, error) {
+	r.once = !wait
 	if err := r.raw.Read(r.try); err != nil {
 		return nil, err
 	}
@@ -53,7 +78,13 @@ func (r *receiver) receive() ([]byte, error) {
 	return (*r.room)[:r.n], nil
 }
 
-func (r *receiver) receiveBlocking() ([]byte, error) {
+func (r *receiver) receiveBlocking(wait bool) ([]byte, error) {
+	if !wait { // TLS returns what it has, and asks the network nothing
+		_ = r.conn.SetReadDeadline(longAgo)
+	}
+	if r.kept == nil {
+		r.kept = make([]byte, r.size)
+	}
 	buffer := r.kept
 	if r.full > 1 { // a large message is on its way
 		r.room = buffers.Get().(*[]byte)
@@ -68,6 +99,9 @@ func (r *receiver) receiveBlocking() ([]byte, error) {
 	}
 	return nil, err
 }
+
+// rest gives up what isn't needed while nobody reads.
+func (r *receiver) rest() { r.kept, r.full = nil, 0 }
 
 // release gives up what receive returned.
 func (r *receiver) release() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/poller"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -40,6 +41,10 @@ type (
 		counters  counters
 		warnings  throttle  // of what any client may cause to be logged
 		interrupt sync.Once // drainOnInterrupt has been called, or can't be
+
+		// poller watches the connections on which no goroutine waits, from when
+		// there is the first one until there are no connections. Changed under mu.
+		poller atomic.Pointer[poller.Poller[*connection]]
 
 		mu           sync.Mutex       // guards what follows
 		onConnection []ConnectionFunc // only ever appended to
@@ -170,6 +175,22 @@ func (s *Server) register(c *connection) error {
 	return nil
 }
 
+// watcher returns the poller, for a connection that is registered; nil if the
+// system has none to offer.
+func (s *Server) watcher() *poller.Poller[*connection] {
+	if p := s.poller.Load(); p != nil {
+		return p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poller.Load() == nil {
+		if p, err := poller.New(func(c *connection) { go c.read(true) }); err == nil {
+			s.poller.Store(p)
+		}
+	}
+	return s.poller.Load()
+}
+
 // unregister is the end of what register began, once for each connection.
 func (s *Server) unregister() {
 	s.mu.Lock()
@@ -177,6 +198,7 @@ func (s *Server) unregister() {
 	if s.open--; s.open == 0 {
 		close(s.stopSweeper)
 		s.stopSweeper = nil
+		s.poller.Swap(nil).Close()
 	}
 }
 

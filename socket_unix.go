@@ -3,10 +3,13 @@
 package websocket
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/kataras/iris/websocket/internal/poller"
 )
 
 // socket writes to a network connection without blocking, past Go's poller: the
@@ -16,14 +19,21 @@ type socket struct {
 	// mu keeps the descriptor from being closed, and given to somebody else,
 	// during a write. Only who closes ever waits for it, and no longer than a
 	// write that doesn't block.
-	mu     sync.Mutex
-	fd     int32 // guarded by mu; meaningless unless usable
-	usable bool
+	mu      sync.Mutex
+	fd      int32 // guarded by mu, like what follows; meaningless unless usable
+	usable  bool
+	plain   bool // what is written to it goes to the client as it is
+	watched bool // the poller has watched it before
 }
 
-// open makes the socket usable if the connection has a descriptor of its own,
-// which one of TLS hasn't; it returns what to read it by, else nil.
+// open makes the socket usable if the connection has a descriptor. It returns
+// what to read it by if that yields what the client has sent, as it does without
+// TLS; else nil.
 func (s *socket) open(conn net.Conn) syscall.RawConn {
+	secure, isSecure := conn.(*tls.Conn)
+	if isSecure {
+		conn = secure.NetConn()
+	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -32,22 +42,40 @@ func (s *socket) open(conn net.Conn) syscall.RawConn {
 	if err != nil || raw.Control(func(fd uintptr) { s.fd = int32(fd) }) != nil {
 		return nil
 	}
-	s.usable = true
+	s.usable, s.plain = true, !isSecure
+	if isSecure {
+		return nil
+	}
 	return raw
 }
 
 // close must be called before the connection is closed.
-func (s *socket) close() {
+func (s *socket) close(p *poller.Poller[*connection], c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.usable {
+		p.Forget(int(s.fd), c)
+	}
 	s.usable = false
+}
+
+// watch has the poller wake the connection once there is something to read. It
+// reports false if it can't.
+func (s *socket) watch(p *poller.Poller[*connection], c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.usable || !p.Watch(int(s.fd), c, s.watched) {
+		return false
+	}
+	s.watched = true
+	return true
 }
 
 // tryWrite is an outbox.TryWrite.
 func (s *socket) tryWrite(p []byte) (written int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.usable {
+	if !s.usable || !s.plain {
 		return 0, nil // the writer that blocks finds out why
 	}
 	for written < len(p) {
@@ -80,7 +108,8 @@ func (r *receiver) readReady(fd uintptr) bool {
 			continue
 		case err == syscall.EAGAIN:
 			r.release()
-			return false
+			r.n, r.err = 0, errNothing
+			return r.once
 		default:
 			r.n, r.err = n, err
 		}

@@ -1,0 +1,225 @@
+//go:build linux && !portable
+
+package poller
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen before it fails.
+const patience = 20 * time.Second
+
+// start returns a poller and what it has woken.
+func start(t *testing.T) (*Poller[string], <-chan string) {
+	t.Helper()
+	woken := make(chan string, 100)
+	p, err := New(func(value string) { woken <- value })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, woken
+}
+
+// pair returns both ends of a TCP connection, and the first one's descriptor.
+func pair(t *testing.T) (here *net.TCPConn, fd int, there *net.TCPConn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	here, there = server.(*net.TCPConn), client.(*net.TCPConn)
+	raw, err := here.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(d uintptr) { fd = int(d) }); err != nil {
+		t.Fatal(err)
+	}
+	return here, fd, there
+}
+
+func send(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func watch(t *testing.T, p *Poller[string], fd int, value string, again bool) {
+	t.Helper()
+	if !p.Watch(fd, value, again) {
+		t.Fatalf("%s can't be watched", value)
+	}
+}
+
+func wantWoken(t *testing.T, woken <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-woken:
+		if got != want {
+			t.Fatalf("woke %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("%q wasn't woken", want)
+	}
+}
+
+// wantNothing finds out that nothing has been woken by having something woken
+// that comes later.
+func wantNothing(t *testing.T, p *Poller[string], woken <-chan string) {
+	t.Helper()
+	_, fd, there := pair(t)
+	send(t, there)
+	watch(t, p, fd, "the end", false)
+	wantWoken(t, woken, "the end")
+}
+
+func TestWakesOnceForEachWatch(t *testing.T) {
+	p, woken := start(t)
+	_, fd, there := pair(t)
+	watch(t, p, fd, "a", false)
+	wantNothing(t, p, woken)
+	send(t, there)
+	wantWoken(t, woken, "a")
+	send(t, there)
+	wantNothing(t, p, woken)
+	watch(t, p, fd, "a", true) // what came meanwhile counts
+	wantWoken(t, woken, "a")
+}
+
+func TestWakesForAnEnd(t *testing.T) {
+	for name, end := range map[string]func(*net.TCPConn) error{
+		"closed": (*net.TCPConn).Close,
+		"half":   (*net.TCPConn).CloseWrite,
+		"reset":  func(c *net.TCPConn) error { _ = c.SetLinger(0); return c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, woken := start(t)
+			_, fd, there := pair(t)
+			watch(t, p, fd, name, false)
+			if err := end(there); err != nil {
+				t.Fatal(err)
+			}
+			wantWoken(t, woken, name)
+		})
+	}
+}
+
+func TestForget(t *testing.T) {
+	p, woken := start(t)
+	_, fd, there := pair(t)
+	watch(t, p, fd, "a", false)
+	p.Forget(fd, "another") // of which the descriptor was before
+	p.Forget(1<<20, "a")
+	send(t, there)
+	wantWoken(t, woken, "a")
+	watch(t, p, fd, "a", true)
+	wantWoken(t, woken, "a")
+
+	_, fd, there = pair(t)
+	watch(t, p, fd, "b", false)
+	p.Forget(fd, "b")
+	send(t, there)
+	wantNothing(t, p, woken)
+}
+
+// TestADescriptorIsReused: what a closed connection was watched for concerns the
+// next one of that number only as something to look at.
+func TestADescriptorIsReused(t *testing.T) {
+	p, woken := start(t)
+	here, fd, _ := pair(t)
+	watch(t, p, fd, "old", false)
+	p.Forget(fd, "old")
+	if err := here.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, otherFD, there := pair(t)
+	if otherFD != fd {
+		if err := syscall.Dup3(otherFD, fd, syscall.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = syscall.Close(fd) }()
+	}
+	watch(t, p, fd, "new", false) // is not known any more
+	send(t, there)
+	wantWoken(t, woken, "new")
+}
+
+func TestCantBeWatched(t *testing.T) {
+	p, woken := start(t)
+	file, err := os.Open(os.Args[0]) // epoll refuses files
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if p.Watch(int(file.Fd()), "file", false) {
+		t.Error("a file is watched")
+	}
+	wantNothing(t, p, woken)
+	var none *Poller[string]
+	if none.Watch(0, "nobody", false) {
+		t.Error("nil watches")
+	}
+	none.Forget(0, "nobody")
+	none.Close()
+}
+
+func TestManyAtOnce(t *testing.T) {
+	const many = 300 // more than are taken at a time
+	woken := make(chan int, many)
+	p, err := New(func(value int) { woken <- value })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for i := range many {
+		_, fd, there := pair(t)
+		send(t, there)
+		if !p.Watch(fd, i+1, false) {
+			t.Fatal("can't be watched")
+		}
+	}
+	seen := make(map[int]bool)
+	for range many {
+		select {
+		case value := <-woken:
+			seen[value] = true
+		case <-time.After(patience):
+			t.Fatalf("%d of %d were woken", len(seen), many)
+		}
+	}
+	if len(seen) != many {
+		t.Errorf("%d of %d were woken", len(seen), many)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	p, err := New(func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, fd, _ := pair(t)
+	p.Close()
+	if p.Watch(fd, "a", false) {
+		t.Error("a closed poller watches")
+	}
+}

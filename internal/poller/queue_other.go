@@ -1,0 +1,13 @@
+//go:build !linux || portable
+
+package poller
+
+import "errors"
+
+// queue is for systems on which goroutines wait.
+type queue struct{}
+
+func (*queue) open() error         { return errors.ErrUnsupported }
+func (*queue) arm(int, bool) error { return errors.ErrUnsupported }
+func (*queue) run(func(int))       {}
+func (*queue) close()              {}

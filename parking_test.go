@@ -1,0 +1,169 @@
+//go:build linux && !portable
+
+package websocket_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// The tests of this file are of connections that are silent, so that no
+// goroutine waits for them.
+
+// sweepOften makes the server look every few milliseconds for connections that
+// have fallen silent, over TCP and over TLS.
+func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url string)) {
+	for name, start := range map[string]func(*httptest.Server){
+		"TCP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp()
+			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute, IDGenerator: func(ctx iris.Context) string {
+				return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
+			}})
+			server := listenWith(t, app, start, s)
+			f(t, s, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+		})
+	}
+}
+
+// waiting is how many goroutines read from a client.
+func waiting() int {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), "websocket.(*connection).read(")
+}
+
+func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
+	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
+		const many = 20
+		ended := make(chan error, many)
+		s.OnConnection(func(c websocket.Connection) {
+			c.On("echo", func(message string) { _ = c.Emit("echo", message) })
+			c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+		})
+		var clients []*client
+		for i := range many {
+			clients = append(clients, dial(t, fmt.Sprint(url, "?id=", i)))
+		}
+		silent := func() bool { return waiting() == 0 }
+		for range 3 {
+			eventually(t, "no goroutine waits", silent)
+			for i, c := range clients {
+				c.send(fmt.Sprint("echo;0;", i))
+				c.want(fmt.Sprint("echo;0;", i))
+			}
+		}
+		eventually(t, "no goroutine waits", silent)
+		for i, c := range clients { // all ways to end
+			switch i % 4 {
+			case 0:
+				_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+				c.wantClosed(gorilla.CloseNormalClosure)
+			case 1:
+				c.vanish()
+			case 2:
+				_ = c.NetConn().Close()
+			case 3:
+				if err := s.Disconnect(strconv.Itoa(i)); err != nil {
+					t.Error(err)
+				}
+			}
+			receive(t, ended)
+		}
+	})
+}
+
+// TestASilentClientAnswersPings: for that no goroutine stays.
+func TestASilentClientAnswersPings(t *testing.T) {
+	pongs := make(chan struct{}, 100)
+	s, url := onConnection(t, websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}, func(c websocket.Connection) {
+		c.OnPong(func() { pongs <- struct{}{} })
+	})
+	go readAll(dial(t, url).Conn)
+	for range 5 {
+		receive(t, pongs)
+		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
+	}
+	if n := s.GetTotalConnections(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestNothingIsLostFallingSilent has clients pause just about when the server
+// gives up waiting for them, many times, in the middle of frames, too.
+func TestNothingIsLostFallingSilent(t *testing.T) {
+	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
+		const clients, messages = 8, 150
+		s.On("echo", func(c websocket.Connection, message string) error { return c.Emit("echo", message) })
+		var all sync.WaitGroup
+		for i := range clients {
+			conn := dial(t, url)
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(1, uint64(i)))
+				// What a pause is for is to meet a sweep; nothing depends on it.
+				pause := func() { time.Sleep(time.Duration(random.IntN(4000)) * time.Microsecond) }
+				for n := range messages {
+					message := fmt.Sprintf("%d %s", n, strings.Repeat("x", random.IntN(2000)))
+					f := frame(0x81, prefix+"echo;0;"+message)
+					cut := random.IntN(len(f))
+					for _, part := range [][]byte{f[:cut], f[cut:]} {
+						if _, err := conn.NetConn().Write(part); err != nil {
+							t.Error(err)
+							return
+						}
+						pause()
+					}
+					_ = conn.SetReadDeadline(time.Now().Add(patience))
+					if _, got, err := conn.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
+						t.Errorf("message %d: %.100q, %v", n, got, err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// TestSentAlongWithTheHandshake: over TLS, what follows a request may lie in a
+// buffer of which the descriptor knows nothing.
+func TestSentAlongWithTheHandshake(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app, "/ws")
+	got := make(chan string, 10)
+	s.On("m", func(message string) { got <- message })
+	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
+	for range 20 {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(server.URL, "https://"), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A record each, the first ones in the segment of the request.
+		request := "GET /ws HTTP/1.1\r\nHost: " + conn.RemoteAddr().String() + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+		for _, record := range []string{request, string(frame(0x81, prefix+"m;0;1")), string(frame(0x81, prefix+"m;0;2"))} {
+			if _, err := conn.Write([]byte(record)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []string{"1", "2"} {
+			if message := receive(t, got); message != want {
+				t.Fatalf("received %q, want %q", message, want)
+			}
+		}
+		_ = conn.Close()
+	}
+}
