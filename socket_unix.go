@@ -22,8 +22,9 @@ type socket struct {
 	mu      sync.Mutex
 	fd      int32 // guarded by mu, like what follows; meaningless unless usable
 	usable  bool
-	plain   bool // what is written to it goes to the client as it is
 	watched bool // the poller has watched it before
+
+	secure *tls.Conn // what writes to it; nil without TLS; immutable after open
 }
 
 // open makes the socket usable if the connection has a descriptor. It returns
@@ -42,7 +43,7 @@ func (s *socket) open(conn net.Conn) syscall.RawConn {
 	if err != nil || raw.Control(func(fd uintptr) { s.fd = int32(fd) }) != nil {
 		return nil
 	}
-	s.usable, s.plain = true, !isSecure
+	s.usable, s.secure = true, secure
 	if isSecure {
 		return nil
 	}
@@ -73,9 +74,12 @@ func (s *socket) watch(p *poller.Poller[*connection], c *connection) bool {
 
 // tryWrite is an outbox.TryWrite.
 func (s *socket) tryWrite(p []byte) (written int, err error) {
+	if s.secure != nil {
+		return s.tryWriteTLS(p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.usable || !s.plain {
+	if !s.usable {
 		return 0, nil // the writer that blocks finds out why
 	}
 	for written < len(p) {
@@ -91,6 +95,20 @@ func (s *socket) tryWrite(p []byte) (written int, err error) {
 		}
 	}
 	return written, nil
+}
+
+// tryWriteTLS writes all or nothing: TLS can't go back on a record of which only
+// a part was taken, so the system is asked before. Nobody else writes to the
+// socket, except for TLS itself to answer a client that renews its keys, which is
+// a few bytes.
+func (s *socket) tryWriteTLS(p []byte) (int, error) {
+	s.mu.Lock()
+	room := s.usable && hasRoom(int(s.fd), len(p))
+	s.mu.Unlock()
+	if !room {
+		return 0, nil
+	}
+	return s.secure.Write(p)
 }
 
 // readReady is called by RawConn.Read, which keeps the descriptor open
