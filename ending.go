@@ -43,17 +43,27 @@ func (c *connection) closing(result outbox.Result) {
 	if result == outbox.Start {
 		outbox.FlushNow(c)
 	}
-	c.finish()
+	if c.finish() {
+		go c.tearDown()
+	}
 }
 
 // kill ends the connection at once, and counts the end unless it has ended, or
 // is ending, for another reason.
 func (c *connection) kill(cause error, counters ...*atomic.Uint64) {
+	if c.killed(cause, counters...) {
+		go c.tearDown()
+	}
+}
+
+// killed is kill for who may call functions of the application's: it reports
+// whether the caller must call tearDown.
+func (c *connection) killed(cause error, counters ...*atomic.Uint64) bool {
 	if c.out.Kill(cause) {
 		count(counters)
 	}
 	c.closeTransport()
-	c.finish()
+	return c.finish()
 }
 
 func (c *connection) tooSlow() { c.kill(ErrSlowConsumer, &c.server.counters.slow) }
@@ -156,17 +166,15 @@ func (c *connection) givePlace() {
 
 // finish sees to it that no handler starts any more, that nothing looks the
 // connection up, and that tearDown is called once: by the reading goroutine if
-// it is in a handler, else here.
-func (c *connection) finish() {
+// it is in a handler, else by the caller if finish reports true.
+func (c *connection) finish() bool {
 	old := c.phase.Or(ended)
 	if old&ended != 0 {
-		return
+		return false
 	}
 	c.server.hub.Remove(&c.member)
 	c.leaveUser()
-	if old&busy == 0 {
-		go c.tearDown()
-	}
+	return old&busy == 0
 }
 
 // enter reports whether a handler may be called; if so, leave must follow.

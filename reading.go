@@ -19,8 +19,9 @@ func (c *connection) Wait() {
 }
 
 // serve calls the functions for a new connection and has it read. Reading is
-// left to a goroutine that is new: the functions have made the stack of this one
-// larger than it takes to wait for a client, and no stack shrinks by itself.
+// left to the poller or to a goroutine that is new: the functions have made the
+// stack of this one larger than it takes to wait for a client, and no stack
+// shrinks by itself.
 func (c *connection) serve(onConnection []ConnectionFunc) {
 	c.serving.Store(true)
 	returned := false
@@ -31,7 +32,9 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 		c.leave()
 	}
 	returned = true
-	go c.read(false)
+	if !c.receiver.hasNothing() || !c.park() {
+		go c.read(false)
+	}
 }
 
 // open calls the functions for a new connection. If one of them panics, the
@@ -118,7 +121,9 @@ func (c *connection) readToEnd(err error) {
 		_, _ = io.Copy(io.Discard, c.transport)
 		c.kill(lost(io.EOF))
 	default:
-		c.kill(lost(err))
+		if c.killed(lost(err)) {
+			c.tearDown()
+		}
 	}
 }
 

@@ -45,6 +45,10 @@ func newReceiver(conn net.Conn, raw syscall.RawConn, early []byte, size int) *re
 	return r
 }
 
+// hasNothing reports whether nothing has been received yet, for certain, of which
+// the socket doesn't know.
+func (r *receiver) hasNothing() bool { return r.raw != nil && r.early == nil }
+
 // receive returns what the client has sent; it is valid until release, which must
 // be called before the next receive. If that is nothing yet, receive waits, or
 // returns errNothing if it is told not to wait, or if somebody sets the read
@@ -73,6 +77,7 @@ func (r *receiver) receiveReady(wait bool) ([]byte, error) {
 		return nil, err
 	}
 	if r.err != nil {
+		r.release()
 		return nil, r.err
 	}
 	return (*r.room)[:r.n], nil
@@ -97,6 +102,7 @@ func (r *receiver) receiveBlocking(wait bool) ([]byte, error) {
 	if n > 0 {
 		return buffer[:n], nil // an error comes again
 	}
+	r.release()
 	return nil, err
 }
 

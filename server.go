@@ -175,15 +175,15 @@ func (s *Server) register(c *connection) error {
 	return nil
 }
 
-// watcher returns the poller, for a connection that is registered; nil if the
-// system has none to offer.
+// watcher returns the poller; nil if the system has none to offer, or if there
+// are no connections.
 func (s *Server) watcher() *poller.Poller[*connection] {
 	if p := s.poller.Load(); p != nil {
 		return p
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.poller.Load() == nil {
+	if s.open > 0 && s.poller.Load() == nil {
 		if p, err := poller.New(func(c *connection) { go c.read(true) }); err == nil {
 			s.poller.Store(p)
 		}

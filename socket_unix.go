@@ -125,7 +125,7 @@ func (r *receiver) readReady(fd uintptr) bool {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			r.release()
+			r.release() // nobody knows for how long
 			r.n, r.err = 0, errNothing
 			return r.once
 		default:
