@@ -53,7 +53,8 @@ var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 type Config struct {
 	// IDGenerator returns the ID of a new connection, from the request that it
 	// began with. It may block; it must be safe for concurrent use. An empty
-	// ID, or one that is connected already, refuses the handshake (500, 409): a
+	// ID, or one that is connected already, refuses the handshake (500, 409; of
+	// two handshakes at the same time, one is accepted and closed with 1008): a
 	// client whose last connection is lost but not yet noticed must wait, so
 	// make users known by Authenticate, which may have several connections, and
 	// not by their IDs. Defaults to DefaultIDGenerator.
@@ -81,7 +82,7 @@ type Config struct {
 	Unmarshal func(data []byte, v any) error
 
 	// EvtMessagePrefix is what each event begins with on the wire. The served
-	// client script is adapted to it. It must not contain a ';'.
+	// client script is adapted to it. It must be valid UTF-8 and not contain a ';'.
 	// Defaults to DefaultEvtMessageKey; leave it unless two libraries must
 	// share one connection.
 	EvtMessagePrefix []byte

@@ -71,6 +71,7 @@ func TestBadConfigurationsPanic(t *testing.T) {
 		parts  []string
 	}{
 		"prefix":       {websocket.Config{EvtMessagePrefix: []byte("a;b")}, []string{"EvtMessagePrefix", "';'", "leave it empty"}},
+		"prefix bytes": {websocket.Config{EvtMessagePrefix: []byte("a\xff")}, []string{"EvtMessagePrefix", "UTF-8", "leave it empty"}},
 		"ping":         {websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute}, []string{"PingPeriod", "less than", "leave it at zero"}},
 		"read timeout": {websocket.Config{PingPeriod: 40 * time.Second, ReadTimeout: 30 * time.Second}, []string{"PingPeriod", "ReadTimeout"}},
 		"user":         {websocket.Config{Origins: []string{"https://me@example.com"}}, []string{"Origins", "user"}},

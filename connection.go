@@ -76,7 +76,7 @@ type Connection interface {
 	// func of one parameter, whose type says which payloads it takes:
 	//
 	//   - string: text, and numbers, booleans and bytes as text;
-	//   - an integer or floating-point type: numbers that fit;
+	//   - an integer or floating-point type: numbers that fit; json.Number: all;
 	//   - bool;
 	//   - []byte: every payload, as it came;
 	//   - json.RawMessage: every payload, as JSON;
@@ -88,7 +88,9 @@ type Connection interface {
 	//
 	// A payload of another type is reported to OnError as a *MessageError and
 	// goes no further. An event without data is the zero value. A handler may
-	// return an error, which is reported to OnError as a *HandlerError.
+	// return an error, which is reported to OnError as a *HandlerError, or a value
+	// and an error: the value is for a client that asks for a reply, which none
+	// can do yet.
 	//
 	// It panics, naming event and type, if the handler is nil or of another form,
 	// or if the event cannot be sent (see ErrInvalidEvent).

@@ -18,6 +18,8 @@ func readString(_ unmarshalFunc, e wire.Event) (string, error)   { return e.AsSt
 func readInt(_ unmarshalFunc, e wire.Event) (int, error)         { return e.AsInt() }
 func readBool(_ unmarshalFunc, e wire.Event) (bool, error)       { return e.AsBool() }
 func readBytes(_ unmarshalFunc, e wire.Event) ([]byte, error)    { return e.AsBytes(), nil }
+func readInt64(_ unmarshalFunc, e wire.Event) (int64, error)     { return e.AsInt64(64) }
+func readFloat64(_ unmarshalFunc, e wire.Event) (float64, error) { return e.AsFloat64(64) }
 func readAny(unmarshal unmarshalFunc, e wire.Event) (any, error) { return e.AsAny(unmarshal) }
 
 // readRaw returns the payload as JSON, whatever it was sent as: as it is, if it
@@ -40,11 +42,24 @@ func readRaw(_ unmarshalFunc, e wire.Event) (json.RawMessage, error) {
 	return json.Marshal(string(e.Payload))
 }
 
+// readNumber returns a number as it is written, if JSON writes numbers so.
+func readNumber(_ unmarshalFunc, e wire.Event) (json.Number, error) {
+	digits, err := e.Digits()
+	if digits == nil {
+		return "", err
+	}
+	if c := digits[0]; c != '-' && (c < '0' || c > '9') || !json.Valid(digits) {
+		return "", wire.ErrMismatch
+	}
+	return json.Number(digits), nil
+}
+
 // readerOf returns what reads payloads as T.
 func readerOf[T any]() (reader[T], error) {
 	for _, known := range []any{
 		reader[string](readString), reader[int](readInt), reader[bool](readBool), reader[[]byte](readBytes),
 		reader[any](readAny), reader[json.RawMessage](readRaw), reader[Message](readMessage),
+		reader[int64](readInt64), reader[float64](readFloat64),
 	} {
 		if read, ok := known.(reader[T]); ok {
 			return read, nil
@@ -66,6 +81,7 @@ type decoder func(unmarshalFunc, wire.Event, reflect.Value) error
 var (
 	rawType     = reflect.TypeFor[json.RawMessage]()
 	messageType = reflect.TypeFor[Message]()
+	numberType  = reflect.TypeFor[json.Number]()
 	textType    = reflect.TypeFor[encoding.TextUnmarshaler]()
 	jsonType    = reflect.TypeFor[json.Unmarshaler]()
 )
@@ -78,6 +94,8 @@ func decoderOf(t reflect.Type) (decoder, error) {
 		return setting(readRaw), nil
 	case messageType:
 		return setting(readMessage), nil
+	case numberType:
+		return setting(readNumber), nil
 	}
 	if reflect.PointerTo(t).Implements(jsonType) || reflect.PointerTo(t).Implements(textType) {
 		return decodeItself, nil

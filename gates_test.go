@@ -63,9 +63,16 @@ func TestAllocationsOfReceiving(t *testing.T) {
 		c.On("bool", func(bool) { count() })
 		c.On("bytes", func([]byte) { count() })
 		c.On("none", func() { count() })
+		c.On("float64", func(float64) { count() })
+		c.On("int with error", func(int) error { count(); return nil })
+		c.On("named func", stringFunc(func(string) { count() }))
 	})
 	s.On("server's int", func(websocket.Connection, int) { count() })
 	s.On("server's string", func(websocket.Connection, string) { count() })
+	s.On("server's int with error", func(websocket.Connection, int) error { count(); return nil })
+	s.On("server's bool with error", func(websocket.Connection, bool) error { count(); return nil })
+	s.On("server's string with error", func(websocket.Connection, string) error { count(); return nil })
+	s.On("server's none with error", func(websocket.Connection) error { count(); return nil })
 	conn := rawClient(t, url)
 	for name, test := range map[string]struct {
 		payload string
@@ -81,6 +88,14 @@ func TestAllocationsOfReceiving(t *testing.T) {
 		"generic string;0;":  {"hello", 1},
 		"server's int;1;":    {"1234", 0},
 		"server's string;0;": {"hello", 1},
+
+		"float64;4;":                    {"1.5", 0},
+		"int with error;1;":             {"1234", 0},
+		"named func;0;":                 {"hello", 1},
+		"server's int with error;1;":    {"1234", 0},
+		"server's bool with error;2;":   {"true", 0},
+		"server's string with error;0;": {"hello", 1},
+		"server's none with error;0;":   {"", 0},
 	} {
 		frames := slices.Repeat(frame(0x81, prefix+name+test.payload), n)
 		wantAllocations(t, name, n, test.want, func() {

@@ -13,7 +13,7 @@ import (
 // function returned comes as a *HandlerError.
 type handlerFunc func(c *connection, e wire.Event) error
 
-const handlerForms = "a func(), or a func of one parameter: a Message, a string, a number, a bool, []byte, json.RawMessage, interface{} or a type that JSON can be decoded into; it may return an error"
+const handlerForms = "a func(), or a func of one parameter: a Message, a string, a number, a bool, []byte, json.RawMessage, interface{} or a type that JSON can be decoded into; it may return an error, or a value and an error"
 
 const forAllForms = "; a websocket.Connection may stand before that parameter"
 
@@ -35,101 +35,82 @@ func compiled(event string, f any, forAll bool) (handlerFunc, error) {
 	if err := wire.ValidEvent(event); err != nil {
 		return nil, err
 	}
+	if f, ok := f.(handlerFunc); ok { // of the generic On
+		return f, nil
+	}
 	if function := reflect.ValueOf(f); function.Kind() != reflect.Func {
 		return nil, errors.New("the handler must be " + handlerForms)
 	} else if function.IsNil() {
 		return nil, errors.New("the handler is nil; it must be " + handlerForms)
 	}
+	f = withoutName(f)
 	switch f := f.(type) {
-	case handlerFunc: // of the generic On
-		return f, nil
 	case func():
 		return func(*connection, wire.Event) error { f(); return nil }, nil
 	case func() error:
 		return func(_ *connection, e wire.Event) error { return returned(e, f()) }, nil
-	case func(string):
-		return typed(readString, f), nil
-	case func(string) error:
-		return failing(readString, f), nil
-	case func(int):
-		return typed(readInt, f), nil
-	case func(int) error:
-		return failing(readInt, f), nil
-	case func(bool):
-		return typed(readBool, f), nil
-	case func(bool) error:
-		return failing(readBool, f), nil
-	case func([]byte):
-		return typed(readBytes, f), nil
-	case func([]byte) error:
-		return failing(readBytes, f), nil
-	case func(any):
-		return typed(readAny, f), nil
-	case func(any) error:
-		return failing(readAny, f), nil
-	case func(Message):
-		return typed(readMessage, f), nil
-	case func(Message) error:
-		return failing(readMessage, f), nil
 	}
-	if forAll {
-		if h := compiledForAll(f); h != nil {
+	for _, direct := range []func(any, bool) handlerFunc{
+		directly(readString), directly(readInt), directly(readBool), directly(readBytes), directly(readAny),
+		directly(readMessage), directly(readInt64), directly(readFloat64), directly(readRaw),
+	} {
+		if h := direct(f, forAll); h != nil {
 			return h, nil
 		}
 	}
 	return reflected(f, forAll)
 }
 
-// compiledForAll is for the handlers of Server.On that need no reflection.
-func compiledForAll(f any) handlerFunc {
-	switch f := f.(type) {
-	case func(Connection):
-		return func(c *connection, _ wire.Event) error { f(c); return nil }
-	case func(Connection, string):
-		return typedForAll(readString, f)
-	case func(Connection, int):
-		return typedForAll(readInt, f)
-	case func(Connection, bool):
-		return typedForAll(readBool, f)
-	case func(Connection, []byte):
-		return typedForAll(readBytes, f)
-	case func(Connection, any):
-		return typedForAll(readAny, f)
-	case func(Connection, Message):
-		return typedForAll(readMessage, f)
+// withoutName returns a function whose type has a name as one whose type hasn't.
+func withoutName(f any) any {
+	t := reflect.TypeOf(f)
+	if t.Name() == "" {
+		return f
 	}
-	return nil
+	var in, out []reflect.Type
+	for i := range t.NumIn() {
+		in = append(in, t.In(i))
+	}
+	for i := range t.NumOut() {
+		out = append(out, t.Out(i))
+	}
+	return reflect.ValueOf(f).Convert(reflect.FuncOf(in, out, t.IsVariadic())).Interface()
 }
 
-func typed[T any](read reader[T], f func(T)) handlerFunc {
-	return func(c *connection, e wire.Event) error {
-		value, err := read(c.server.config.Unmarshal, e)
-		if err != nil {
-			return mismatch(e, typeName(reflect.TypeFor[T]()), err)
+// directly returns what makes handlerFuncs of the functions that take a T and can
+// be called without reflection; of others it makes nil.
+func directly[T any](read reader[T]) func(f any, forAll bool) handlerFunc {
+	return func(f any, forAll bool) handlerFunc {
+		switch f := f.(type) {
+		case func(T):
+			return typed(read, func(_ *connection, value T) error { f(value); return nil })
+		case func(T) error:
+			return typed(read, func(_ *connection, value T) error { return f(value) })
 		}
-		f(value)
+		if !forAll {
+			return nil
+		}
+		switch f := f.(type) {
+		case func(Connection):
+			return func(c *connection, _ wire.Event) error { f(c); return nil }
+		case func(Connection) error:
+			return func(c *connection, e wire.Event) error { return returned(e, f(c)) }
+		case func(Connection, T):
+			return typed(read, func(c *connection, value T) error { f(c, value); return nil })
+		case func(Connection, T) error:
+			return typed(read, func(c *connection, value T) error { return f(c, value) })
+		}
 		return nil
 	}
 }
 
-func failing[T any](read reader[T], f func(T) error) handlerFunc {
+func typed[T any](read reader[T], f func(*connection, T) error) handlerFunc {
 	return func(c *connection, e wire.Event) error {
 		value, err := read(c.server.config.Unmarshal, e)
 		if err != nil {
 			return mismatch(e, typeName(reflect.TypeFor[T]()), err)
 		}
-		return returned(e, f(value))
-	}
-}
-
-func typedForAll[T any](read reader[T], f func(Connection, T)) handlerFunc {
-	return func(c *connection, e wire.Event) error {
-		value, err := read(c.server.config.Unmarshal, e)
-		if err != nil {
-			return mismatch(e, typeName(reflect.TypeFor[T]()), err)
-		}
-		f(c, value)
-		return nil
+		return returned(e, f(c, value))
 	}
 }
 
@@ -150,8 +131,8 @@ func reflected(f any, forAll bool) (handlerFunc, error) {
 	if withConnection {
 		parameters = parameters[1:]
 	}
-	fails := t.NumOut() == 1 && t.Out(0) == errorType
-	if len(parameters) > 1 || t.IsVariadic() || t.NumOut() > 0 && !fails {
+	results := t.NumOut()
+	if len(parameters) > 1 || t.IsVariadic() || results > 2 || results > 0 && t.Out(results-1) != errorType {
 		return nil, errors.New("the handler must be " + handlerForms)
 	}
 	var into decoder
@@ -176,11 +157,13 @@ func reflected(f any, forAll bool) (handlerFunc, error) {
 			}
 			arguments = append(arguments, value)
 		}
-		results := function.Call(arguments)
-		if !fails {
+		values := function.Call(arguments)
+		if results == 0 {
 			return nil
 		}
-		err, _ := results[0].Interface().(error)
+		// A value before the error is the reply to a client that asks for one,
+		// for which the wire of 2016 has no words.
+		err, _ := values[results-1].Interface().(error)
 		return returned(e, err)
 	}, nil
 }
@@ -204,5 +187,5 @@ func On[T any](c Connection, event string, handler func(T)) {
 	if err != nil {
 		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, handler, err))
 	}
-	c.On(event, typed(read, handler))
+	c.On(event, typed(read, func(_ *connection, value T) error { handler(value); return nil }))
 }

@@ -17,6 +17,8 @@ type point struct {
 }
 
 type (
+	stringFunc func(string)
+
 	userName string
 	level    int8
 	onOff    bool
@@ -61,7 +63,28 @@ func TestTypedHandlers(t *testing.T) {
 		"generic":        func(c websocket.Connection) { websocket.On(c, "e", func(v point) { got(c, v) }) },
 		"generic string": func(c websocket.Connection) { websocket.On(c, "e", func(v string) { got(c, v) }) },
 		"generic uint8":  func(c websocket.Connection) { websocket.On(c, "e", func(v uint8) { got(c, v) }) },
-		"none":           func(c websocket.Connection) { c.On("e", func() { got(c, "called") }) },
+		"generic number": func(c websocket.Connection) { websocket.On(c, "e", func(v json.Number) { got(c, v) }) },
+		"generic bool":   func(c websocket.Connection) { websocket.On(c, "e", func(v bool) { got(c, v) }) },
+		"generic bytes":  func(c websocket.Connection) { websocket.On(c, "e", func(v []byte) { got(c, string(v)) }) },
+		"generic any":    func(c websocket.Connection) { websocket.On(c, "e", func(v any) { got(c, v) }) },
+		"generic raw":    func(c websocket.Connection) { websocket.On(c, "e", func(v json.RawMessage) { got(c, string(v)) }) },
+		"generic message": func(c websocket.Connection) {
+			websocket.On(c, "e", func(m websocket.Message) { got(c, m.String()) })
+		},
+		"int16":         func(c websocket.Connection) { c.On("e", func(v int16) { got(c, v) }) },
+		"int32":         func(c websocket.Connection) { c.On("e", func(v int32) { got(c, v) }) },
+		"uint":          func(c websocket.Connection) { c.On("e", func(v uint) { got(c, v) }) },
+		"uint8":         func(c websocket.Connection) { c.On("e", func(v uint8) { got(c, v) }) },
+		"uint32":        func(c websocket.Connection) { c.On("e", func(v uint32) { got(c, v) }) },
+		"uintptr":       func(c websocket.Connection) { c.On("e", func(v uintptr) { got(c, v) }) },
+		"number":        func(c websocket.Connection) { c.On("e", func(v json.Number) { got(c, v) }) },
+		"array":         func(c websocket.Connection) { c.On("e", func(v [2]int) { got(c, v) }) },
+		"pointer to an": func(c websocket.Connection) { c.On("e", func(v *int) { got(c, v == nil || *v == 1) }) },
+		"with a value": func(c websocket.Connection) {
+			c.On("e", func(v int) (point, error) { got(c, v); return point{X: v}, nil })
+		},
+		"named func": func(c websocket.Connection) { c.On("e", stringFunc(func(v string) { got(c, v) })) },
+		"none":       func(c websocket.Connection) { c.On("e", func() { got(c, "called") }) },
 	}
 	const rejected = "rejected"
 	for form, payloads := range map[string]map[string]string{
@@ -94,6 +117,24 @@ func TestTypedHandlers(t *testing.T) {
 		"generic string": {"0;x": "string x"},
 		"generic uint8":  {"1;255": "uint8 255", "1;256": rejected},
 		"none":           {"0;": "string called", "4;{}": "string called"},
+
+		"generic number":  {"4;12.50": "json.Number 12.50", "0;x": rejected},
+		"generic bool":    {"2;true": "bool true", "0;x": rejected},
+		"generic bytes":   {"3;x": "string x"},
+		"generic any":     {"1;1": "int 1"},
+		"generic raw":     {"2;true": "string true"},
+		"generic message": {"0;x": "string x"},
+		"int16":           {"1;-32768": "int16 -32768", "1;32768": rejected},
+		"int32":           {"1;2147483647": "int32 2147483647", "1;2147483648": rejected},
+		"uint":            {"1;7": "uint 7", "1;-7": rejected},
+		"uint8":           {"1;255": "uint8 255", "1;256": rejected},
+		"uint32":          {"1;4294967295": "uint32 4294967295", "1;4294967296": rejected},
+		"uintptr":         {"1;7": "uintptr 7", "0;x": rejected},
+		"number":          {"1;12345678901234567890": "json.Number 12345678901234567890", "4;-1.50e3": "json.Number -1.50e3", "4;null": "json.Number ", "0;": "json.Number ", "1;007": rejected, "1;true": rejected, "0;1": rejected, "4;[1]": rejected, `4;"1"`: rejected, "2;true": rejected},
+		"array":           {"4;[1,2]": "[2]int [1 2]", "4;{}": rejected},
+		"pointer to an":   {"1;1": "bool true", "4;null": "bool true", "0;x": rejected},
+		"with a value":    {"1;5": "int 5", "0;x": rejected},
+		"named func":      {"0;x": "string x"},
 	} {
 		t.Run(form, func(t *testing.T) {
 			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -148,11 +189,12 @@ func TestErrorsOfHandlers(t *testing.T) {
 				return m.Decode(&p)
 			})
 			c.On("fine", func(int) error { return nil })
+			c.On("value", func(int) (point, error) { return point{}, errHandler })
 			c.OnError(func(err error) { _ = c.Emit("error", err.Error()) })
 		})
 	})
 	c := dial(t, url)
-	for _, event := range []string{"none", "string", "struct", "server"} {
+	for _, event := range []string{"none", "string", "struct", "server", "value"} {
 		payload := ";0;"
 		if event == "server" {
 			payload = ";2;true"
@@ -168,7 +210,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 	c.send("server;2;false")
 	c.send("none;0;")
 	c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", "none", errHandler))
-	if n := s.Stats(); n.Failed != 6 || n.Rejected != 0 {
+	if n := s.Stats(); n.Failed != 7 || n.Rejected != 0 {
 		t.Errorf("%+v", n)
 	}
 }
@@ -185,7 +227,10 @@ func TestHandlersThatCannotBe(t *testing.T) {
 				"two":         func(int, int) {},
 				"variadic":    func(...string) {},
 				"a result":    func(string) int { return 0 },
-				"two results": func(string) (int, error) { return 0, nil },
+				"no error":    func(string) (int, string) { return 0, "" },
+				"two values":  func(string) (int, int, error) { return 0, 0, nil },
+				"error first": func(string) (error, int) { return nil, 0 },
+				"named nil":   stringFunc(nil),
 				"a channel":   func(chan int) {},
 				"a function":  func(func()) {},
 				"an error":    func(error) {},
@@ -286,6 +331,51 @@ func TestServerHandlers(t *testing.T) {
 	s.On("late", func(c websocket.Connection) { _ = c.Emit("late", "") })
 	c.send("late;0;")
 	c.want("own any;0;", "any;0;late", "late;0;")
+}
+
+// TestServerHandlersOfAllForms: each with the connection, with and without an
+// error.
+func TestServerHandlersOfAllForms(t *testing.T) {
+	got := func(c websocket.Connection, v any) { _ = c.Emit("got", fmt.Sprintf("%T %v", v, v)) }
+	fails := func(c websocket.Connection, v any) error { got(c, v); return errHandler }
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(err error) { _ = c.Emit("failed", errors.Is(err, errHandler)) })
+	})
+	for name, test := range map[string]struct {
+		handler, failing websocket.MessageFunc
+		payload, want    string
+	}{
+		"string":  {func(c websocket.Connection, v string) { got(c, v) }, func(c websocket.Connection, v string) error { return fails(c, v) }, "0;x", "string x"},
+		"int":     {func(c websocket.Connection, v int) { got(c, v) }, func(c websocket.Connection, v int) error { return fails(c, v) }, "1;1", "int 1"},
+		"bool":    {func(c websocket.Connection, v bool) { got(c, v) }, func(c websocket.Connection, v bool) error { return fails(c, v) }, "2;true", "bool true"},
+		"bytes":   {func(c websocket.Connection, v []byte) { got(c, v) }, func(c websocket.Connection, v []byte) error { return fails(c, v) }, "3;x", "[]uint8 [120]"},
+		"any":     {func(c websocket.Connection, v any) { got(c, v) }, func(c websocket.Connection, v any) error { return fails(c, v) }, "1;1", "int 1"},
+		"float64": {func(c websocket.Connection, v float64) { got(c, v) }, func(c websocket.Connection, v float64) error { return fails(c, v) }, "4;1.5", "float64 1.5"},
+		"struct":  {func(c websocket.Connection, v point) { got(c, v) }, func(c websocket.Connection, v point) error { return fails(c, v) }, `4;{"X":1}`, "websocket_test.point {1 0}"},
+		"value":   {func(c websocket.Connection, v int) (int, error) { got(c, v); return v, nil }, func(c websocket.Connection, v int) (int, error) { return v, fails(c, v) }, "1;1", "int 1"},
+		"none":    {func(c websocket.Connection) { got(c, "called") }, func(c websocket.Connection) error { return fails(c, "called") }, "0;", "string called"},
+		"message": {func(c websocket.Connection, m websocket.Message) { got(c, m.Event) }, func(c websocket.Connection, m websocket.Message) error { return fails(c, m.Event) }, "0;", "string message"},
+	} {
+		s.On(name, test.handler)
+		s.On(name, test.failing)
+		c := dial(t, url)
+		c.send(name + ";" + test.payload)
+		c.want("got;0;"+test.want, "got;0;"+test.want, "failed;2;true")
+	}
+}
+
+// ownMarshaler says itself what it is as JSON.
+type ownMarshaler struct{ X int }
+
+func (o ownMarshaler) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "[%d]", o.X), nil }
+
+func TestAMarshalerIsHonoured(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		_ = c.Emit("value", ownMarshaler{1})
+		_ = c.Emit("pointer", &ownMarshaler{2})
+		_ = c.Emit("number", json.Number("1.50"))
+	})
+	dial(t, url).want("value;4;[1]", "pointer;4;[2]", "number;4;1.50")
 }
 
 // TestMarshalAndUnmarshal: those of the configuration are the ones that are used.

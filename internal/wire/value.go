@@ -39,7 +39,7 @@ func (e Event) AsInt() (int, error) {
 
 // AsInt64 reads a payload for a signed integer of so many bits.
 func (e Event) AsInt64(bits int) (int64, error) {
-	digits, err := e.digits()
+	digits, err := e.Digits()
 	if digits == nil {
 		return 0, err
 	}
@@ -52,7 +52,7 @@ func (e Event) AsInt64(bits int) (int64, error) {
 
 // AsUint64 reads a payload for an unsigned integer of so many bits.
 func (e Event) AsUint64(bits int) (uint64, error) {
-	digits, err := e.digits()
+	digits, err := e.Digits()
 	if digits == nil {
 		return 0, err
 	}
@@ -65,7 +65,7 @@ func (e Event) AsUint64(bits int) (uint64, error) {
 
 // AsFloat64 reads a payload for a floating-point number of so many bits.
 func (e Event) AsFloat64(bits int) (float64, error) {
-	digits, err := e.digits()
+	digits, err := e.Digits()
 	if digits == nil {
 		return 0, err
 	}
@@ -79,9 +79,9 @@ func (e Event) AsFloat64(bits int) (float64, error) {
 	return n, nil
 }
 
-// digits returns the payload if it may be a number; nil if it stands for zero or,
+// Digits returns the payload if it may be a number; nil if it stands for zero or,
 // with an error, for none.
-func (e Event) digits() ([]byte, error) {
+func (e Event) Digits() ([]byte, error) {
 	text := e.Payload
 	switch e.Type {
 	case Int:

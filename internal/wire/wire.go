@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // DefaultPrefix begins each event unless the server is configured otherwise.
@@ -64,6 +65,7 @@ var (
 	ErrNoType       = errors.New("no type digit followed by ';' after the event name")
 	ErrUnknownType  = errors.New("the type digit is not one of 0 to 4")
 	errPrefixLength = errors.New("the prefix is empty: every native message would be taken for an event")
+	errPrefixUTF8   = errors.New("the prefix is not valid UTF-8: the script that is served can't contain it")
 	errPrefixFormat = errors.New("the prefix contains a ';', which separates the parts of a message")
 )
 
@@ -86,6 +88,9 @@ func ValidPrefix(prefix string) error {
 	}
 	if strings.IndexByte(prefix, separator) >= 0 {
 		return fmt.Errorf("%w: %q", errPrefixFormat, prefix)
+	}
+	if !utf8.ValidString(prefix) {
+		return fmt.Errorf("%w: %q", errPrefixUTF8, prefix)
 	}
 	return nil
 }
