@@ -2,6 +2,8 @@ package websocket_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -10,10 +12,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -22,7 +26,7 @@ import (
 
 // hostileFrames is how many frames TestHostileClients sends:
 //
-//	go test -run TestHostileClients -hostile-frames 10000000 .
+//	go test -run TestHostileClients -timeout 60m -hostile-frames 10000000 .
 var hostileFrames = flag.Int("hostile-frames", 200_000, "how many frames TestHostileClients sends")
 
 // outcomes counts what became of messages.
@@ -67,30 +71,70 @@ func (o *outcomes) listen(c websocket.Connection) {
 	})
 }
 
+// listenForAll registers what stands around the handlers of all connections.
+func (o *outcomes) listenForAll(s *websocket.Server) {
+	s.On("server int", func(_ websocket.Connection, n int) error {
+		if n < 0 {
+			return errors.New("negative")
+		}
+		o.handled.Add(1)
+		return nil
+	})
+	s.On("server struct", func(websocket.Connection, struct{ A *int }) { o.handled.Add(1) })
+	s.OnAny(func(_ websocket.Connection, m websocket.Message) {
+		if known := append(hostileEvents, "echo"); m.Event == "unknown" || !slices.Contains(known, m.Event) {
+			o.handled.Add(1) // by nobody else
+		}
+	})
+	s.Use(func(_ websocket.Connection, m websocket.Message, next func() error) (err error) {
+		if len(m.Bytes())%16 != 0 {
+			return next()
+		}
+		done := make(chan struct{})
+		go func() {
+			err = next()
+			close(done)
+		}()
+		<-done
+		return err
+	})
+}
+
 // TestHostileClients: whatever clients send, nothing panics, other connections
 // don't notice, and each message is handled, or reported and counted.
 func TestHostileClients(t *testing.T) {
+	t.Run("handlers of connections", func(t *testing.T) { attackServer(t, false) })
+	t.Run("handlers of the server, compression", func(t *testing.T) { attackServer(t, true) })
+}
+
+// attackServer sends half of the frames, to a server with all that it has to
+// offer or without.
+func attackServer(t *testing.T, full bool) {
 	var o outcomes
-	s, url := serve(t, websocket.Config{MaxMessageSize: 4096}, func(s *websocket.Server) {
+	s, url := serve(t, websocket.Config{MaxMessageSize: 4096, EnableCompression: full}, func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) {
-			if c.Context().URLParam("witness") != "" {
-				c.On("echo", func(n int) { _ = c.Emit("echo", n) })
-				return
+			c.On("echo", func(n int) { o.handled.Add(1); _ = c.Emit("echo", n) })
+			if c.Context().URLParam("witness") == "" {
+				o.listen(c)
+				c.Join("attackers")
+				c.OnLeave(func(room string) { _ = c.To(room).Emit("left", c.ID()) })
 			}
-			o.listen(c)
 		})
+		if full {
+			o.listenForAll(s)
+		}
 	})
 	attacked, witnessed := make(chan struct{}), make(chan int)
 	go func() { witnessed <- witness(t, dial(t, url+"?witness=1"), attacked) }()
 
 	const attackers = 4
 	var all sync.WaitGroup
-	var messages, violations atomic.Uint64
+	var messages, rejections, violations atomic.Uint64
 	for i := range attackers {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(i)))
-			for left := *hostileFrames / attackers; left > 0; {
-				a := &attack{random: random, left: min(left, 2000)}
+			for left := *hostileFrames / 2 / attackers; left > 0; {
+				a := &attack{random: random, left: min(left, 2000), deflate: full}
 				want := a.left
 				if err := a.run(url); err != nil {
 					t.Error(err)
@@ -99,6 +143,7 @@ func TestHostileClients(t *testing.T) {
 				left -= want - a.left
 				attacked <- struct{}{}
 				messages.Add(uint64(a.messages))
+				rejections.Add(uint64(a.rejections))
 				violations.Add(uint64(a.violations))
 			}
 		})
@@ -106,7 +151,8 @@ func TestHostileClients(t *testing.T) {
 	all.Wait()
 	eventually(t, "all attackers are gone", func() bool { return s.GetTotalConnections() == 1 })
 	close(attacked)
-	if n := receive(t, witnessed); n == 0 {
+	asked := uint64(receive(t, witnessed))
+	if asked == 0 {
 		t.Error("the witness has seen nothing")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -116,7 +162,7 @@ func TestHostileClients(t *testing.T) {
 	}
 
 	stats := s.Stats()
-	t.Logf("%d messages, %d violations: %d handled, %d native, %d unhandled, %d of a wrong type, %d failed", messages.Load(), violations.Load(),
+	t.Logf("%d messages, %d rejections, %d violations: %d handled, %d native, %d unhandled, %d of a wrong type, %d failed", messages.Load(), rejections.Load(), violations.Load(),
 		o.handled.Load(), o.native.Load(), stats.Unhandled, o.mismatched.Load(), o.failed.Load())
 	if stats.Panics != 0 {
 		t.Errorf("%d panics", stats.Panics)
@@ -124,20 +170,26 @@ func TestHostileClients(t *testing.T) {
 	if o.other.Load() != 0 {
 		t.Errorf("%d errors of other kinds", o.other.Load())
 	}
-	if got := o.violations.Load(); got != violations.Load() {
-		t.Errorf("%d violations are reported, want %d", got, violations.Load())
+	if got, want := o.violations.Load(), rejections.Load()+violations.Load(); got != want {
+		t.Errorf("%d violations and rejections are reported, want %d", got, want)
 	}
-	if got := o.handled.Load() + o.native.Load() + stats.Unhandled + o.mismatched.Load() + o.failed.Load(); got != messages.Load() {
-		t.Errorf("%d messages have an outcome, want %d", got, messages.Load())
+	if got, want := o.handled.Load()+o.native.Load()+stats.Unhandled+o.mismatched.Load()+o.failed.Load(), messages.Load()+asked; got != want {
+		t.Errorf("%d messages have an outcome, want %d", got, want)
+	}
+	if want := messages.Load() + rejections.Load() + asked; stats.Received != want {
+		t.Errorf("%d are counted as received, want %d", stats.Received, want)
 	}
 	if stats.Rejected != o.mismatched.Load()+o.violations.Load() || stats.Failed != o.failed.Load() {
 		t.Errorf("%d are counted as rejected, %d as failed", stats.Rejected, stats.Failed)
 	}
-	for name, n := range map[string]uint64{"handled": o.handled.Load(), "native": o.native.Load(), "unhandled": stats.Unhandled,
-		"mismatched": o.mismatched.Load(), "failed": o.failed.Load(), "violations": o.violations.Load()} {
+	for name, n := range map[string]uint64{"handled": o.handled.Load(), "native": o.native.Load(),
+		"mismatched": o.mismatched.Load(), "failed": o.failed.Load(), "rejected": rejections.Load(), "a violation": violations.Load()} {
 		if n == 0 {
 			t.Errorf("none was %s: the frames don't try that", name)
 		}
+	}
+	if (stats.Unhandled == 0) != full { // OnAny handles all
+		t.Errorf("%d were unhandled", stats.Unhandled)
 	}
 }
 
@@ -166,15 +218,17 @@ func witness(t *testing.T, c *client, attacked <-chan struct{}) (n int) {
 // attack is one connection of an attacker.
 type attack struct {
 	random     *rand.Rand
-	left       int // frames
-	messages   int // complete ones that were sent
-	violations int
+	deflate    bool // the server takes compressed frames
+	left       int  // frames
+	messages   int  // complete ones that were sent
+	rejections int  // messages that end the connection
+	violations int  // of the protocol
 }
 
 // run connects, sends frames until it has sent them all or has broken the
 // protocol, and waits for the end of the connection.
 func (a *attack) run(url string) error {
-	conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+	conn, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
 	if err != nil {
 		return err
 	}
@@ -188,7 +242,7 @@ func (a *attack) run(url string) error {
 	}()
 
 	w := bufio.NewWriterSize(raw, 16<<10)
-	for a.left > 0 && a.violations == 0 {
+	for a.left > 0 && a.violations+a.rejections == 0 {
 		a.left--
 		_, _ = w.Write(a.next())
 	}
@@ -203,50 +257,95 @@ func (a *attack) run(url string) error {
 	return nil
 }
 
-// violations of RFC 6455 or of the server's limits, each of which ends the
-// connection.
+// violations of RFC 6455, each of which ends the connection.
 var violations = [][]byte{
-	frame(0x83, "x"), frame(0xC1, "x"), frame(0x91, "x"), frame(0x09, "x"), frame(0x80, "x"), frame(0x8B, ""),
+	frame(0x83, "x"), frame(0xF1, "x"), frame(0x91, "x"), frame(0x09, "x"), frame(0x80, "x"), frame(0x8B, ""), frame(0xC9, ""),
 	frame(0x89, string(make([]byte, 126))), frame(0x88, "\x03\xe7"), frame(0x88, "\x03"), frame(0x88, "\x03\xe8\xff"),
-	frame(0x81, "\xff"), frame(0x81, "\xed\xa0\x80"),
-	frame(0x82, string(make([]byte, 4097))),
 	{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 	{0x81, 0x01, 'x'},
 	append(frame(0x01, "x"), frame(0x81, "y")...),
+	append(frame(0x01, "x"), frame(0xC0, "y")...),
+}
+
+// rejections are messages that can't be taken, each of which ends the connection.
+var rejections = [][]byte{
+	frame(0x81, "\xff"), frame(0x81, "\xed\xa0\x80"),
+	frame(0x82, string(make([]byte, 4097))),
 	append(frame(0x01, "\xce"), frame(0x80, "\xff")...),
 }
 
+// deflatedRejections are those of compressed data: corrupt, and too large.
+var deflatedRejections = [][]byte{
+	frame(0xC2, "\x07"), frame(0xC1, string(deflated([]byte("\xff")))), frame(0xC2, string(deflated(make([]byte, 4097)))),
+	frame(0xC2, string(deflated(make([]byte, 1<<20)))),
+}
+
+func pick[T any](a *attack, from []T) T { return from[a.random.IntN(len(from))] }
+
 // next returns some frames.
 func (a *attack) next() []byte {
-	switch a.random.IntN(1000) {
-	case 0:
+	switch n := a.random.IntN(1000); {
+	case n == 0:
+		a.rejections++
+		if a.deflate && a.random.IntN(2) == 0 {
+			return pick(a, deflatedRejections)
+		}
+		return pick(a, rejections)
+	case n == 1:
 		a.violations++
-		return violations[a.random.IntN(len(violations))]
-	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
+		return pick(a, violations)
+	case n < 12:
 		return a.masked(0x89+byte(a.random.IntN(2)), a.bytes(a.random.IntN(126))) // ping or pong
 	}
 	a.messages++
 	payload := a.payload()
+	opcode := byte(0x02)
+	if utf8.Valid(payload) && a.random.IntN(2) == 0 {
+		opcode = 0x01
+	}
+	if a.deflate && a.random.IntN(8) == 0 {
+		payload = deflated(payload)
+		opcode |= 0x40
+	}
 	if a.random.IntN(20) > 0 {
-		return a.masked(0x82, payload)
+		return a.masked(0x80|opcode, payload)
 	}
 	// In pieces, some of them empty, with a ping in between.
 	at := a.random.IntN(len(payload) + 1)
-	pieces := append(a.masked(0x02, payload[:at]), a.masked(0x89, nil)...)
+	pieces := append(a.masked(opcode, payload[:at]), a.masked(0x89, nil)...)
 	pieces = append(pieces, a.masked(0x00, nil)...)
 	return append(pieces, a.masked(0x80, payload[at:])...)
 }
 
+// deflated compresses a message (RFC 7692, section 7.2.1).
+func deflated(payload []byte) []byte {
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	var b bytes.Buffer
+	w.Reset(&b)
+	_, _ = w.Write(payload) // a bytes.Buffer doesn't fail
+	_ = w.Flush()
+	return bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff"))
+}
+
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is valid
+	}
+	return w
+}}
+
 var (
-	hostileEvents   = []string{"string", "int", "small", "float", "bool", "bytes", "any", "nothing", "struct", "map", "message", "unknown", ""}
+	hostileEvents = []string{"string", "int", "small", "float", "bool", "bytes", "any", "nothing", "struct", "map", "message", "unknown", "",
+		"server int", "server struct"}
 	hostilePayloads = []string{"", "text", "42", "-7", "300", "1e400", "99999999999999999999", "true", "null", `{"A":1}`, `{"A":"x"}`, `{"A":`,
 		`[1]`, `{"x":["2020-01-01T00:00:00Z"]}`, `{"x":[1]}`, ";;;", "\x00\xff", `"\ud800"`}
 )
 
 // payload is an event with something wrong in it, more often than not.
 func (a *attack) payload() []byte {
-	pick := func(from []string) string { return from[a.random.IntN(len(from))] }
-	message := []byte(prefix + pick(hostileEvents) + ";" + string('0'+byte(a.random.IntN(6))) + ";" + pick(hostilePayloads))
+	message := []byte(prefix + pick(a, hostileEvents) + ";" + string('0'+byte(a.random.IntN(6))) + ";" + pick(a, hostilePayloads))
 	for range a.random.IntN(3) {
 		at := a.random.IntN(len(message))
 		switch a.random.IntN(4) {
