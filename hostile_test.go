@@ -125,7 +125,8 @@ func attackServer(t *testing.T, full bool) {
 		}
 	})
 	attacked, witnessed := make(chan struct{}), make(chan int)
-	go func() { witnessed <- witness(t, dial(t, url+"?witness=1"), attacked) }()
+	c := dial(t, url+"?witness=1")
+	go func() { witnessed <- witness(t, c, attacked) }()
 
 	const attackers = 4
 	var all sync.WaitGroup
@@ -155,6 +156,7 @@ func attackServer(t *testing.T, full bool) {
 	if asked == 0 {
 		t.Error("the witness has seen nothing")
 	}
+	c.vanish()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil { // returns when all has been reported
