@@ -68,7 +68,7 @@ func (t *table) compared() (names []string) {
 // group draws a row and returns how many bars that took.
 func (t *table) group(b *strings.Builder, r row, y int) (drawn int) {
 	for i, peer := range t.compared() {
-		ratio, ok := r.ratio(peer)
+		ratio, ok := r.ratio(peer, "limit")
 		if !ok {
 			continue
 		}

@@ -53,6 +53,7 @@ func benchmark() error {
 		t.measure(s)
 		fmt.Print(t.line(t.rows[len(t.rows)-1]))
 	}
+	fmt.Print("\n" + t.comparison())
 	if *write {
 		return t.write()
 	}
@@ -88,7 +89,7 @@ func (t *table) measure(s scenario) {
 	r := row{s, make(map[string][]result), make(map[string]error)}
 	for round := range t.rounds {
 		for _, peer := range t.peers {
-			if round > 0 && peer.Once {
+			if round > 0 && (peer.Once || s.once) {
 				continue
 			}
 			if s.mode != plain && peer.Plain || s.skipsLimit && peer.Name == "limit" || r.failures[peer.Name] != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,14 +29,44 @@ func (t *table) line(r row) string {
 	return fmt.Sprintf("| %s |\n", strings.Join(cells, " | "))
 }
 
-// ratio is a server's median as a multiple of the limit's.
-func (r row) ratio(peer string) (float64, bool) {
-	limit, ok := r.results["limit"]
-	runs := r.results[peer]
-	if !ok || len(runs) == 0 {
+// ratio is what a server costs as a multiple of another: the median of the
+// rounds, in each of which the two were measured one after the other.
+func (r row) ratio(peer, to string) (float64, bool) {
+	n := min(len(r.results[peer]), len(r.results[to]))
+	if n == 0 {
 		return 0, false
 	}
-	return median(runs).value / median(limit).value, true
+	ratios := make([]float64, n)
+	for i := range ratios {
+		ratios[i] = r.results[peer][i].value / r.results[to][i].value
+	}
+	slices.Sort(ratios)
+	return ratios[n/2], true
+}
+
+// comparison is the table of what this library costs as a multiple of each other
+// server.
+func (t *table) comparison() string {
+	var b strings.Builder
+	names, lines := []string{"iris as a multiple of"}, []string{"---"}
+	for _, peer := range t.peers {
+		if peer.Name != "iris" {
+			names, lines = append(names, peer.Name), append(lines, "---")
+		}
+	}
+	fmt.Fprintf(&b, "| %s |\n|%s|\n", strings.Join(names, " | "), strings.Join(lines, "|"))
+	for _, r := range t.rows {
+		cells := []string{r.scenario.name}
+		for _, peer := range names[1:] {
+			cell := "–"
+			if ratio, ok := r.ratio("iris", peer); ok {
+				cell = fmt.Sprintf("%.2f", ratio)
+			}
+			cells = append(cells, cell)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	return b.String()
 }
 
 func (r row) cell(peer string) string {
@@ -48,7 +79,7 @@ func (r row) cell(peer string) string {
 	}
 	m := median(runs)
 	cell := fmt.Sprintf("%.2f", m.value)
-	if ratio, ok := r.ratio(peer); ok && peer != "limit" {
+	if ratio, ok := r.ratio(peer, "limit"); ok && peer != "limit" {
 		cell += fmt.Sprintf(" (%.2f)", ratio)
 	}
 	if m.note != "" {
@@ -74,9 +105,9 @@ func (r row) cell(peer string) string {
 }
 
 // caveats stand below the table of RESULTS.md.
-const caveats = `Microseconds are the server process's processor time, the kernel's included, for each delivered message, handshake or end of a connection; KiB are what its resident memory grows by for each connection; seconds are for 2,000 messages of 4 KiB to a room of 1,000 of which one never reads: in this row, the time and the 99th percentile of the latency are compared with those of the same run without that one, and the growth of the resident memory is that beyond the growth without it. In brackets is the ratio to limit, a program that writes a ready-made frame with one system call for each client and does nothing else: no events, no order, no limits, no pings.
+const caveats = `Microseconds are the server process's processor time, the kernel's included, for each delivered message, handshake or end of a connection; KiB are what its resident memory grows by for each connection; seconds are for 2,000 messages of 4 KiB to a room of 1,000 of which one never reads: in this row, the time and the 99th percentile of the latency are compared with those of the same run without that one, and the growth of the resident memory is that beyond the growth without it. In brackets is the ratio to limit, the median of the rounds' ratios; limit is a program that writes a ready-made frame with one system call for each client and does nothing else: no events, no order, no limits, no pings.
 
-Read the ratios, not the figures: the load generator runs on the same processors, over loopback, and the machine is shared. Messages have 64 bytes unless the row says otherwise. Messages of a burst are sent back to back, and a server that glues them writes less often than the limit does. "Lost" is what hadn't arrived 5 seconds after the last one that had; "out of order" counts each message whose number wasn't the next, so a gap counts once in both. The servers are set up as their documentation shows, with rooms of our own where they have none; socket.io and ws run in one Node process, which cannot use both processors, and aren't measured over TLS and with compression. neffos is the one that Iris 12.2.11 requires. melody, neffos, socket.io and ws run in the first round only.
+Read the ratios, not the figures: the load generator runs on the same processors, over loopback, and the machine is shared. Messages have 64 bytes unless the row says otherwise. Messages of a burst are sent back to back, and a server that glues them writes less often than the limit does. "Lost" is what hadn't arrived 5 seconds after the last one that had; "out of order" counts each message whose number wasn't the next, so a gap counts once in both. The servers are set up as their documentation shows, with rooms of our own where they have none; socket.io and ws run in one Node process, which cannot use both processors, and aren't measured over TLS and with compression. neffos is the one that Iris 12.2.11 requires. melody, neffos, socket.io and ws run in the first round only, and so does the row a minute after traffic.
 `
 
 // write writes RESULTS.md and chart.svg.
@@ -89,6 +120,7 @@ func (t *table) write() error {
 	for _, r := range t.rows {
 		b.WriteString(t.line(r))
 	}
+	b.WriteString("\n" + t.comparison())
 	b.WriteString("\n" + caveats + "\nVersions: " + t.versions() + ".\n")
 	if err := os.WriteFile("RESULTS.md", []byte(b.String()), 0o644); err != nil {
 		return err

@@ -26,6 +26,7 @@ type scenario struct {
 	mode        mode
 	run         func(*run) error
 	skipsLimit  bool // the limit has no answer to it
+	once        bool // one round says enough, and takes long enough
 }
 
 // run is one scenario with one server.
@@ -48,20 +49,21 @@ const patience = 5 * time.Second
 const streams = 8
 
 var scenarios = []scenario{
-	{"broadcast to 1,000, 50 a second", "µs", 1000, 1, plain, broadcast(150, 20*time.Millisecond, 1), false},
-	{"burst of 100 to 1,000", "µs", 1000, 1, plain, broadcast(10, 300*time.Millisecond, 100), false},
-	{"broadcast to 10,000", "µs", 10000, 1, plain, broadcast(15, 250*time.Millisecond, 1), false},
-	{"10,000 in rooms of 10", "µs", 10000, 1000, plain, broadcast(100, 10*time.Millisecond, 1), false},
-	{"room of 100, 8 emitters", "µs", 100, 1, plain, emitters(500), false},
-	{"echo, 100 connections", "µs", 100, 0, plain, echo(20000), false},
-	{"idle connection", "KiB", 10000, 100, plain, idle, false},
-	{"one stalled of 1,000", "s", 1000, 1, plain, stalled, true},
-	{"connect", "µs", 10000, 100, plain, connect, false},
-	{"disconnect", "µs", 10000, 100, plain, disconnect, false},
-	{"TLS: broadcast to 1,000", "µs", 1000, 1, secure, broadcast(100, 40*time.Millisecond, 1), false},
-	{"TLS: echo, 100 connections", "µs", 100, 0, secure, echo(10000), false},
-	{"TLS: idle connection", "KiB", 4000, 100, secure, idle, false},
-	{"compression: 512 B to 1,000", "µs", 1000, 1, deflate, sized(512, broadcast(50, 40*time.Millisecond, 1)), false},
+	{"broadcast to 1,000, 50 a second", "µs", 1000, 1, plain, broadcast(150, 20*time.Millisecond, 1), false, false},
+	{"burst of 100 to 1,000", "µs", 1000, 1, plain, broadcast(10, 300*time.Millisecond, 100), false, false},
+	{"broadcast to 10,000", "µs", 10000, 1, plain, broadcast(15, 250*time.Millisecond, 1), false, false},
+	{"10,000 in rooms of 10", "µs", 10000, 1000, plain, broadcast(100, 10*time.Millisecond, 1), false, false},
+	{"room of 100, 8 emitters", "µs", 100, 1, plain, emitters(500), false, false},
+	{"echo, 100 connections", "µs", 100, 0, plain, echo(100000), false, false},
+	{"idle connection", "KiB", 10000, 100, plain, idle, false, false},
+	{"idle a minute after traffic", "KiB", 10000, 1000, plain, idleAfterTraffic, false, true},
+	{"one stalled of 1,000", "s", 1000, 1, plain, stalled, true, false},
+	{"connect", "µs", 10000, 100, plain, connect, false, false},
+	{"disconnect", "µs", 10000, 100, plain, disconnect, false, false},
+	{"TLS: broadcast to 1,000", "µs", 1000, 1, secure, broadcast(100, 40*time.Millisecond, 1), false, false},
+	{"TLS: echo, 100 connections", "µs", 100, 0, secure, echo(60000), false, false},
+	{"TLS: idle connection", "KiB", 4000, 100, secure, idle, false, false},
+	{"compression: 512 B to 1,000", "µs", 1000, 1, deflate, sized(512, broadcast(50, 40*time.Millisecond, 1)), false, false},
 }
 
 // sized runs a scenario with larger messages.
@@ -216,6 +218,28 @@ func idle(r *run) error {
 	}
 	r.result.value = float64(after.Resident-r.process.baseline) / 1024 / float64(r.scenario.connections)
 	return nil
+}
+
+// idleAfterTraffic measures the same a minute after each connection has sent a
+// message to its room, and received those of the others.
+func idleAfterTraffic(r *run) error {
+	for sender := range r.scenario.connections {
+		if err := r.emit(sender, sender%r.scenario.rooms, 1); err != nil {
+			return err
+		}
+		if err := r.swarm.Poll(0); err != nil {
+			return err
+		}
+	}
+	if _, err := r.settle(); err != nil {
+		return err
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if err := r.swarm.Poll(100 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return idle(r)
 }
 
 // do runs a scenario with a server in a process of its own.

@@ -203,8 +203,11 @@ func (c *Conn) take(data []byte, inflater *inflater, got func(*Conn, []byte)) {
 		if data[0]&0x40 != 0 {
 			payload = inflater.inflate(payload)
 		}
-		if opcode := data[0] & 0x0F; opcode == 1 || opcode == 2 {
+		switch data[0] & 0x0F {
+		case 1, 2:
 			got(c, payload)
+		case 9:
+			_ = c.Send(pong(payload)) // else the server counts the client as gone
 		}
 		data = data[header+n:]
 	}

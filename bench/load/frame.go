@@ -23,6 +23,13 @@ func Frame(payload []byte) []byte {
 	return append(frame, payload...)
 }
 
+// pong answers a ping (RFC 6455, section 5.5.3).
+func pong(payload []byte) []byte {
+	frame := Frame(payload)
+	frame[0] = 0x8A
+	return frame
+}
+
 // parse returns the lengths of the first frame's header and payload, if it is
 // all there.
 func parse(data []byte) (header, n int, ok bool) {
