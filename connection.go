@@ -195,12 +195,14 @@ type Connection interface {
 
 // connection implements Connection.
 //
-// Its life: Server.register; serve reads and dispatches; whoever comes first of
-// the client, Disconnect, a failed write, the sweeper and Shutdown ends it by
-// close or kill; tearDown calls OnError, OnLeave and OnDisconnect once no handler
-// runs. The transport is closed when both close frames have passed, or by the
-// close timer. Server.live counts it once until tearDown is through and once
-// until the transport is closed.
+// Its life: Server.register; serve calls the OnConnection functions; read reads
+// and dispatches, on a goroutine that ends when there is nothing to do (see park)
+// and that the server's poller starts anew; whoever comes first of the client,
+// Disconnect, a failed write, the sweeper and Shutdown ends it by close or kill;
+// tearDown calls OnError, OnLeave and OnDisconnect once no handler runs. The
+// transport is closed when both close frames have passed, or by the close timer.
+// Server.live counts it once until tearDown is through and once until the
+// transport is closed.
 type connection struct {
 	server    *Server
 	err       error // of Upgrade; immutable

@@ -96,6 +96,9 @@ func (r *receiver) receiveBlocking(wait bool) ([]byte, error) {
 		buffer = *r.room
 	}
 	n, err := r.conn.Read(buffer)
+	if !wait {
+		_ = r.conn.SetReadDeadline(time.Time{})
+	}
 	if r.full++; n < len(buffer) {
 		r.full = 0
 	}

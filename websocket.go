@@ -16,9 +16,10 @@
 //
 // # Goroutines and blocking
 //
-// Each connection has one goroutine, which reads its messages and calls its
-// handlers, one message at a time and in the order of their arrival. A handler
-// may block: its own client then waits, and nobody else. All methods of Server,
+// The handlers of a connection are called by one goroutine at a time, one message
+// at a time and in the order of their arrival. A handler may block: its own client
+// then waits, and nobody else. A connection that has nothing to do has no goroutine
+// (on Linux; elsewhere one that waits). All methods of Server,
 // Connection and Emitter are safe for concurrent use and may be called from
 // any handler. No method that sends waits for a client (see Emitter): messages
 // are queued, within Config.MaxQueuedBytes for each client, and a client that
