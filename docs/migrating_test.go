@@ -2,160 +2,159 @@
 package docs_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
-	"io"
-	"net"
-	"net/http"
+	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	gorilla "github.com/gorilla/websocket"
 )
 
-// patience is how long a test waits for what must happen before it fails.
-const patience = 20 * time.Second
-
-// change is a row of a table: each of then becomes the lines of now, if any.
-type change struct {
-	section   string
-	then, now []string
-}
-
-var (
-	codeSpan = regexp.MustCompile("`([^`]+)`")
-	tableRow = regexp.MustCompile(`^\| (.+) \| (.+) \|$`)
+// The sections of MIGRATING.md that tell how to migrate programs.
+const (
+	fromV3     = "From v3 to v6.1: iris.Websocket"
+	fromV62    = "From v6.2: adaptors"
+	fromV7     = "From v7"
+	fromV8     = "From v8 to v11"
+	fromNeffos = "From neffos"
 )
 
-// readChanges returns the tables of MIGRATING.md with two columns.
-func readChanges(t *testing.T) (changes []change, document string) {
-	t.Helper()
-	data, err := os.ReadFile("MIGRATING.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	section := ""
-	for line := range strings.Lines(string(data)) {
-		line = strings.TrimSuffix(line, "\n")
-		if title, ok := strings.CutPrefix(line, "## "); ok {
-			section = title
-			continue
-		}
-		row := tableRow.FindStringSubmatch(line)
-		if row == nil || strings.Contains(section, "behaves") || row[1] == "then" {
-			continue
-		}
-		changes = append(changes, change{section, alternatives(row[1]), code(row[2])})
-	}
-	if len(changes) < 50 {
-		t.Fatalf("%d changes found: the tables aren't read any more", len(changes))
-	}
-	return changes, string(data)
-}
-
-// alternatives returns the texts of a cell between which it says "or".
-func alternatives(cell string) (texts []string) {
-	for part := range strings.SplitSeq(cell, "` or `") {
-		texts = append(texts, strings.Join(code("`"+strings.Trim(part, "`")+"`"), "\n"))
-	}
-	return texts
-}
-
-func code(cell string) (lines []string) {
-	for _, span := range codeSpan.FindAllStringSubmatch(cell, -1) {
-		lines = append(lines, span[1])
-	}
-	return lines
-}
-
-// eras are the programs, by the section that tells how to migrate them.
-var eras = map[string]string{
-	"v8-v11":  "From v8 to v11",
-	"v6.2-v7": "From v6.2 and v7: adaptors",
-	"v3-v6.1": "From v3 to v6.1: iris.Websocket",
-}
-
-// migrate makes the changes of a section in a program, and remembers which of
-// them it made.
-func migrate(program, section string, changes []change, made map[int]bool) string {
-	for i, c := range changes {
-		if c.section != section {
-			continue
-		}
-		for _, then := range c.then {
-			if !strings.Contains(program, then) {
-				continue
-			}
-			made[i] = true
-			program = strings.ReplaceAll(program, then, strings.Join(c.now, "\n"))
-		}
-	}
-	return program
-}
-
-// TestEachEra changes a program of each era by the tables' rows and by nothing
-// else, and uses it.
-func TestEachEra(t *testing.T) {
+// TestPrograms changes a program of each era, and the examples of v11, by the
+// rows of the tables and by nothing else, and uses them. Each row is needed by
+// one of them.
+func TestPrograms(t *testing.T) {
 	changes, document := readChanges(t)
-	made := make(map[int]bool)
-	for name, section := range eras {
-		then, err := os.ReadFile(filepath.Join("testdata", "eras", name+".txt"))
-		if err != nil {
-			t.Fatal(err)
+	made, sources := make(map[way]bool), make(map[string]string)
+	add := func(name, section, source string) {
+		sources[name] = wellFormed(t, migrate(wellFormed(t, source), section, changes, made))
+	}
+	programs, err := filepath.Glob("testdata/eras/*.txt")
+	if err != nil || len(programs) != len(eras) {
+		t.Fatalf("%d programs in testdata/eras are used, of %q", len(eras), programs)
+	}
+	for name, era := range eras {
+		add("from-"+name+"/main.go", era.section, read(t, filepath.Join("testdata", "eras", name+".txt")))
+	}
+	v11 := filepath.Join(v11Folder(t), "_examples")
+	for main, example := range examples {
+		for name, source := range sourcesIn(t, v11, cmp.Or(example.folder, main)) {
+			// What an example imports of itself lies elsewhere now.
+			source = strings.ReplaceAll(source, `"github.com/kataras/iris/_examples/`, `"github.com/kataras/iris/websocket/`+migrated+`/`)
+			add(name, fromV8, source)
 		}
-		now := migrate(string(then), section, changes, made)
-		t.Run(name, func(t *testing.T) {
-			server := start(t, now)
-			for _, path := range []string{"/", "/iris-ws.js", "/js/chat.js"} {
-				if status, body := server.get(t, path); status != http.StatusOK || len(body) == 0 {
-					t.Errorf("%s: status %d, %q", path, status, body)
-				}
+	}
+	_, becomes, _ := strings.Cut(document, "becomes:\n\n```go\n")
+	becomes, _, _ = strings.Cut(becomes, "```")
+	add("from-neffos/main.go", "", becomes)
+
+	for _, section := range []string{fromV3, fromV62, fromV7, fromV8} {
+		for _, w := range waysOf(changes, section) {
+			if !made[w] {
+				t.Errorf("%s: no program says %s", section, w.then)
 			}
-			one, other := server.dial(t), server.dial(t)
-			one.send(t, "chat;0;hello")
-			one.want(t, `^chat;0;Message from myself: hello$`)
-			one.want(t, `^chat;0;From: \w+: hello$`)
-			other.want(t, `^chat;0;Message from: \w+-> hello$`)
-			other.want(t, `^chat;0;From: \w+: hello$`)
+		}
+	}
+	executables := build(t, sources)
+	for name, era := range eras {
+		t.Run(name, func(t *testing.T) {
+			era.use(t, start(t, executables["from-"+name], pageFolder(t)))
+		})
+	}
+	for main, example := range examples {
+		t.Run("v11/"+main, func(t *testing.T) {
+			example.use(t, start(t, executables[main], filepath.Join(v11, main), example.arguments...))
 		})
 	}
 	t.Run("neffos", func(t *testing.T) {
-		_, now, found := strings.Cut(document, "becomes:\n\n```go\n")
-		if !found {
-			t.Fatal("the program that becomes of one of neffos is gone")
-		}
-		now, _, _ = strings.Cut(now, "```")
-		server := start(t, now)
-		one, other := server.dial(t), server.dial(t)
+		server := start(t, executables["from-neffos"], pageFolder(t))
+		one, other := server.dial(t, "/my_endpoint"), server.dial(t, "/my_endpoint")
 		one.send(t, "chat;0;hello")
-		other.want(t, `^chat;0;hello$`)
+		other.want(t, `chat;0;hello$`)
 	})
-	t.Run("all others", func(t *testing.T) { compile(t, changes, made) })
 }
 
-// compile compiles what the rows that no program needed say on the right.
-func compile(t *testing.T, changes []change, made map[int]bool) {
-	var program strings.Builder
-	program.WriteString(`package main
+// wellFormed returns a source if it is one.
+func wellFormed(t *testing.T, source string) string {
+	t.Helper()
+	if _, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution); err != nil {
+		t.Fatalf("%v\n%s", err, source)
+	}
+	return source
+}
+
+// sourcesIn returns what is in a folder of root, by paths from root.
+func sourcesIn(t *testing.T, root, folder string) map[string]string {
+	t.Helper()
+	sources := make(map[string]string)
+	err := fs.WalkDir(os.DirFS(root), folder, func(name string, _ fs.DirEntry, err error) error {
+		if path.Ext(name) == ".go" {
+			sources[name] = read(t, filepath.Join(root, name))
+		}
+		return err
+	})
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%d sources in %s: %v", len(sources), folder, err)
+	}
+	return sources
+}
+
+// v11Folder is where the sources of Iris v11.1.1 are.
+func v11Folder(t *testing.T) string {
+	t.Helper()
+	output, err := exec.Command("go", "mod", "download", "-json", "github.com/kataras/iris@v11.1.1+incompatible").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal(output, &downloaded); err != nil {
+		t.Fatal(err)
+	}
+	return downloaded.Dir
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestAlternatives compiles what is on either side of the rows that nothing
+// forces anybody to make, and on the right of those of neffos.
+func TestAlternatives(t *testing.T) {
+	changes, _ := readChanges(t)
+	var texts []string
+	for _, c := range changes {
+		if c.optional {
+			texts = append(texts, c.then...)
+		}
+		if c.optional || c.section == fromNeffos {
+			texts = append(texts, strings.Join(c.now, "\n"))
+		}
+	}
+	compile(t, texts, `package compiled
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket"
 )
 
 var (
+	_    = json.Unmarshal
 	_    http.Handler
-	_    context.Context
 	app  *iris.Application
 	ws   *websocket.Server
 	c    websocket.Connection
@@ -165,39 +164,20 @@ var (
 	data []byte
 	item struct{ Text string }
 )
-
-func main() {
 `)
-	imports := regexp.MustCompile(`^"[^" ]+"$`)
-	for i, change := range changes {
-		if made[i] || len(change.now) == 0 {
-			continue
-		}
-		program.WriteString("{\n")
-		for _, line := range change.now {
-			switch {
-			case imports.MatchString(line):
-				if !strings.Contains(program.String(), line) {
-					t.Errorf("%s is imported by no program", line)
-				}
-				continue
-			case strings.HasSuffix(line, "(ctx *context.Context)"):
-				line += " {}"
-			}
-			program.WriteString(statement(line) + "\n")
-		}
-		program.WriteString("}\n")
-	}
-	program.WriteString("}\n")
-	build(t, program.String())
 }
 
 // TestNeffosIsWhatItWas compiles what the rows of neffos say on the left, with
 // the neffos that Iris requires.
 func TestNeffosIsWhatItWas(t *testing.T) {
 	changes, _ := readChanges(t)
-	var program strings.Builder
-	program.WriteString(`package main
+	var texts []string
+	for _, c := range changes {
+		if c.section == fromNeffos {
+			texts = append(texts, c.then...)
+		}
+	}
+	compile(t, texts, `package compiled
 
 import (
 	"errors"
@@ -219,31 +199,34 @@ var (
 	data []byte
 	item struct{ Text string }
 )
-
-func main() {
 `)
-	event := regexp.MustCompile(`^(websocket\.On\w+|"\w+"): func`)
-	for _, c := range changes {
-		if c.section != "From neffos" {
-			continue
-		}
-		for _, then := range c.then {
-			for line := range strings.Lines(then) {
-				switch line = strings.TrimSpace(line); {
-				case strings.HasPrefix(line, `"github.com/`):
-					if !strings.Contains(program.String(), line) {
-						t.Errorf("%s is not imported", line)
-					}
-					continue
-				case event.MatchString(line):
-					line = "_ = websocket.Events{" + line + "}"
+}
+
+var neffosEvent = regexp.MustCompile(`^(websocket\.On\w+|"\w+"): func`)
+
+// compile compiles texts of one or more lines, each on its own, behind the
+// declarations that they need.
+func compile(t *testing.T, texts []string, declarations string) {
+	t.Helper()
+	var source strings.Builder
+	source.WriteString(declarations)
+	for _, text := range texts {
+		source.WriteString("\nfunc _() {\n")
+		for line := range strings.SplitSeq(text, "\n") {
+			switch {
+			case importPath.MatchString(line):
+				if !strings.Contains(declarations, "\t"+line+"\n") {
+					t.Errorf("%s is not imported", line)
 				}
-				program.WriteString("{\n" + statement(line) + "\n}\n")
+				continue
+			case neffosEvent.MatchString(line):
+				line = "websocket.Events{" + line + "}"
 			}
+			source.WriteString(statement(line) + "\n")
 		}
+		source.WriteString("}\n")
 	}
-	program.WriteString("}\n")
-	build(t, program.String())
+	build(t, map[string]string{"compiled/compiled.go": source.String()})
 }
 
 // statement makes a statement of a line.
@@ -253,151 +236,8 @@ func statement(line string) string {
 			return "_ = " + line
 		}
 	}
-	if name, _, declares := strings.Cut(line, " := "); declares {
+	if name, _, declares := strings.Cut(line, " := "); declares && !strings.HasPrefix(line, "for ") {
 		return line + "\n_ = " + name
 	}
 	return line
-}
-
-// build builds a program within this module, and returns the executable's path.
-func build(t *testing.T, source string) string {
-	t.Helper()
-	folder := t.TempDir()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, overlay := filepath.Join(folder, "main.go"), filepath.Join(folder, "overlay.json")
-	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "docs", "migrated", "main.go"): file}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string]string{file: source, overlay: string(replaced)} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	program := filepath.Join(folder, "program")
-	run := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./docs/migrated")
-	run.Dir = root
-	if output, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s\n%s", err, output, source)
-	}
-	return program
-}
-
-// running is a program that runs.
-type running struct{ host string }
-
-// start builds a program and runs it where it finds its page and its script. It
-// listens on a port of its own, which is the one thing that the test changes.
-func start(t *testing.T, source string) running {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := listener.Addr().String()
-	_ = listener.Close()
-	if !strings.Contains(source, `":8080"`) {
-		t.Fatal("the program listens elsewhere")
-	}
-	program := build(t, strings.ReplaceAll(source, `":8080"`, `"`+host+`"`))
-
-	folder := t.TempDir()
-	for name, content := range map[string]string{
-		"templates/client.html": `<html>{{.Title}} {{.Host}}</html>`,
-		"static/js/chat.js":     `ws = new Ws("ws://" + HOST + "/my_endpoint");`,
-	} {
-		name = filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := exec.Command(program)
-	command.Dir = folder
-	var output strings.Builder
-	command.Stdout, command.Stderr = &output, &output
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Log(output.String())
-		}
-	})
-	for deadline := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", host)
-		if err == nil {
-			_ = conn.Close()
-			return running{host}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the program doesn't listen: %v", err)
-		}
-		time.Sleep(10 * time.Millisecond) // the connection decides, not the time
-	}
-}
-
-func (r running) get(t *testing.T, path string) (int, string) {
-	t.Helper()
-	response, err := http.Get("http://" + r.host + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
-}
-
-// client is a client that speaks the wire by hand.
-type client struct{ *gorilla.Conn }
-
-const prefix = "iris-websocket-message:"
-
-func (r running) dial(t *testing.T) client {
-	t.Helper()
-	conn, _, err := gorilla.DefaultDialer.Dial("ws://"+r.host+"/my_endpoint", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	// Once a ping is answered, the server has the connection in its rooms. Nobody
-	// has said anything yet, so the pong is the first that comes.
-	_ = conn.NetConn().SetReadDeadline(time.Now().Add(patience))
-	var pong [2]byte
-	if _, err := conn.NetConn().Write([]byte{0x89, 0x80, 1, 2, 3, 4}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(conn.NetConn(), pong[:]); err != nil || pong != [2]byte{0x8A, 0} {
-		t.Fatalf("the answer to a ping: %x, %v", pong, err)
-	}
-	return client{conn}
-}
-
-func (c client) send(t *testing.T, event string) {
-	t.Helper()
-	if err := c.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (c client) want(t *testing.T, pattern string) {
-	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	_, message, err := c.ReadMessage()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if event := strings.TrimPrefix(string(message), prefix); !regexp.MustCompile(pattern).MatchString(event) {
-		t.Errorf("received %q, want %s", event, pattern)
-	}
 }
