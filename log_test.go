@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	gorilla "github.com/gorilla/websocket"
@@ -40,6 +41,46 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 	if n := strings.Count(logged.String(), "\n"); n < 2 || n > 11 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
 	}
+}
+
+// logBuffer holds what is logged.
+type logBuffer struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// wantLogged waits for all of these texts.
+func (b *logBuffer) wantLogged(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		eventually(t, "it is logged: "+text, func() bool {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return strings.Contains(b.text.String(), text)
+		})
+	}
+}
+
+// TestTheApplicationsLogger is where it goes if there is no other.
+func TestTheApplicationsLogger(t *testing.T) {
+	logged := new(logBuffer)
+	app := newApp()
+	app.Logger().SetLevel("warn").SetOutput(logged)
+	s := websocket.New(app, "/ws")
+	s.OnConnection(func(c websocket.Connection) { c.On("panic", func() { panic("the reason") }) })
+	server := listen(t, app, s)
+	if _, _, err := gorilla.DefaultDialer.Dial(address(server)+"/ws", http.Header{"Origin": {"https://elsewhere.example"}}); err == nil {
+		t.Fatal("connected")
+	}
+	logged.wantLogged(t, "[WARN]", "https://elsewhere.example", "Origins")
+	dial(t, address(server)+"/ws").send("panic;0;")
+	logged.wantLogged(t, "[ERRO]", "the reason", "log_test.go")
 }
 
 // TestRejectionsAreLoggedWithoutOnError: who has registered nothing must still

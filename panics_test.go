@@ -1,7 +1,9 @@
 package websocket_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,9 +17,10 @@ import (
 // TestPanics: in whatever function of the application's, they are recovered
 // from, reported and logged, and the connection lives.
 func TestPanics(t *testing.T) {
+	var logged bytes.Buffer
 	errs := make(chan error, 16)
 	done := make(chan struct{})
-	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+	s, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
 		c.OnError(func(err error) { errs <- err; panic("in OnError") })
 		c.On("panic", func(v string) { panic(v) })
 		c.On("panic", func() { _ = c.Emit("second", "handler") })
@@ -49,6 +52,9 @@ func TestPanics(t *testing.T) {
 	}
 	if n := s.Stats().Panics; n != 8 { // each of them, and OnError's own
 		t.Errorf("%d panics", n)
+	}
+	if lines := strings.Split(strings.TrimSpace(logged.String()), "\n"); len(lines) != 8 || !strings.Contains(lines[0], "my reason") || !strings.Contains(lines[0], "panics_test.go") {
+		t.Errorf("%d lines are logged, the first one %.300q", len(lines), lines[0])
 	}
 }
 

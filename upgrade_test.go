@@ -319,7 +319,10 @@ func TestBinaryMessages(t *testing.T) {
 // TestUpgradeByHand: the endpoint is the application's own handler.
 func TestUpgradeByHand(t *testing.T) {
 	app := newApp()
-	s := websocket.NewServer(websocket.Config{})
+	s := websocket.NewServer(websocket.Config{
+		IDGenerator:  func(iris.Context) string { return "the only one" },
+		Authenticate: func(iris.Context) (string, error) { return "ann", nil },
+	})
 	returned := make(chan error, 1)
 	app.Get("/ws", func(ctx iris.Context) {
 		c := s.Upgrade(ctx)
@@ -335,6 +338,9 @@ func TestUpgradeByHand(t *testing.T) {
 			returned <- c.Err()
 			return
 		}
+		if c.User() != "ann" {
+			t.Errorf("it is %q", c.User())
+		}
 		echo(c)
 		c.Wait()
 		c.Wait() // returns at once
@@ -343,6 +349,12 @@ func TestUpgradeByHand(t *testing.T) {
 	server := listen(t, app, s)
 	c := dial(t, address(server)+"/ws")
 	wantEcho(t, c)
+	if _, response, _ := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); response == nil || response.StatusCode != http.StatusConflict {
+		t.Errorf("a taken ID is answered with %v", response)
+	}
+	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
+		t.Errorf("a taken ID is the error %v", err)
+	}
 	_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1001, ""))
 	if err := receive(t, returned); !sameReason(err, &websocket.CloseError{Code: 1001}) {
 		t.Errorf("ended with %v", err)

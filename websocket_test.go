@@ -245,9 +245,14 @@ func TestInvalidEventsAreRefused(t *testing.T) {
 }
 
 func TestServerLookups(t *testing.T) {
+	var left []string // by this goroutine, which calls Leave, as long as a is connected
 	s, url := onConnection(t, websocket.Config{
 		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
-	}, ignore)
+	}, func(c websocket.Connection) {
+		if c.ID() == "a" {
+			c.OnLeave(func(room string) { left = append(left, room) })
+		}
+	})
 	a := dial(t, url+"?id=a")
 	dial(t, url+"?id=b")
 	eventually(t, "two connections", func() bool { return s.GetTotalConnections() == 2 })
@@ -271,6 +276,9 @@ func TestServerLookups(t *testing.T) {
 	s.LeaveAll("a")
 	if c.IsJoined("x") || c.IsJoined("y") || c.IsJoined("a") {
 		t.Error("LeaveAll")
+	}
+	if slices.Sort(left[1:]); !slices.Equal(left, []string{"room", "a", "x", "y"}) {
+		t.Errorf("OnLeave is told of %q", left)
 	}
 	if err := s.Disconnect("a"); err != nil {
 		t.Error(err)
