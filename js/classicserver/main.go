@@ -1,6 +1,6 @@
 // Command classicserver is setup.go on Iris v11.1.1 and its websocket package, to
-// compare with. It prints its base address and exits when its standard input is
-// closed.
+// compare with. It prints the base addresses of several servers on one line, and
+// exits when its standard input is closed.
 //
 // A module of its own: nothing else needs the old Iris.
 package main
@@ -11,22 +11,38 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"runtime/pprof"
+	"strings"
 
 	"github.com/kataras/iris"
 )
 
+// servers is how many there are: a client can bring one to a standstill for good.
+const servers = 3
+
 func main() {
+	var addresses []string
+	for range servers {
+		app := newApp()
+		if err := app.Build(); err != nil {
+			fmt.Fprintln(os.Stderr, "classicserver:", err)
+			os.Exit(1)
+		}
+		server := httptest.NewUnstartedServer(app)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // the panics of handlers that a client can cause
+		server.Start()
+		addresses = append(addresses, server.URL)
+	}
+	fmt.Println(strings.Join(addresses, " "))
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Logger().SetLevel("disable")
 	app.Get("/", func(ctx iris.Context) { ctx.HTML(`<!doctype html><link rel="icon" href="data:,">`) })
+	// Where each goroutine of the program is: a deadlock shows nowhere else.
+	app.Get("/goroutines", func(ctx iris.Context) { _ = pprof.Lookup("goroutine").WriteTo(ctx, 2) })
 	setup(app)
-	if err := app.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, "classicserver:", err)
-		os.Exit(1)
-	}
-	server := httptest.NewUnstartedServer(app)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the panics of handlers that a client can cause
-	server.Start()
-	fmt.Println(server.URL)
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	return app
 }

@@ -70,7 +70,28 @@ func setup(app *iris.Application) {
 		c.On("say to all", func() { c.To(websocket.All).Emit("said", "to all") })
 		c.On("say natively", func() { c.To(websocket.Broadcast).EmitMessage([]byte("natively")) })
 
+		// What goes wrong, as the others and the client itself are told of it.
+		c.OnError(func(err error) {
+			c.To(websocket.Broadcast).Emit("failed", c.ID()+" "+err.Error())
+			c.Emit("failed", c.ID()+" "+err.Error())
+		})
+		c.On("panic", func() { panic("on purpose") })
+		c.On("say when leaving", func() {
+			c.OnLeave(func(room string) { c.To(room).Emit("said", "goodbye to "+room) })
+		})
+
+		// The end, which a program may want to make sure of.
 		c.On("kick", func() { c.Disconnect() })
+		c.On("kick twice", func() {
+			calls := 0
+			c.OnDisconnect(func() {
+				if calls++; calls == 1 {
+					c.Server().Disconnect(c.ID())
+					c.To(websocket.Broadcast).Emit("calls", strconv.Itoa(calls))
+				}
+			})
+			c.Disconnect()
+		})
 		c.OnDisconnect(func() { c.To(websocket.Broadcast).Emit("gone", c.ID()) })
 		c.Emit("id", c.ID())
 	})

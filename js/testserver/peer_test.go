@@ -142,7 +142,7 @@ func startClassic(t *testing.T) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return hostOf(t, strings.TrimSpace(line))
+	return hostOf(t, strings.Fields(line)[0])
 }
 
 func hostOf(t *testing.T, address string) string {

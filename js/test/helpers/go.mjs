@@ -71,10 +71,11 @@ export async function startTestServer() {
 }
 
 // startClassicServer starts the server of Iris v11.1.1 that old clients are
-// compared with.
+// compared with, and others for scenes that bring them to a standstill.
 export async function startClassicServer() {
   const program = await startProgram(".", { module: "js/classicserver" });
-  return { url: program.line, stop: () => program.stop((child) => child.stdin.end()) };
+  const [url, ...toBeHung] = program.line.split(" ");
+  return { url, toBeHung, stop: () => program.stop((child) => child.stdin.end()) };
 }
 
 // moduleFolder returns where the module cache has what a module requires.
