@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os/exec"
 	"path/filepath"
@@ -23,14 +22,21 @@ import (
 // patience is how long a test waits for what must happen before it fails.
 const patience = 20 * time.Second
 
+const prefix = "iris-websocket-message:"
+
 // peer speaks the old wire by hand: a program of its time, in whatever language,
 // with neither a client of ours nor a WebSocket library.
 type peer struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	id    string
+	told  []string // the frames received, as they stand on the wire
+	said  bool     // goodbye: a close frame has been sent
+	ended bool
 }
 
-func connect(t *testing.T, address string) *peer {
+// handshake asks for a WebSocket connection.
+func handshake(t *testing.T, address, header string) (*peer, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -38,79 +44,201 @@ func connect(t *testing.T, address string) *peer {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	const key = "dGhlIHNhbXBsZSBub25jZQ=="
-	_, err = fmt.Fprintf(conn, "GET /classic HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", address, key)
+	_, err = fmt.Fprintf(conn, "GET /classic HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", address, key, header)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := bufio.NewReader(conn)
-	response, err := http.ReadResponse(r, nil)
+	p := &peer{Conn: conn, r: bufio.NewReader(conn)}
+	response, err := http.ReadResponse(p.r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, response
+}
+
+const key = "dGhlIHNhbXBsZSBub25jZQ=="
+
+// connect makes a connection. The server says its ID first.
+func connect(t *testing.T, address string) *peer {
+	t.Helper()
+	p, response := handshake(t, address, "")
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	if accept := response.Header.Get("Sec-WebSocket-Accept"); response.StatusCode != http.StatusSwitchingProtocols || accept != base64.StdEncoding.EncodeToString(sum[:]) {
 		t.Fatalf("the handshake: %s, %q", response.Status, accept)
 	}
-	return &peer{conn, r}
+	first, err := p.next()
+	_, id, found := bytes.Cut(first, []byte(prefix+"id;0;"))
+	if err != nil || !found {
+		t.Fatalf("a new connection is told %q, %v", first, err)
+	}
+	p.id = string(id)
+	return p
 }
 
 // frame is a masked frame.
 func frame(first byte, payload string) []byte {
-	f := []byte{first, 0x80 | byte(min(len(payload), 126))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16(f, uint16(len(payload)))
-	}
 	mask := []byte{1, 2, 3, 4}
-	f = append(f, mask...)
+	f := append(appendHeader(nil, first, 0x80, len(payload)), mask...)
 	for i := range len(payload) {
 		f = append(f, payload[i]^mask[i&3])
 	}
 	return f
 }
 
+// appendHeader appends the header of a frame, as far as the mask.
+func appendHeader(f []byte, first, masked byte, length int) []byte {
+	switch {
+	case length <= 125:
+		return append(f, first, masked|byte(length))
+	case length <= 0xFFFF:
+		return binary.BigEndian.AppendUint16(append(f, first, masked|126), uint16(length))
+	default:
+		return binary.BigEndian.AppendUint64(append(f, first, masked|127), uint64(length))
+	}
+}
+
 // next returns the next frame, header included, as it stands on the wire.
 func (p *peer) next() ([]byte, error) {
-	header := make([]byte, 2, 4)
+	header := make([]byte, 2, 10)
 	if _, err := io.ReadFull(p.r, header); err != nil {
 		return nil, err
 	}
-	length := int(header[1])
-	if length == 126 {
-		header = header[:4]
+	length := uint64(header[1])
+	if more := map[byte]int{126: 2, 127: 8}[header[1]]; more > 0 {
+		header = header[:2+more]
 		if _, err := io.ReadFull(p.r, header[2:]); err != nil {
 			return nil, err
 		}
-		length = int(binary.BigEndian.Uint16(header[2:]))
+		length = binary.BigEndian.Uint64(append(make([]byte, 8-more), header[2:]...))
 	}
 	payload := make([]byte, length)
 	_, err := io.ReadFull(p.r, payload)
 	return append(header, payload...), err
 }
 
-const prefix = "iris-websocket-message:"
+// step is what one peer does: it sends frames, or waits until it has been told
+// something.
+type step struct {
+	who   string
+	sends []byte
+	hears string
+}
 
-// play sends frames, and returns what is answered until the answer to an event
-// that says the end. What the server says first, an ID that differs, is left out.
-func play(t *testing.T, address string, frames ...[]byte) (answers []string) {
+// play has peers of its own go through a scene. It returns what each was told,
+// the ID that the server says first left out.
+func play(t *testing.T, address string, scene []step) (told map[string][]string) {
 	t.Helper()
-	p := connect(t, address)
-	if id, err := p.next(); err != nil || !bytes.Contains(id, []byte(prefix+"id;0;")) {
-		t.Fatalf("a new connection is told %q, %v", id, err)
-	}
-	if _, err := p.Write(append(slices.Concat(frames...), frame(0x81, prefix+"string;0;the end")...)); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		answer, err := p.next()
-		if err != nil {
-			return append(answers, "end of the connection")
+	s := stage{t, map[string]*peer{}}
+	for _, step := range scene { // all are there when it begins
+		if s.peers[step.who] == nil {
+			s.peers[step.who] = connect(t, address)
 		}
-		if bytes.Contains(answer, []byte(`"the end"`)) {
-			return answers
-		}
-		answers = append(answers, string(answer))
 	}
+	for _, step := range scene {
+		p := s.peers[step.who]
+		if step.hears != "" {
+			heard := func(line string) bool { return strings.Contains(line, step.hears) }
+			for !p.ended && !slices.ContainsFunc(p.told, heard) {
+				s.hear(p)
+			}
+		} else {
+			_, _ = p.Write(step.sends) // if it fails, so does reading
+			p.said = p.said || step.sends[0] == 0x88
+			s.settle(p) // the first, since the others are told by its handlers
+		}
+		for _, other := range s.peers {
+			s.settle(other)
+		}
+	}
+	told = make(map[string][]string)
+	for who, p := range s.peers {
+		told[who] = p.told
+	}
+	// No connection's end reaches the next scene, nor another end of this one.
+	for _, p := range s.peers {
+		if !p.ended && !p.said {
+			_, _ = p.Write(frame(0x88, "\x03\xe8"))
+			p.said = true
+		}
+		for !p.ended {
+			s.hear(p)
+		}
+	}
+	return told
+}
+
+// stage is where the peers of a scene are.
+type stage struct {
+	t     *testing.T
+	peers map[string]*peer
+}
+
+const (
+	theEnd  = "the end of the connection"
+	settled = `got;0;string "the end of a step"`
+)
+
+// settle waits until a peer has been told all that its server knew of.
+func (s stage) settle(p *peer) {
+	if !p.ended && !p.said {
+		_, _ = p.Write(frame(0x81, prefix+"string;0;the end of a step"))
+	}
+	for !p.ended && !strings.Contains(s.hear(p), settled) {
+	}
+}
+
+// hear has a peer receive a frame, and answer it if it must.
+func (s stage) hear(p *peer) string {
+	s.t.Helper()
+	received, err := p.next()
+	if netErr, ok := err.(net.Error); ok && netErr.Timeout() {
+		s.t.Fatalf("waited in vain; told: %q", p.told)
+	}
+	if err != nil {
+		p.ended = true
+		p.told = append(p.told, theEnd)
+		return theEnd
+	}
+	if received[0] == 0x88 && !p.said {
+		_, _ = p.Write(frame(0x88, string(received[2:min(len(received), 4)])))
+		p.said = true
+	}
+	told := string(received)
+	if strings.Contains(told, settled) {
+		return told
+	}
+	for _, event := range []string{prefix + "gone;0;", prefix + "failed;0;"} {
+		if _, about, ok := strings.Cut(told, event); ok {
+			id, failure, _ := strings.Cut(about, " ")
+			who := s.named(id)
+			if who == "" {
+				return "" // of an earlier scene
+			}
+			told = event + who + cause(failure)
+		}
+	}
+	p.told = append(p.told, told)
+	return told
+}
+
+// named returns who has an ID; "" if nobody here has.
+func (s stage) named(id string) string {
+	for who, p := range s.peers {
+		if p.id == id {
+			return who
+		}
+	}
+	return ""
+}
+
+// cause is the beginning of an error that a server reports, as far as a test
+// wants to know it.
+func cause(failure string) string {
+	if failure == "" {
+		return ""
+	}
+	what, _, _ := strings.Cut(strings.TrimPrefix(failure, "websocket: "), ": ")
+	return ": " + what
 }
 
 // startClassic starts the server of Iris v11.1.1.
@@ -152,56 +280,4 @@ func hostOf(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	return parsed.Host
-}
-
-// TestAPeerThatSpeaksTheOldWire gets the same bytes from our server as from that
-// of Iris v11.1.1.
-func TestAPeerThatSpeaksTheOldWire(t *testing.T) {
-	theirs := startClassic(t)
-	app := newApp()
-	if err := app.Build(); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(app)
-	defer server.Close()
-	ours := hostOf(t, server.URL)
-
-	event := func(rest string) []byte { return frame(0x81, prefix+rest) }
-	scenes := map[string][][]byte{
-		"a native message":                {frame(0x81, "hello")},
-		"an empty one":                    {frame(0x81, "")},
-		"a binary one":                    {frame(0x82, "bytes")},
-		"in fragments":                    {frame(0x01, prefix+"str"), frame(0x00, "ing;0;he"), frame(0x80, "llo")},
-		"with a ping in between":          {frame(0x01, prefix+"string;"), frame(0x89, "p"), frame(0x80, "0;hello")},
-		"a long one":                      {event("string;0;" + strings.Repeat("x", 900))},
-		"an unknown event":                {event("unknown;0;x")},
-		"bytes":                           {event("bytes;3;\x01;\x02")},
-		"bytes to any":                    {event("any;3;x")},
-		"JSON to any":                     {event(`any;4;{"a":[1,"x",null]}`)},
-		"a native with the prefix within": {frame(0x81, "x "+prefix+"string;0;y")},
-		"a ping":                          {frame(0x89, "are you there?")},
-		"a pong":                          {frame(0x8a, "unasked for")},
-		"a close frame":                   {frame(0x88, "\x03\xe8bye")},
-		"an empty close frame":            {frame(0x88, "")},
-	}
-	for _, kind := range []string{"string", "empty string", "int64", "float64", "true", "false", "bytes", "nil", "struct", "map", "slice", "native", "native, empty"} {
-		scenes["send "+kind] = [][]byte{event("send;0;" + kind)}
-	}
-	for name, frames := range scenes {
-		mine, original := play(t, ours, frames...), play(t, theirs, frames...)
-		if !slices.Equal(mine, original) {
-			t.Errorf("%s: answered %q, by v11.1.1 %q", name, mine, original)
-		}
-		if silent := name == "an unknown event" || name == "a pong"; (len(mine) == 0) != silent {
-			t.Errorf("%s: answered %q", name, mine)
-		}
-	}
-	// An int used to arrive empty.
-	number := [][]byte{event("send;0;int")}
-	if got, want := play(t, ours, number...), "\x81\x20"+prefix+"sent;1;42"; len(got) != 1 || got[0] != want {
-		t.Errorf("an int: answered %q, want %q", got, want)
-	}
-	if got, want := play(t, theirs, number...), "\x81\x1e"+prefix+"sent;1;"; len(got) != 1 || got[0] != want {
-		t.Errorf("an int, by v11.1.1: answered %q, want %q", got, want)
-	}
 }
