@@ -61,7 +61,8 @@ type Config struct {
 	IDGenerator func(ctx iris.Context) string
 
 	// Authenticate says who the client is, from the request that it began with:
-	// a session, a token, a certificate; middleware has run before. The user is
+	// a session, a token, a certificate; the middleware that had been registered
+	// when New was called has run before. It isn't asked again later. The user is
 	// what Connection.User returns and Server.ToUser reaches; it may be empty.
 	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
 	// with 503 if it is, or wraps, ErrUnavailable, else with 401; a panic, here
@@ -242,6 +243,14 @@ func (c Config) Validate() Config {
 	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {
 		panic(fmt.Sprintf("websocket: Config.EvtMessagePrefix: %v; leave it empty for %q", err, DefaultEvtMessageKey))
 	}
+	for name, d := range map[string]time.Duration{
+		"HandshakeTimeout": c.HandshakeTimeout, "WriteTimeout": c.WriteTimeout, "ReadTimeout": c.ReadTimeout,
+		"PongTimeout": c.PongTimeout, "PingPeriod": c.PingPeriod, "CloseTimeout": c.CloseTimeout,
+	} {
+		if d > 0 && d < time.Millisecond {
+			panic(fmt.Sprintf("websocket: Config.%s: %v is too short; did you mean %d * time.Second?", name, d, d))
+		}
+	}
 	if c.PingPeriod >= silence {
 		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
 	}
@@ -297,6 +306,8 @@ func validOrigin(origin string) error {
 		return err
 	case u.Scheme == "" || u.Host == "":
 		return fmt.Errorf("has no scheme or no host")
+	case u.Scheme == "ws" || u.Scheme == "wss":
+		return fmt.Errorf("is an endpoint, and no origin of a page, which begins with http:// or https://")
 	case u.User != nil:
 		return fmt.Errorf("has a user in it")
 	case strings.IndexFunc(u.Host, func(r rune) bool { return r > 127 }) >= 0:

@@ -79,6 +79,8 @@ func TestBadConfigurationsPanic(t *testing.T) {
 		"no scheme":    {websocket.Config{Origins: []string{"example.com"}}, []string{"Origins", "example.com", "https://example.com"}},
 		"path":         {websocket.Config{Origins: []string{"https://example.com/"}}, []string{"Origins", "behind the host"}},
 		"star":         {websocket.Config{Origins: []string{"https://ex*ample.com"}}, []string{"Origins", "'*'"}},
+		"endpoint":     {websocket.Config{Origins: []string{"wss://example.com"}}, []string{"Origins", "wss://example.com", "https://"}},
+		"nanoseconds":  {websocket.Config{WriteTimeout: 10}, []string{"WriteTimeout", "10ns", "10 * time.Second"}},
 		"client path":  {websocket.Config{ClientPath: "ws.js"}, []string{"ClientPath", "begin with '/'"}},
 		"client param": {websocket.Config{ClientPath: "/{name}.js"}, []string{"ClientPath", "parameter"}},
 	} {
@@ -96,6 +98,8 @@ func TestBadEndpointsPanic(t *testing.T) {
 	wantPanic(t, "twice", []string{"GET /ws", "already", "another endpoint"}, func() { websocket.New(app, "/ws") })
 	wantPanic(t, "twice, from a party", []string{"already"}, func() { websocket.New(app.Party("/"), "/ws") })
 	websocket.New(app.Party("/v1"), "/ws") // another path
+	wantPanic(t, "no application", []string{"the party is nil"}, func() { websocket.New(nil, "/ws") })
+	wantPanic(t, "nil application", []string{"the party is nil"}, func() { websocket.New((*iris.Application)(nil), "/ws") })
 	wantPanic(t, "two configs", []string{"one Config"}, func() { websocket.New(newApp(), "/ws", websocket.Config{}, websocket.Config{}) })
 }
 
@@ -107,6 +111,8 @@ func TestBadHandlersPanic(t *testing.T) {
 		wantPanic(t, "no function", []string{`"chat"`, "int"}, func() { c.On("chat", 1) })
 		wantPanic(t, "nothing", []string{`"chat"`, "nil"}, func() { c.On("chat", nil) })
 		wantPanic(t, "name", []string{`"a;b"`, "';'"}, func() { c.On("a;b", func() {}) })
+		wantPanic(t, "context", []string{"Connection.Context"}, func() { c.On("chat", func(iris.Context) {}) })
+		wantPanic(t, "connection", []string{"only Server.On"}, func() { c.On("chat", func(websocket.Connection, string) {}) })
 		wantPanic(t, "no name", []string{`""`, "empty"}, func() { c.On("", func() {}) })
 	})
 	dial(t, url)

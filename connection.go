@@ -101,7 +101,7 @@ type Connection interface {
 	Off(event string)
 
 	// OnAny registers a function that is called for each event, before its
-	// handlers.
+	// handlers and inside of the middleware: what that holds back, it doesn't see.
 	OnAny(func(Message))
 
 	// OnMessage registers a function for native messages, those that are not
@@ -181,7 +181,7 @@ type Connection interface {
 	Wait()
 
 	// Disconnect closes the connection: what has been sent to the client is
-	// written, then a close frame. It returns ErrAlreadyDisconnected if that has
+	// written, then a close frame with code 1000. It returns ErrAlreadyDisconnected if that has
 	// been done or the client is gone. From now on nothing is received or sent.
 	Disconnect() error
 

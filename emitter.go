@@ -19,8 +19,10 @@ type Emitter interface {
 	EmitMessage(data []byte) error
 
 	// Emit sends an event. A string, int, bool or []byte is sent as it is, any
-	// other value as JSON, by Config.Marshal. The data is encoded before Emit
-	// returns.
+	// other value as JSON, by Config.Marshal: values of types of your own, such as
+	// type Room string, too, which so arrive in quotes; an error usually as {}; nil
+	// as null. An event without data is the empty string. The data is encoded
+	// before Emit returns.
 	//
 	// It returns ErrInvalidEvent, or the error of the encoding. The emitter that
 	// a Connection is, and what its Except and Volatile return, returns

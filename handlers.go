@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -22,13 +25,17 @@ const forAllForms = "; a websocket.Connection may stand before that parameter"
 // parameter.
 func compile(event string, f any, forAll bool) handlerFunc {
 	h, err := compiled(event, f, forAll)
-	if err != nil {
-		if forAll {
-			panic(fmt.Sprintf("websocket: Server.On(%q, %T): %v%s", event, f, err, forAllForms))
-		}
+	if err == nil {
+		return h
+	}
+	if !forAll {
 		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, f, err))
 	}
-	return h
+	forms := ""
+	if wire.ValidEvent(event) == nil {
+		forms = forAllForms
+	}
+	panic(fmt.Sprintf("websocket: Server.On(%q, %T): %v%s", event, f, err, forms))
 }
 
 func compiled(event string, f any, forAll bool) (handlerFunc, error) {
@@ -116,6 +123,7 @@ func typed[T any](read reader[T], f func(*connection, T) error) handlerFunc {
 
 var (
 	connectionType = reflect.TypeFor[Connection]()
+	contextType    = reflect.TypeFor[iris.Context]()
 	errorType      = reflect.TypeFor[error]()
 )
 
@@ -132,14 +140,17 @@ func reflected(f any, forAll bool) (handlerFunc, error) {
 		parameters = parameters[1:]
 	}
 	results := t.NumOut()
+	if slices.Contains(parameters, contextType) {
+		return nil, errors.New("a handler has no iris.Context of its own; that of the handshake is what Connection.Context returns")
+	}
+	if !forAll && len(parameters) > 0 && parameters[0] == connectionType {
+		return nil, errors.New("the connection is that of OnConnection; only Server.On passes it on")
+	}
 	if len(parameters) > 1 || t.IsVariadic() || results > 2 || results > 0 && t.Out(results-1) != errorType {
 		return nil, errors.New("the handler must be " + handlerForms)
 	}
 	var into decoder
 	if len(parameters) == 1 {
-		if parameters[0] == connectionType {
-			return nil, errors.New("the connection is that of OnConnection; Server.On passes it on")
-		}
 		var err error
 		if into, err = decoderOf(parameters[0]); err != nil {
 			return nil, fmt.Errorf("%w; the handler must be %s", err, handlerForms)

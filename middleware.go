@@ -10,8 +10,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// Middleware stands around the handlers of each event of each connection: it
-// calls next, on any goroutine, to have them called, or doesn't.
+// Middleware stands around the handlers of each event of each connection, also
+// where there are none: it calls next, on any goroutine, to have them called, or doesn't.
 //
 // next returns what went wrong: nil, or a *MessageError, a *HandlerError or a
 // *PanicError; if several handlers failed, an error whose Unwrap returns all of

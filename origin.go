@@ -12,7 +12,7 @@ import (
 type originError struct{ origin, host string }
 
 func (e *originError) Error() string {
-	return fmt.Sprintf("websocket: a page from %q may not connect to %q: only pages of the same host and port may; to allow it, add %q to the Origins of the server's websocket.Config", e.origin, e.host, e.origin)
+	return fmt.Sprintf("websocket: a page from %q may not connect to %q: it is neither of the same host and port nor in the Origins of the server's websocket.Config; to allow it, add %q there", e.origin, e.host, e.origin)
 }
 
 // checkOrigin applies Config.Origins. Without this check any page on the web

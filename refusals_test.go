@@ -42,7 +42,7 @@ func TestRefusals(t *testing.T) {
 		status             int
 		body               string
 	}{
-		{"/same", "https://evil.example", "", 403, `add "https://evil.example" to the Origins`},
+		{"/same", "https://evil.example", "", 403, `Origins of the server's websocket.Config; to allow it, add "https://evil.example" there`},
 		{"/same", "null", "", 403, "Origins"},
 		{"/same", "http://app.example", "app.example", 101, ""},
 		{"/same", "http://app.example:8080", "app.example", 403, "Origins"},

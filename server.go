@@ -39,8 +39,7 @@ type (
 		admission admission
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		counters  counters
-		warnings  throttle  // of what any client may cause to be logged
-		interrupt sync.Once // drainOnInterrupt has been called, or can't be
+		warnings  throttle // of what any client may cause to be logged
 
 		// poller watches the connections on which no goroutine waits, from when
 		// there is the first one until there are no connections. Changed under mu.
@@ -54,6 +53,9 @@ type (
 		// hub doesn't know any more, and the timers that end their patience.
 		closing  map[*connection]*time.Timer
 		shutdown bool
+		// interruptedBy are the applications with an interrupt of which the
+		// server is shut down.
+		interruptedBy []*iris.Application
 
 		// sweeping is held by a sweeper at work: one that has been told to stop
 		// may not have yet when the next one starts.
@@ -83,7 +85,8 @@ type (
 		// malformed, or of a type that the handler doesn't take, and violations
 		// of the protocol, which may be none of the messages received.
 		Rejected uint64
-		// Unhandled counts those of them that no handler was registered for.
+		// Unhandled counts the messages received that no handler was registered
+		// for. A function of OnAny counts as one.
 		Unhandled uint64
 		// SlowConsumers counts the connections that ended with ErrSlowConsumer
 		// or ErrWriteTimeout.
@@ -118,11 +121,7 @@ func newServer(cfg Config) *Server {
 // who mount it by hand; New mounts it by itself. It returns when the connection
 // is established; a request that can't become one is answered with the reason.
 func (s *Server) Handler() iris.Handler {
-	s.interrupt.Do(func() {
-		if app := application(); app != nil {
-			s.drainOnInterrupt(app)
-		}
-	})
+	s.drainOnInterruptOf(application())
 	return func(ctx iris.Context) {
 		c, err := s.upgrade(ctx)
 		if err != nil {
@@ -134,9 +133,13 @@ func (s *Server) Handler() iris.Handler {
 
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
-// functions are called in the order of their registration. If one of them
-// panics, the connection is closed, since it isn't set up. It panics itself if
-// the function is nil.
+// functions are called in the order of their registration; those of different
+// connections run at the same time. The connection is known by then: it counts in
+// GetTotalConnections, and what is sent to all may reach its client before what
+// the function sends. Where that matters, have the function join a room, and send
+// to the room. A connection that ends before is not announced. If a function
+// panics, the connection is closed, since it isn't set up. OnConnection panics
+// itself if the function is nil.
 func (s *Server) OnConnection(cb ConnectionFunc) {
 	mustBeFunc("Server.OnConnection", cb == nil)
 	s.mu.Lock()

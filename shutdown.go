@@ -1,7 +1,7 @@
 package websocket
 
 import (
-	stdContext "context"
+	"context"
 	"maps"
 	"runtime"
 	"slices"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 )
 
 // interruptTimeout is how long the server drains on an interrupt; Iris gives
@@ -18,7 +18,8 @@ const interruptTimeout = 10 * time.Second
 
 // Shutdown ends the server: from now on handshakes are refused with 503; each
 // client receives what is queued for it and a close frame with code 1001, for
-// which it has Config.CloseTimeout; OnDisconnect functions are called. Clients
+// which it has Config.CloseTimeout; OnDisconnect functions are called. What a
+// handler that still runs emits is not sent any more. Clients
 // that come back at once would all do so together, so no more than about 10,000
 // are told per second, or as many as it takes to be through in half the time
 // that ctx has.
@@ -32,12 +33,12 @@ const interruptTimeout = 10 * time.Second
 // It is called by itself, with 10 seconds, when an application that Iris runs
 // (Listen, Run) is interrupted by Ctrl+C or SIGTERM, before Iris shuts its hosts
 // down and after what the program has passed to iris.RegisterOnInterrupt before
-// that, unless iris.WithoutInterruptHandler is set. That application is the one
-// given to New, or else the one that was made last when New or Handler was
-// called, as long as the program doesn't replace its OnBuild or build it before
-// it runs it. In all other cases the program has to call it: neither net/http's
-// Shutdown nor Iris's knows of WebSocket connections.
-func (s *Server) Shutdown(ctx stdContext.Context) error {
+// that, unless iris.WithoutInterruptHandler is set. That is so for the application
+// given to New, and for the one that was made last when New, NewServer or Handler
+// was called, as long as the program doesn't replace its OnBuild or build it
+// before it runs it. In all other cases the program has to call it: neither
+// net/http's Shutdown nor Iris's knows of WebSocket connections.
+func (s *Server) Shutdown(ctx context.Context) error {
 	connections := s.refuseAll()
 	closeInTurn(ctx, connections)
 	done := make(chan struct{})
@@ -79,7 +80,7 @@ func (c *connection) goAway() {
 }
 
 // closeInTurn closes connections, batch by batch.
-func closeInTurn(ctx stdContext.Context, connections []*connection) {
+func closeInTurn(ctx context.Context, connections []*connection) {
 	const batch, perSecond = 100, 10000
 	pause := batch * time.Second / perSecond
 	if deadline, ok := ctx.Deadline(); ok && len(connections) > 0 {
@@ -93,6 +94,19 @@ func closeInTurn(ctx stdContext.Context, connections []*connection) {
 			}
 		}
 		c.goAway()
+	}
+}
+
+// drainOnInterruptOf is drainOnInterrupt once for each application; nil is none.
+func (s *Server) drainOnInterruptOf(app *iris.Application) {
+	s.mu.Lock()
+	known := app == nil || slices.Contains(s.interruptedBy, app)
+	if !known {
+		s.interruptedBy = append(s.interruptedBy, app)
+	}
+	s.mu.Unlock()
+	if !known {
+		s.drainOnInterrupt(app)
 	}
 }
 
@@ -130,6 +144,9 @@ type interruptedServers struct {
 func (i *interruptedServers) add(s *Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if slices.Contains(i.servers, s) {
+		return // by another application
+	}
 	if i.servers = append(i.servers, s); len(i.servers) == 1 {
 		iris.RegisterOnInterrupt(i.drain)
 	}
@@ -139,7 +156,7 @@ func (i *interruptedServers) drain() {
 	i.mu.Lock()
 	servers := slices.Clone(i.servers)
 	i.mu.Unlock()
-	ctx, cancel := stdContext.WithTimeout(stdContext.Background(), interruptTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), interruptTimeout)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, s := range servers {
@@ -151,7 +168,7 @@ func (i *interruptedServers) drain() {
 // application returns the one that is being set up: an interrupt concerns all
 // that there are.
 func application() *iris.Application {
-	app, _ := context.LastApplication().(*iris.Application)
+	app, _ := iriscontext.LastApplication().(*iris.Application)
 	return app
 }
 

@@ -37,9 +37,22 @@ func runInterruptedProgram() {
 		parent = app.Party("/party")
 	}
 	w := websocket.New(parent, "/ws")
-	if os.Getenv(interruptedProgram) == "handler" {
+	switch os.Getenv(interruptedProgram) {
+	case "handler":
 		w = websocket.NewServer(websocket.Config{})
 		app.Get("/handler/ws", w.Handler())
+	case "early":
+		w = websocket.NewServer(websocket.Config{})
+		app = newApp()
+		app.Get("/early/ws", w.Handler())
+	case "upgrade": // as a controller of MVC
+		w = websocket.NewServer(websocket.Config{})
+		app.Get("/upgrade/ws", func(ctx iris.Context) {
+			c := w.Upgrade(ctx)
+			c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
+			_ = c.Emit("hello", "")
+			c.Wait()
+		})
 	}
 	w.OnConnection(func(c websocket.Connection) {
 		c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
@@ -60,7 +73,7 @@ func runInterruptedProgram() {
 // TestInterrupt: on an interrupt the program drains before it ends, without
 // having been told to.
 func TestInterrupt(t *testing.T) {
-	for mode, path := range map[string]string{"app": "/ws", "party": "/party/ws", "handler": "/handler/ws"} {
+	for mode, path := range map[string]string{"app": "/ws", "party": "/party/ws", "handler": "/handler/ws", "early": "/early/ws", "upgrade": "/upgrade/ws"} {
 		t.Run(mode, func(t *testing.T) {
 			command := exec.Command(os.Args[0])
 			command.Env = append(os.Environ(), interruptedProgram+"="+mode)
@@ -194,8 +207,11 @@ func TestShutdown(t *testing.T) {
 	inHandler, release := make(chan struct{}), make(chan struct{})
 	app := newApp()
 	s := websocket.New(app, "/ws")
-	ended := make(chan error, 4)
+	letGo := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(letGo)
+	ended, ready := make(chan error, 4), make(chan struct{}, 2)
 	s.OnConnection(func(c websocket.Connection) {
+		defer func() { ready <- struct{}{} }()
 		c.On("work", func() {
 			close(inHandler)
 			<-release
@@ -205,7 +221,8 @@ func TestShutdown(t *testing.T) {
 	})
 	url := address(listen(t, app)) + "/ws"
 	busy, idle := dial(t, url), dial(t, url)
-	eventually(t, "two connections", func() bool { return s.GetTotalConnections() == 2 })
+	receive(t, ready)
+	receive(t, ready)
 	busy.send("work;0;")
 	receive(t, inHandler)
 	for _, c := range s.GetConnections() {
@@ -228,7 +245,7 @@ func TestShutdown(t *testing.T) {
 	if err := receive(t, done); !errors.Is(err, context.Canceled) {
 		t.Errorf("Shutdown: %v", err)
 	}
-	close(release)
+	letGo()
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Errorf("second Shutdown: %v", err)
 	}

@@ -118,13 +118,14 @@ func (s *Server) admit(ctx iris.Context) *refusal {
 // identify finds out who the client is and under which ID it is connected. The
 // application's functions may take long, so the limits have been looked at.
 func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) {
+	function := "Config.Authenticate"
 	defer func() {
 		value := recover()
 		if value == http.ErrAbortHandler {
 			panic(value)
 		}
 		if value != nil {
-			err := &PanicError{Event: "the handshake", Value: value, Stack: debug.Stack()}
+			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
 			s.counters.panics.Add(1)
 			s.log(ctx.Application().Logger(), levelError, err.Error(), "stack", string(err.Stack))
 			id, user, refused = "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
@@ -133,6 +134,7 @@ func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) 
 	if user, refused = s.authenticate(ctx); refused != nil {
 		return "", "", refused
 	}
+	function = "Config.IDGenerator"
 	id = s.config.IDGenerator(ctx)
 	if id == All || id == Broadcast {
 		return "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}

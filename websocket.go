@@ -18,7 +18,8 @@
 //
 // The handlers of a connection are called by one goroutine at a time, one message
 // at a time and in the order of their arrival. A handler may block: its own client
-// then waits, and nobody else. A connection that has nothing to do has no goroutine
+// then waits, and nobody else. Handlers of different connections, and OnConnection
+// functions, run at the same time: guard what they share. A connection that has nothing to do has no goroutine
 // (on Linux; elsewhere one that waits). All methods of Server,
 // Connection and Emitter are safe for concurrent use and may be called from
 // any handler. No method that sends waits for a client (see Emitter): messages
@@ -88,20 +89,20 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 	default:
 		panic("websocket: New takes one Config at most")
 	}
-	if party == nil {
+	if app, ok := party.(*iris.Application); party == nil || ok && app == nil {
 		panic("websocket: New: the party is nil; pass the application that iris.New returns, or a party of it")
 	}
 	if err := validPath(endpoint); err != nil {
 		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))
 	}
-	s := NewServer(config)
+	s := newServer(config.Validate())
 	for _, route := range routesOf(party) {
 		if route.Method == http.MethodGet && route.StatusCode == 0 && route.Tmpl().Src == joinPath(party, endpoint) && route.Subdomain == subdomainOf(party) {
 			panic(fmt.Sprintf("websocket: New: GET %s is registered already; choose another endpoint", route.Tmpl().Src))
 		}
 	}
 	if app, ok := party.(*iris.Application); ok {
-		s.interrupt.Do(func() { s.drainOnInterrupt(app) })
+		s.drainOnInterruptOf(app)
 	}
 	route := party.Get(endpoint, s.Handler())
 	if route == nil {
@@ -115,7 +116,9 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 // ClientHandler. It panics, with a sentence that says what to do, if the
 // configuration is unusable.
 func NewServer(cfg Config) *Server {
-	return newServer(cfg.Validate())
+	s := newServer(cfg.Validate())
+	s.drainOnInterruptOf(application())
+	return s
 }
 
 // routesOf returns the routes of the party's whole application.

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,12 +38,16 @@ func benchmark() error {
 	if flag.Arg(0) == "serve" {
 		return serveNamed(flag.Arg(1), mode(flag.Arg(2)))
 	}
-	chosen := slices.DeleteFunc(peers.All(), func(p peers.Peer) bool {
-		return *among != "" && !slices.Contains(strings.Split(*among, ","), p.Name)
-	})
+	chosen, err := choosePeers(*among)
+	if err != nil {
+		return err
+	}
 	chosenScenarios, err := regexp.Compile(*only)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(scenarios, func(s scenario) bool { return chosenScenarios.MatchString(s.name) }) {
+		return fmt.Errorf("no scenario matches %q; those of RESULTS.md are there", *only)
 	}
 	t := &table{peers: chosen, rounds: *rounds}
 	fmt.Print(t.header())
@@ -58,6 +63,34 @@ func benchmark() error {
 		return t.write()
 	}
 	return nil
+}
+
+// choosePeers returns the servers of these names, or all; it fails where one can't
+// be run.
+func choosePeers(names string) ([]peers.Peer, error) {
+	chosen := peers.All()
+	if names != "" {
+		var known []string
+		for _, p := range chosen {
+			known = append(known, p.Name)
+		}
+		wanted := strings.Split(names, ",")
+		for _, name := range wanted {
+			if !slices.Contains(known, name) {
+				return nil, fmt.Errorf("there is no server %q, only %s", name, strings.Join(known, ", "))
+			}
+		}
+		chosen = slices.DeleteFunc(chosen, func(p peers.Peer) bool { return !slices.Contains(wanted, p.Name) })
+	}
+	for _, p := range chosen {
+		if p.Script == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("node", "node_modules", p.Module)); err != nil {
+			return nil, fmt.Errorf("%s is not installed: run npm ci --prefix node, in the folder of the benchmark", p.Name)
+		}
+	}
+	return chosen, nil
 }
 
 func serveNamed(name string, how mode) error {
