@@ -229,7 +229,6 @@ func TestHandlersThatCannotBe(t *testing.T) {
 				"a result":    func(string) int { return 0 },
 				"no error":    func(string) (int, string) { return 0, "" },
 				"two values":  func(string) (int, int, error) { return 0, 0, nil },
-				"error first": func(string) (error, int) { return nil, 0 },
 				"named nil":   stringFunc(nil),
 				"a channel":   func(chan int) {},
 				"a function":  func(func()) {},

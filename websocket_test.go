@@ -291,5 +291,3 @@ func TestServerLookups(t *testing.T) {
 	}
 	a.wantClosed(1000)
 }
-
-func ignore(websocket.Connection) {}
