@@ -4,6 +4,7 @@ package websocket_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -101,6 +102,82 @@ func TestASilentClientAnswersPings(t *testing.T) {
 	if n := s.GetTotalConnections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
+}
+
+// TestAPongWakesForAMoment: no sweep comes by to end the wait that it may begin.
+func TestAPongWakesForAMoment(t *testing.T) {
+	pongs := make(chan struct{}, 1)
+	_, url := onConnection(t, websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}, func(c websocket.Connection) {
+		c.OnPong(func() { pongs <- struct{}{} })
+		echo(c)
+	})
+	c := dial(t, url)
+	for range 3 {
+		if err := c.WriteMessage(gorilla.PongMessage, nil); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, pongs)
+		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
+	}
+	wantEcho(t, c)
+	if waiting() != 1 {
+		t.Error("nobody waits for the next message of a client that has just sent one")
+	}
+}
+
+// TestNothingHoldsAConnectionThatEndedInSilence: the poller, for one.
+func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
+	collected := make(chan string, 2)
+	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
+		ended := make(chan struct{}, 1)
+		s.OnConnection(func(c websocket.Connection) {
+			if c.ID() != "short" {
+				return
+			}
+			value := &struct{ text [100]byte }{}
+			runtime.AddCleanup(value, func(name string) { collected <- name }, t.Name())
+			c.SetValue("held by the connection", value)
+			c.OnDisconnect(func() { ended <- struct{}{} })
+		})
+		dial(t, url+"?id=long") // keeps the poller at work
+		dial(t, url+"?id=short")
+		eventually(t, "both are silent", func() bool { return s.GetTotalConnections() == 2 && waiting() == 0 })
+		if err := s.Disconnect("short"); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, ended)
+		eventually(t, "the connection is collected", func() bool {
+			runtime.GC()
+			return len(collected) == 1
+		})
+		<-collected
+	})
+}
+
+// TestASilentReaderOverTLSBlocksNobody: a client that reads nothing must not have
+// who emits to it wait, or a flusher.
+func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
+	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
+	url := strings.Replace(server.URL, "http", "ws", 1) + "/ws?id="
+	dial(t, url+"slow")
+	healthy := dial(t, url+"healthy")
+	eventually(t, "both are connected", func() bool { return s.GetTotalConnections() == 2 })
+	failed := make(chan error, 1)
+	go func() {
+		for {
+			if err := s.GetConnection("slow").Emit("e", strings.Repeat("x", 10<<10)); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	if err := receive(t, failed); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("Emit: %v", err)
+	}
+	_ = s.Emit("e", "to all")
+	healthy.want("e;0;to all")
 }
 
 // TestNothingIsLostFallingSilent has clients pause just about when the server
