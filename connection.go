@@ -266,8 +266,8 @@ func newConnection(s *Server, h *hijacked, id string, r *request) *connection {
 	c.member.Init(id, c)
 	c.out.Init(s.config.MaxQueuedBytes, h.deflate)
 	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), h.deflate)
-	c.receiver = newReceiver(h.Conn, c.socket.open(h.Conn), h.early, s.config.ReadBufferSize)
-	c.stays = !c.socket.usable
+	c.receiver = newReceiver(h.Conn, &c.socket, h.early, s.config.ReadBufferSize)
+	c.stays = !c.socket.canBeWatched()
 	return c
 }
 
@@ -332,14 +332,23 @@ func (c *connection) Leave(room string) bool {
 	if !c.server.hub.BeginLeave(&c.member, room) {
 		return false
 	}
+	defer c.server.hub.EndLeave(&c.member, room) // also after runtime.Goexit in a function
 	c.fireLeave(room)
-	c.server.hub.EndLeave(&c.member, room)
 	return true
 }
 
-func (c *connection) leaveAll() {
-	for _, room := range c.server.hub.Rooms(&c.member) {
-		c.Leave(room)
+func (c *connection) leaveAll() { c.leaveEach(c.server.hub.Rooms(&c.member)) }
+
+func (c *connection) leaveEach(rooms []string) {
+	next := 0
+	defer func() {
+		if next < len(rooms) { // an OnLeave function has called runtime.Goexit
+			c.leaveEach(rooms[next:])
+		}
+	}()
+	for next < len(rooms) {
+		next++
+		c.Leave(rooms[next-1])
 	}
 }
 

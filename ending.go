@@ -130,7 +130,7 @@ func (c *connection) closedByPeer(code int, text string) {
 // while, as closing a TLS connection does.
 func (c *connection) hangUp() {
 	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close(c.server.poller.Load(), c)
+		c.socket.close(c)
 		_ = c.transport.Close()
 		c.hungUp()
 	}
@@ -139,7 +139,7 @@ func (c *connection) hangUp() {
 // closeTransport closes the transport at once, whatever is under way.
 func (c *connection) closeTransport() {
 	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close(c.server.poller.Load(), c)
+		c.socket.close(c)
 		_ = kill(c.transport)
 		c.hungUp()
 	}
@@ -192,12 +192,12 @@ func (c *connection) tearDown() {
 	if c.phase.Or(tornDown)&tornDown != 0 {
 		return // a function of the application's has called runtime.Goexit during the first
 	}
-	defer c.release()
+	defer c.release() // deferred, like the rest, because functions may call runtime.Goexit
+	defer c.fireDisconnect()
+	defer c.leaveAll()
 	if cause := c.out.Cause(); !orderly(cause) {
 		c.FireOnError(cause)
 	}
-	c.leaveAll()
-	c.fireDisconnect()
 }
 
 // release gives up what the connection holds of the server's.

@@ -5,3 +5,6 @@ var (
 	CheckOrigin  = checkOrigin
 	ClientPrefix = clientPrefix
 )
+
+// RoomMembers counts a room's members, those that have ended included.
+func RoomMembers(s *Server, room string) int { return len(s.hub.Members(room)) }

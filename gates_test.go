@@ -1,4 +1,4 @@
-//go:build linux && !race && !portable
+//go:build linux && amd64 && !race && !portable
 
 package websocket_test
 
@@ -200,7 +200,7 @@ func TestMemoryOfAConnection(t *testing.T) {
 			const connections = 3000
 			app := newApp()
 			// Sweeps come often, so that what is silent is seen to be so at once.
-			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 1600 * time.Millisecond, PongTimeout: time.Minute})
+			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 1600 * time.Millisecond, PongTimeout: time.Hour})
 			s.OnConnection(func(c websocket.Connection) {
 				c.Join(c.Context().URLParam("room"))
 				c.On("chat", func(message string) { _ = c.Emit("chat", message) })

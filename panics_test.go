@@ -127,3 +127,33 @@ func TestGoexitInOnDisconnect(t *testing.T) {
 		t.Error("OnDisconnect was called twice")
 	}
 }
+
+// TestGoexitInFunctionsOfTheEnd: the rest of them are still called, and nothing
+// stays in a room.
+func TestGoexitInFunctionsOfTheEnd(t *testing.T) {
+	for name, set := range map[string]func(c websocket.Connection){
+		"OnLeave": func(c websocket.Connection) { c.OnLeave(func(string) { runtime.Goexit() }) },
+		"OnError": func(c websocket.Connection) { c.OnError(func(error) { runtime.Goexit() }) },
+		"Leave": func(c websocket.Connection) {
+			c.OnLeave(func(string) { runtime.Goexit() })
+			c.On("leave", func() { c.Leave("one") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan struct{}, 1)
+			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+				c.Join("one")
+				c.Join("two")
+				set(c)
+				c.OnDisconnect(func() { ended <- struct{}{} })
+			})
+			c := dial(t, url)
+			c.send("leave;0;")
+			c.vanish()
+			receive(t, ended)
+			for _, room := range []string{"one", "two"} {
+				eventually(t, "nobody is in the room", func() bool { return websocket.RoomMembers(s, room) == 0 })
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -33,7 +34,7 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 	}
 	returned = true
 	if !c.receiver.hasNothing() || !c.park() {
-		go c.read(false)
+		go c.read(c.stays)
 	}
 }
 
@@ -69,7 +70,7 @@ func (c *connection) read(wait bool) {
 	r := c.receiver
 	c.liveness.waiting.Store(!c.stays)
 	for {
-		data, err := r.receive(wait)
+		data, err := r.receive(wait, !c.stays)
 		if err == errNothing {
 			if c.park() {
 				returned = true
@@ -101,10 +102,10 @@ func (c *connection) park() bool {
 	}
 	c.receiver.rest()
 	c.liveness.waiting.Store(false)
-	if c.socket.watch(c.server.watcher(), c) {
+	if c.socket.watch(c) {
 		return true
 	}
-	c.stays = true
+	c.liveness.waiting.Store(true) // the next sweep tries again
 	return false
 }
 
@@ -116,6 +117,8 @@ func (c *connection) readToEnd(err error) {
 		return // the writer hangs up when the close frame is out, else the close timer
 	case errors.As(err, &violation):
 		c.violation(violation)
+		c.liveness.waiting.Store(false)
+		_ = c.transport.SetReadDeadline(time.Time{})
 		// Data that nobody reads would make the system reset the connection,
 		// and the client might not see the close frame.
 		_, _ = io.Copy(io.Discard, c.transport)

@@ -13,17 +13,18 @@ import (
 // no buffer if the socket can be read without blocking; else, as with TLS, a
 // small one. It belongs to the reading goroutine.
 type receiver struct {
-	conn  net.Conn
-	early []byte                // has been received already; nil when it has been returned
-	raw   syscall.RawConn       // nil if the socket can't be read without blocking
-	try   func(fd uintptr) bool // readReady, bound once
-	once  bool                  // readReady is not to wait
-	room  *[]byte               // borrowed from buffers; nil while waiting
-	size  int                   // of kept
-	kept  []byte                // for reading that blocks; nil until it does
-	n     int                   // of readReady
-	err   error                 // of readReady
-	full  int                   // how many reads in a row have filled kept
+	conn   net.Conn
+	socket *socket
+	early  []byte                // has been received already; nil when it has been returned
+	raw    syscall.RawConn       // nil if the socket can't be read without blocking
+	try    func(fd uintptr) bool // readReady, bound once
+	once   bool                  // readReady is not to wait
+	room   *[]byte               // borrowed from buffers; nil while waiting
+	size   int                   // of kept
+	kept   []byte                // for reading that blocks; nil until it does
+	n      int                   // of readReady
+	err    error                 // of readReady
+	full   int                   // how many reads in a row have filled kept
 
 	ponged bool // there was a pong in what was received last
 }
@@ -37,8 +38,9 @@ var longAgo = time.Unix(1, 0)
 // buffers are for reading; large enough for many a message at once.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-func newReceiver(conn net.Conn, raw syscall.RawConn, early []byte, size int) *receiver {
-	r := &receiver{conn: conn, raw: raw, early: early, size: size}
+func newReceiver(conn net.Conn, s *socket, early []byte, size int) *receiver {
+	raw := s.open(conn)
+	r := &receiver{conn: conn, socket: s, raw: raw, early: early, size: size}
 	if raw != nil {
 		r.try = r.readReady
 	}
@@ -50,11 +52,11 @@ func newReceiver(conn net.Conn, raw syscall.RawConn, early []byte, size int) *re
 func (r *receiver) hasNothing() bool { return r.raw != nil && r.early == nil }
 
 // receive returns what the client has sent; it is valid until release, which must
-// be called before the next receive. If that is nothing yet, receive waits, or
-// returns errNothing if it is told not to wait, or if somebody sets the read
-// deadline of the connection to longAgo. After errNothing nothing is buffered of
-// which the client's next bytes wouldn't be a part.
-func (r *receiver) receive(wait bool) (data []byte, err error) {
+// be called before the next receive. If that is nothing yet, receive waits; if it
+// is told not to, it returns errNothing. So it does if somebody sets the read
+// deadline to longAgo, as long as it is the one to set deadlines (mine). After
+// errNothing nothing is buffered of which the client's next bytes wouldn't be a part.
+func (r *receiver) receive(wait, mine bool) (data []byte, err error) {
 	if early := r.early; early != nil {
 		r.early = nil
 		return early, nil
@@ -64,7 +66,7 @@ func (r *receiver) receive(wait bool) (data []byte, err error) {
 	} else {
 		data, err = r.receiveBlocking(wait)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if mine && errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = r.conn.SetReadDeadline(time.Time{})
 		err = errNothing
 	}
@@ -95,7 +97,7 @@ func (r *receiver) receiveBlocking(wait bool) ([]byte, error) {
 		r.room = buffers.Get().(*[]byte)
 		buffer = *r.room
 	}
-	n, err := r.conn.Read(buffer)
+	n, err := r.socket.readBlocking(r.conn, buffer)
 	if !wait {
 		_ = r.conn.SetReadDeadline(time.Time{})
 	}

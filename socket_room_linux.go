@@ -3,9 +3,31 @@
 package websocket
 
 import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 )
+
+// knowsRoom reports whether hasRoom can tell for a socket: not if what hasn't been
+// sent yet is limited by itself (TCP_NOTSENT_LOWAT).
+func knowsRoom(fd int) bool {
+	const option = 25
+	limit, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, option)
+	return err == nil && limit == 0 && unsentIsUnlimited()
+}
+
+// unsentIsUnlimited is the system's setting of the same.
+var unsentIsUnlimited = sync.OnceValue(func() bool {
+	data, err := os.ReadFile("/proc/sys/net/ipv4/tcp_notsent_lowat")
+	if err != nil {
+		return false
+	}
+	limit, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	return err == nil && limit >= 1<<31
+})
 
 // hasRoom reports whether the system takes n bytes for a socket without waiting
 // for the peer. It asks for the socket's memory (SO_MEMINFO, Linux 4.12), in

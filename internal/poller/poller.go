@@ -16,6 +16,7 @@ type Poller[T comparable] struct {
 
 	mu      sync.Mutex // guards what follows
 	watched []T        // by descriptor; the zero T for those that aren't watched
+	stopped bool
 }
 
 // New returns a Poller that calls wake, which must not block, on a goroutine of
@@ -25,8 +26,26 @@ func New[T comparable](wake func(T)) (*Poller[T], error) {
 	if err := p.queue.open(); err != nil {
 		return nil, err
 	}
-	go p.queue.run(p.ready)
+	go func() {
+		p.queue.run(p.ready)
+		p.stop()
+	}()
 	return p, nil
+}
+
+// stop is the end, by Close or because the system has failed: what is watched is
+// woken, since nobody else will.
+func (p *Poller[T]) stop() {
+	p.mu.Lock()
+	watched := p.watched
+	p.watched, p.stopped = nil, true
+	p.mu.Unlock()
+	var none T
+	for _, value := range watched {
+		if value != none {
+			p.wake(value)
+		}
+	}
 }
 
 // Watch has wake called with the value once, as soon as something can be read
@@ -39,6 +58,9 @@ func (p *Poller[T]) Watch(fd int, value T, again bool) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopped {
+		return false
+	}
 	if len(p.watched) <= fd {
 		p.watched = append(p.watched, make([]T, fd+1-len(p.watched))...)
 	}
@@ -80,8 +102,7 @@ func (p *Poller[T]) ready(fd int) {
 	}
 }
 
-// Close ends the Poller; what it watches is watched no more. It may be called
-// once.
+// Close ends the Poller; what it watches is woken. It may be called once.
 func (p *Poller[T]) Close() {
 	if p != nil {
 		p.queue.close()
