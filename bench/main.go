@@ -122,7 +122,7 @@ func (t *table) measure(s scenario) {
 	r := row{s, make(map[string][]result), make(map[string]error)}
 	for round := range t.rounds {
 		for _, peer := range t.peers {
-			if round > 0 && (peer.Once || s.once) {
+			if round > 0 && (peer.Once || s.once) || s.once && peer.Once {
 				continue
 			}
 			if s.mode != plain && peer.Plain || s.skipsLimit && peer.Name == "limit" || r.failures[peer.Name] != nil {
