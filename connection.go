@@ -181,8 +181,9 @@ type Connection interface {
 	Wait()
 
 	// Disconnect closes the connection: what has been sent to the client is
-	// written, then a close frame with code 1000. It returns ErrAlreadyDisconnected if that has
-	// been done or the client is gone. From now on nothing is received or sent.
+	// written, then a close frame with code 1000. It returns
+	// ErrAlreadyDisconnected if that has been done or the client is gone. From now
+	// on nothing is received or sent.
 	Disconnect() error
 
 	// DisconnectReason returns why the connection has ended or is about to; nil

@@ -30,7 +30,8 @@ func (s *Server) change(f func(*registry)) {
 // On registers a handler for an event of all connections, those that are
 // connected included: what Connection.On takes, or the same with the Connection
 // as the first parameter, such as func(websocket.Connection, string). It costs an
-// idle connection nothing and panics in the same cases. Handlers registered on a connection are called first.
+// idle connection nothing and panics in the same cases. Handlers registered on a
+// connection are called first.
 func (s *Server) On(event string, handler MessageFunc) {
 	call := compile(event, handler, true)
 	s.change(func(r *registry) { r.event[event] = append(slices.Clip(r.event[event]), call) })

@@ -56,6 +56,14 @@ func compiled(event string, f any, forAll bool) (handlerFunc, error) {
 		return func(*connection, wire.Event) error { f(); return nil }, nil
 	case func() error:
 		return func(_ *connection, e wire.Event) error { return returned(e, f()) }, nil
+	case func(Connection):
+		if forAll {
+			return func(c *connection, _ wire.Event) error { f(c); return nil }, nil
+		}
+	case func(Connection) error:
+		if forAll {
+			return func(c *connection, e wire.Event) error { return returned(e, f(c)) }, nil
+		}
 	}
 	for _, direct := range []func(any, bool) handlerFunc{
 		directly(readString), directly(readInt), directly(readBool), directly(readBytes), directly(readAny),
@@ -98,10 +106,6 @@ func directly[T any](read reader[T]) func(f any, forAll bool) handlerFunc {
 			return nil
 		}
 		switch f := f.(type) {
-		case func(Connection):
-			return func(c *connection, _ wire.Event) error { f(c); return nil }
-		case func(Connection) error:
-			return func(c *connection, e wire.Event) error { return returned(e, f(c)) }
 		case func(Connection, T):
 			return typed(read, func(c *connection, value T) error { f(c, value); return nil })
 		case func(Connection, T) error:
