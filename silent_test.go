@@ -154,6 +154,25 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 	})
 }
 
+// TestWhoReadsExcludesWhoWritesOverTLS: Read may wait for the client with a lock
+// held that Write needs, so a flusher must not write meanwhile; else it may.
+func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app, "/ws")
+	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
+	dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+	eventually(t, "it is silent", func() bool { return s.GetTotalConnections() == 1 && waiting() == 0 })
+	c, ping := s.GetConnections()[0], []byte{0x89, 0}
+	if n, err := websocket.TryWrite(c, ping, true); n != 0 || err != nil {
+		t.Errorf("while somebody reads: %d bytes were written, %v", n, err)
+	}
+	// The last reader may not have let go yet.
+	eventually(t, "nobody reads, and all is written", func() bool {
+		n, err := websocket.TryWrite(c, ping, false)
+		return n == len(ping) && err == nil
+	})
+}
+
 // TestASilentReaderOverTLSBlocksNobody: a client that reads nothing must not have
 // who emits to it wait, or a flusher.
 func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 func knowsRoom(fd int) bool {
 	const option = 25
 	limit, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, option)
-	return err == nil && limit == 0 && unsentIsUnlimited()
+	// The largest uint32, no limit, is negative as an int32; 0 is the system's.
+	return err == nil && (int32(limit) < 0 || limit == 0 && unsentIsUnlimited())
 }
 
 // unsentIsUnlimited is the system's setting of the same.
