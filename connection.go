@@ -108,6 +108,11 @@ type Connection interface {
 	// events.
 	OnMessage(NativeMessageFunc)
 
+	// OnNativeMessage is OnMessage for functions that must know whether the
+	// client sent text or binary: Message.Type is TypeString or TypeBytes, and
+	// Message.Event is empty. Emitter.EmitText and EmitBinary answer in kind.
+	OnNativeMessage(func(Message))
+
 	// OnError registers a function for errors of the connection: rejected
 	// messages (*MessageError), errors that handlers returned (*HandlerError),
 	// panics of handlers (*PanicError), and what ended the connection other than
@@ -160,12 +165,23 @@ type Connection interface {
 
 	// To returns an emitter to All, Broadcast, or the members of a room; every
 	// connection is in a room named by its ID. A room without members reaches
-	// nobody.
+	// nobody. A name that comes from a client belongs in ToRoom or ToID: here it
+	// could be any of these.
 	To(room string) Emitter
 
+	// ToRoom is Server.ToRoom: to those who have joined these rooms, and to
+	// nobody else, whatever the names are. This connection is one of them if it
+	// has joined.
+	ToRoom(rooms ...string) Emitter
+
+	// ToID is Server.ToID: to the connections of these IDs, and to nobody else,
+	// whatever the IDs are.
+	ToID(ids ...string) Emitter
+
 	// Join puts the connection into a room, which exists as long as somebody is
-	// in it. Joining a room again changes nothing, and so does joining All or
-	// Broadcast, which are no rooms, or joining once the connection has ended.
+	// in it. Joining a room again changes nothing, and so does joining once the
+	// connection has ended. All and Broadcast are no rooms: joining them changes
+	// nothing, and OnError is told ErrReservedRoom.
 	Join(room string)
 
 	// IsJoined reports whether the connection is in a room.
@@ -318,9 +334,11 @@ func (c *connection) releaseContext() {
 
 // Join implements Connection.
 func (c *connection) Join(room string) {
-	if room != All && room != Broadcast { // names that could never be reached
-		c.server.hub.Join(&c.member, room)
+	if room == All || room == Broadcast {
+		c.report(ErrReservedRoom)
+		return
 	}
+	c.server.hub.Join(&c.member, room)
 }
 
 // IsJoined implements Connection.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -15,8 +16,11 @@ type target struct {
 	all   bool
 	room  string
 	rooms []string // sorted, none twice
+	ids   []string // sorted, none twice
 	user  string
 	one   *connection
+
+	who hub.Who // in room and rooms
 
 	sender   *connection // left out
 	except   []string    // IDs and rooms, left out
@@ -99,16 +103,22 @@ func (s *Server) deliver(frame *wire.Frame, to target) (err error) {
 	case to.all:
 		s.hub.VisitAll(d.visit)
 	case to.room != "":
-		s.hub.Visit(to.room, d.visit)
+		s.hub.Visit(to.room, to.who, d.visit)
 	case to.one != nil:
 		d.offer(to.one)
+	case len(to.ids) > 0:
+		for _, id := range to.ids {
+			if c, ok := s.hub.Get(id); ok {
+				d.offer(c)
+			}
+		}
 	case to.user != "":
-		s.users.Visit(to.user, d.visit)
+		s.users.Visit(to.user, hub.JoinedOnly, d.visit)
 	case d.many:
 		if d.seen == nil {
 			d.seen = make(map[*connection]struct{})
 		}
-		s.hub.VisitSeveral(to.rooms, d.visit)
+		s.hub.VisitSeveral(to.rooms, to.who, d.visit)
 	}
 	switch {
 	case len(d.start) == 1:

@@ -3,7 +3,9 @@ package websocket
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
+	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -17,6 +19,15 @@ type Emitter interface {
 	// receive it in OnMessage. The data is copied. It goes as text, or as
 	// binary if Config.BinaryMessages says so or if it isn't valid UTF-8.
 	EmitMessage(data []byte) error
+
+	// EmitText sends a native message as text, whatever Config.BinaryMessages
+	// says. It returns ErrInvalidText if the text is not valid UTF-8, else what
+	// Emit returns.
+	EmitText(text string) error
+
+	// EmitBinary sends a native message as binary. The data is copied. It
+	// returns what Emit returns.
+	EmitBinary(data []byte) error
 
 	// Emit sends an event. A string, int, bool or []byte is sent as it is, any
 	// other value as JSON, by Config.Marshal: values of types of your own, such as
@@ -57,6 +68,18 @@ func (c *connection) EmitMessage(data []byte) error {
 	return c.send(c.server.encodeMessage(data))
 }
 
+// EmitText implements Emitter.
+func (c *connection) EmitText(text string) error {
+	frame, err := encodeText(text)
+	if err != nil {
+		return err
+	}
+	return c.send(frame)
+}
+
+// EmitBinary implements Emitter.
+func (c *connection) EmitBinary(data []byte) error { return c.send(wire.NewFrame(wire.OpBinary, data)) }
+
 // Except implements Emitter.
 func (c *connection) Except(idsOrRooms ...string) Emitter {
 	return (&targetEmitter{c.server, target{one: c}}).Except(idsOrRooms...)
@@ -79,6 +102,12 @@ func (c *connection) To(room string) Emitter {
 	}
 }
 
+// ToRoom implements Connection.
+func (c *connection) ToRoom(rooms ...string) Emitter { return c.server.ToRoom(rooms...) }
+
+// ToID implements Connection.
+func (c *connection) ToID(ids ...string) Emitter { return c.server.ToID(ids...) }
+
 // The emitters that every connection has, as views of it: making one allocates
 // nothing.
 type (
@@ -88,6 +117,12 @@ type (
 
 // EmitMessage implements Emitter.
 func (e *toAll) EmitMessage(data []byte) error { return e.server.emitMessage(data, target{all: true}) }
+
+// EmitText implements Emitter.
+func (e *toAll) EmitText(text string) error { return e.server.emitText(text, target{all: true}) }
+
+// EmitBinary implements Emitter.
+func (e *toAll) EmitBinary(data []byte) error { return e.server.emitBinary(data, target{all: true}) }
 
 // Emit implements Emitter.
 func (e *toAll) Emit(event string, data any) error {
@@ -106,6 +141,12 @@ func (e *toAll) Volatile() Emitter {
 
 // EmitMessage implements Emitter.
 func (e *toOthers) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target()) }
+
+// EmitText implements Emitter.
+func (e *toOthers) EmitText(text string) error { return e.server.emitText(text, e.target()) }
+
+// EmitBinary implements Emitter.
+func (e *toOthers) EmitBinary(data []byte) error { return e.server.emitBinary(data, e.target()) }
 
 // Emit implements Emitter.
 func (e *toOthers) Emit(event string, data any) error { return e.server.emit(event, data, e.target()) }
@@ -128,6 +169,12 @@ type targetEmitter struct {
 
 // EmitMessage implements Emitter.
 func (e *targetEmitter) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target) }
+
+// EmitText implements Emitter.
+func (e *targetEmitter) EmitText(text string) error { return e.server.emitText(text, e.target) }
+
+// EmitBinary implements Emitter.
+func (e *targetEmitter) EmitBinary(data []byte) error { return e.server.emitBinary(data, e.target) }
 
 // Emit implements Emitter.
 func (e *targetEmitter) Emit(event string, data any) error {
@@ -157,6 +204,12 @@ func (s *Server) Emit(event string, data any) error { return s.emit(event, data,
 // EmitMessage sends a native message to all connections: see Emitter.
 func (s *Server) EmitMessage(data []byte) error { return s.emitMessage(data, target{all: true}) }
 
+// EmitText sends a native message to all connections as text: see Emitter.
+func (s *Server) EmitText(text string) error { return s.emitText(text, target{all: true}) }
+
+// EmitBinary sends a native message to all connections as binary: see Emitter.
+func (s *Server) EmitBinary(data []byte) error { return s.emitBinary(data, target{all: true}) }
+
 // Except returns an emitter to all connections but these: see Emitter.
 func (s *Server) Except(idsOrRooms ...string) Emitter { return s.To(All).Except(idsOrRooms...) }
 
@@ -175,9 +228,31 @@ func (s *Server) To(roomsOrIDs ...string) Emitter {
 	case len(roomsOrIDs) == 1:
 		return &targetEmitter{s, target{room: roomsOrIDs[0]}}
 	}
-	rooms := slices.Clone(roomsOrIDs)
-	slices.Sort(rooms)
-	return &targetEmitter{s, target{rooms: slices.Compact(rooms)}}
+	return &targetEmitter{s, target{rooms: set(roomsOrIDs)}}
+}
+
+// ToRoom returns an emitter to those who have joined the rooms, each once. The
+// names may come from a client: none of them means All, Broadcast or the
+// connection of that ID, as it would in To.
+func (s *Server) ToRoom(rooms ...string) Emitter {
+	if len(rooms) == 1 {
+		return &targetEmitter{s, target{room: rooms[0], who: hub.JoinedOnly}}
+	}
+	return &targetEmitter{s, target{rooms: set(rooms), who: hub.JoinedOnly}}
+}
+
+// ToID returns an emitter to the connections of these IDs, each once. The IDs may
+// come from a client: none of them means All, Broadcast or a room, as it would in
+// To, and who joined a room of that name doesn't listen in.
+func (s *Server) ToID(ids ...string) Emitter {
+	return &targetEmitter{s, target{ids: set(ids)}}
+}
+
+// set returns a sorted copy of names, each once.
+func set(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // ToUser returns an emitter to all connections of a user: see
@@ -188,6 +263,18 @@ func (s *Server) ToUser(user string) Emitter {
 
 func (s *Server) emitMessage(data []byte, to target) error {
 	return s.deliver(s.encodeMessage(data), to)
+}
+
+func (s *Server) emitText(text string, to target) error {
+	frame, err := encodeText(text)
+	if err != nil {
+		return err
+	}
+	return s.deliver(frame, to)
+}
+
+func (s *Server) emitBinary(data []byte, to target) error {
+	return s.deliver(wire.NewFrame(wire.OpBinary, data), to)
 }
 
 func (s *Server) emit(event string, data any, to target) error {
@@ -201,6 +288,14 @@ func (s *Server) emit(event string, data any, to target) error {
 // encodeMessage makes the frame of a native message.
 func (s *Server) encodeMessage(data []byte) *wire.Frame {
 	return wire.SealMessage(append(wire.Reserve(len(data)), data...), s.config.BinaryMessages)
+}
+
+// encodeText makes the frame of a native message that must go as text.
+func encodeText(text string) (*wire.Frame, error) {
+	if !utf8.ValidString(text) { // which a text message must be: RFC 6455, section 5.6
+		return nil, ErrInvalidText
+	}
+	return wire.Seal(append(wire.Reserve(len(text)), text...), wire.OpText), nil
 }
 
 // encode makes the frame of an event.

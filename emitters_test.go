@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -98,6 +99,80 @@ func TestEmittingFromAnywhere(t *testing.T) {
 	}
 	if err := s.To("red").Emit("a;b", ""); err == nil {
 		t.Error("emitted an event that can't be")
+	}
+}
+
+// TestNamesFromClients: ToRoom reaches who has joined, ToID who has the ID, and no
+// string that a client chooses turns one into another.
+func TestNamesFromClients(t *testing.T) {
+	s, connect := named(t, websocket.Config{})
+	clients := map[string]*client{
+		"a": connect("a", "red"),
+		"b": connect("b", "red", "a"), // has joined a room named like a's ID
+		"c": connect("c", "blue"),
+		// its generator lets a client choose the name of a room as its ID
+		"blue": connect("blue"),
+	}
+	conn := s.GetConnection("c")
+	for name, test := range map[string]struct {
+		emitter websocket.Emitter
+		to      []string
+	}{
+		"room":                          {s.ToRoom("red"), []string{"a", "b"}},
+		"room of a connection":          {conn.ToRoom("red"), []string{"a", "b"}},
+		"room named like an ID":         {s.ToRoom("a"), []string{"b"}},
+		"room that is somebody's ID":    {s.ToRoom("blue"), []string{"c"}},
+		"rooms":                         {s.ToRoom("red", "blue", "red"), []string{"a", "b", "c"}},
+		"room named all":                {s.ToRoom(websocket.All), nil},
+		"room named others":             {conn.ToRoom(websocket.Broadcast), nil},
+		"rooms with reserved ones":      {conn.ToRoom(websocket.Broadcast, websocket.All, "blue"), []string{"c"}},
+		"no room":                       {s.ToRoom(), nil},
+		"ID":                            {s.ToID("a"), []string{"a"}},
+		"ID of a connection":            {conn.ToID("a"), []string{"a"}},
+		"ID named like a room":          {s.ToID("red"), nil},
+		"ID that is a room":             {s.ToID("blue"), []string{"blue"}},
+		"IDs":                           {s.ToID("a", "b", "a", "nobody"), []string{"a", "b"}},
+		"ID named all":                  {s.ToID(websocket.All), nil},
+		"ID named others":               {conn.ToID(websocket.Broadcast), nil},
+		"no ID":                         {s.ToID(), nil},
+		"room except an ID":             {s.ToRoom("red").Except("b"), []string{"a"}},
+		"IDs except, volatile":          {s.ToID("a", "b").Except("b").Volatile(), []string{"a"}},
+		"To with the ID reaches both":   {s.To("a"), []string{"a", "b"}},
+		"To with the room reaches both": {s.To("blue"), []string{"c", "blue"}},
+	} {
+		if err := test.emitter.Emit("e", name); err != nil {
+			t.Error(err)
+		}
+		if err := s.Emit("end", name); err != nil {
+			t.Error(err)
+		}
+		for id, c := range clients {
+			if slices.Contains(test.to, id) {
+				c.want("e;0;" + name)
+			}
+			c.want("end;0;" + name)
+		}
+	}
+}
+
+// TestReservedRooms can't be joined, which is reported.
+func TestReservedRooms(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(err error) { _ = c.Emit("error", errors.Is(err, websocket.ErrReservedRoom)) })
+		c.On("join", func(room string) {
+			c.Join(room)
+			c.Server().Join(room, c.ID())
+			_ = c.Emit("joined", c.IsJoined(room))
+		})
+	})
+	c := dial(t, url)
+	for _, room := range []string{websocket.All, websocket.Broadcast} {
+		event, _ := json.Marshal(room)
+		c.send("join;4;" + string(event))
+		c.want("error;2;true", "error;2;true", "joined;2;false")
+	}
+	if n := s.Stats().Rejected; n != 4 {
+		t.Errorf("%d are counted as rejected", n)
 	}
 }
 

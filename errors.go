@@ -34,6 +34,9 @@ var (
 	// message that is none. The client sees close code 1007 (RFC 6455, section
 	// 8.1).
 	ErrInvalidUTF8 = errors.New("websocket: the client sent a text message that is not valid UTF-8")
+	// ErrInvalidText is returned by Emitter.EmitText for a text that is not valid
+	// UTF-8 (RFC 6455, section 5.6).
+	ErrInvalidText = errors.New("websocket: the text is not valid UTF-8; send it with EmitBinary")
 	// ErrProtocol is the reason of a connection whose client broke the WebSocket
 	// protocol. The client sees close code 1002, or 1007 for compressed data
 	// that is corrupt (RFC 6455, section 7.4.1).
@@ -56,6 +59,9 @@ var (
 	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
 	// contains a ';'.
 	ErrInvalidEvent = errors.New("websocket: invalid event name")
+	// ErrReservedRoom is what OnError gets when Join is called with All or
+	// Broadcast, which stand for recipients and name no room.
+	ErrReservedRoom = errors.New("websocket: the empty name and that of Broadcast are reserved: no room can have them")
 )
 
 // CloseError is the reason of a connection that the client closed, or that

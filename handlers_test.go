@@ -271,6 +271,7 @@ func TestNilFunctions(t *testing.T) {
 		s.OnConnection(func(c websocket.Connection) {
 			refuses(func() { c.OnAny(nil) })
 			refuses(func() { c.OnMessage(nil) })
+			refuses(func() { c.OnNativeMessage(nil) })
 			refuses(func() { c.OnError(nil) })
 			refuses(func() { c.OnLeave(nil) })
 			refuses(func() { c.OnPing(nil) })
@@ -280,7 +281,7 @@ func TestNilFunctions(t *testing.T) {
 		})
 	})
 	dial(t, url).want("done;0;")
-	for _, method := range []string{"Server.OnConnection", "Server.OnAny", "Server.Use", "OnAny", "OnMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect"} {
+	for _, method := range []string{"Server.OnConnection", "Server.OnAny", "Server.Use", "OnAny", "OnMessage", "OnNativeMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect"} {
 		if got, want := <-refused, "websocket: "+method+": the function is nil"; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

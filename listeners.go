@@ -18,7 +18,7 @@ type listeners struct {
 
 // rareListeners are what many a connection has none of.
 type rareListeners struct {
-	native     []NativeMessageFunc
+	native     []nativeFunc
 	anyEvent   []func(Message)
 	err        []ErrorFunc
 	leave      []LeaveRoomFunc
@@ -27,13 +27,20 @@ type rareListeners struct {
 	pong       []PongFunc
 }
 
-func natives(r *rareListeners) *[]NativeMessageFunc      { return &r.native }
+func natives(r *rareListeners) *[]nativeFunc             { return &r.native }
 func anyEvents(r *rareListeners) *[]func(Message)        { return &r.anyEvent }
 func errorFuncs(r *rareListeners) *[]ErrorFunc           { return &r.err }
 func leaveFuncs(r *rareListeners) *[]LeaveRoomFunc       { return &r.leave }
 func disconnectFuncs(r *rareListeners) *[]DisconnectFunc { return &r.disconnect }
 func pingFuncs(r *rareListeners) *[]PingFunc             { return &r.ping }
 func pongFuncs(r *rareListeners) *[]PongFunc             { return &r.pong }
+
+// nativeFunc is a function for native messages, of the method that registered it.
+// The message is only valid during the call.
+type nativeFunc struct {
+	method string
+	call   func(text bool, message []byte)
+}
 
 // handler is a handler of an event.
 type handler struct {
@@ -112,7 +119,19 @@ func (c *connection) OnAny(f func(Message)) {
 // OnMessage implements Connection.
 func (c *connection) OnMessage(f NativeMessageFunc) {
 	mustBeFunc("OnMessage", f == nil)
-	add(c, natives, f)
+	add(c, natives, nativeFunc{"OnMessage", func(_ bool, message []byte) { f(append([]byte(nil), message...)) }})
+}
+
+// OnNativeMessage implements Connection.
+func (c *connection) OnNativeMessage(f func(Message)) {
+	mustBeFunc("OnNativeMessage", f == nil)
+	add(c, natives, nativeFunc{"OnNativeMessage", func(text bool, message []byte) {
+		m := Message{Type: TypeBytes, payload: append([]byte(nil), message...), unmarshal: c.server.config.Unmarshal}
+		if text {
+			m.Type = TypeString
+		}
+		f(m)
+	}})
 }
 
 // OnError implements Connection.

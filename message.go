@@ -21,12 +21,13 @@ const (
 // String returns the type's name.
 func (t MessageType) String() string { return wire.Type(t).String() }
 
-// Message is an event as a client sent it, for handlers that decide themselves
-// what to make of it. It may be kept.
+// Message is an event, or a native message, as a client sent it, for handlers
+// that decide themselves what to make of it. It may be kept.
 type Message struct {
-	// Event is the event's name.
+	// Event is the event's name; empty for a native message.
 	Event string
-	// Type is the type of the payload.
+	// Type is the type of the payload; of a native message TypeString if the
+	// client sent it as text, TypeBytes if it sent it as binary.
 	Type MessageType
 
 	payload   []byte

@@ -143,11 +143,11 @@ func lost(err error) *CloseError {
 type incoming connection
 
 // Message implements inbox.Handler.
-func (in *incoming) Message(_ bool, payload []byte) {
+func (in *incoming) Message(text bool, payload []byte) {
 	c := (*connection)(in)
 	if c.enter() {
 		c.server.counters.received.Add(1)
-		c.dispatch(payload)
+		c.dispatch(text, payload)
 		c.leave()
 	}
 }
@@ -188,9 +188,9 @@ func (c *connection) reject(code int, cause error) {
 
 // dispatch calls the handlers of a message. It is only valid until dispatch
 // returns.
-func (c *connection) dispatch(message []byte) {
+func (c *connection) dispatch(text bool, message []byte) {
 	if !wire.IsEvent(c.server.prefix, message) {
-		c.dispatchNative(message)
+		c.dispatchNative(text, message)
 		return
 	}
 	event, err := wire.Decode(c.server.prefix, message)
@@ -201,13 +201,12 @@ func (c *connection) dispatch(message []byte) {
 	c.deliver(event)
 }
 
-func (c *connection) dispatchNative(message []byte) {
+func (c *connection) dispatchNative(text bool, message []byte) {
 	listeners := listed(c, natives)
 	if len(listeners) == 0 {
 		c.server.counters.unhandled.Add(1)
 	}
-	for _, cb := range listeners {
-		owned := append([]byte(nil), message...)
-		c.guard("OnMessage", func() { cb(owned) })
+	for _, f := range listeners {
+		c.guard(f.method, func() { f.call(text, message) })
 	}
 }

@@ -1,12 +1,14 @@
 package websocket_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
@@ -183,6 +185,57 @@ func TestNativeMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.want("second", "!irst!econd")
+}
+
+// TestNativeMessagesByKind: a program can tell text from binary, and answer in
+// kind, whatever the server's own choice is.
+func TestNativeMessagesByKind(t *testing.T) {
+	for _, cfg := range []websocket.Config{{}, {BinaryMessages: true}} {
+		s, url := onConnection(t, cfg, func(c websocket.Connection) {
+			var kept []websocket.Message
+			c.OnNativeMessage(func(m websocket.Message) {
+				if m.Event != "" {
+					t.Errorf("the event is %q", m.Event)
+				}
+				kept = append(kept, m)
+				switch m.Type {
+				case websocket.TypeString:
+					_ = c.EmitText(m.String())
+					_ = c.To(websocket.All).EmitText("all")
+				case websocket.TypeBytes:
+					_ = c.EmitBinary(m.Bytes())
+					_ = c.Server().EmitBinary([]byte("all"))
+					_ = c.To(websocket.Broadcast).EmitBinary([]byte("nobody"))
+					_ = c.To(c.ID()).EmitBinary(kept[0].Bytes())
+				}
+			})
+		})
+		a := dial(t, url)
+		want := func(kind int, text string) {
+			t.Helper()
+			got, data, err := a.ReadMessage()
+			if err != nil || got != kind || string(data) != text {
+				t.Errorf("received %d %q, %v; want %d %q", got, data, err, kind, text)
+			}
+		}
+		a.sendText("text")
+		want(gorilla.TextMessage, "text")
+		want(gorilla.TextMessage, "all")
+		if err := a.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
+			t.Fatal(err)
+		}
+		want(gorilla.BinaryMessage, "bytes")
+		want(gorilla.BinaryMessage, "all")
+		want(gorilla.BinaryMessage, "text") // what was kept stays as it was
+		if n := s.Stats().Unhandled; n != 0 {
+			t.Errorf("%d messages count as unhandled", n)
+		}
+		for _, err := range []error{s.EmitText("\xff"), s.GetConnections()[0].EmitText("\xff"), s.To("room").EmitText("\xff")} {
+			if !errors.Is(err, websocket.ErrInvalidText) {
+				t.Errorf("text that is none: %v", err)
+			}
+		}
+	}
 }
 
 // TestNoMessageIsReplacedByAnother: many emitters at once, each message arrives

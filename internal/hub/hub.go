@@ -145,10 +145,21 @@ func (h *Hub[T]) VisitAll(visit func(T)) {
 	h.everyone.visit(visit)
 }
 
-// Visit calls visit for each member of the room, under a lock: see the
-// package's documentation.
-func (h *Hub[T]) Visit(name string, visit func(T)) {
-	owner := h.owner(name)
+// Who says which members of a room are visited.
+type Who bool
+
+const (
+	// Everyone in the room: those who have joined it, and the member whose ID is
+	// its name.
+	Everyone Who = false
+	// JoinedOnly leaves out the member whose ID is the room's name.
+	JoinedOnly Who = true
+)
+
+// Visit calls visit for the members of the room, under a lock: see the package's
+// documentation.
+func (h *Hub[T]) Visit(name string, who Who, visit func(T)) {
+	owner := h.owner(name, who)
 	r := h.find(name)
 	if r == nil {
 		if owner != nil {
@@ -164,16 +175,16 @@ func (h *Hub[T]) Visit(name string, visit func(T)) {
 	r.visit(visit)
 }
 
-// VisitSeveral calls visit for each member of each of the rooms, so more than
+// VisitSeveral calls visit for the members of each of the rooms, so more than
 // once for who is in several of them, under the locks of all: in each room the
 // visit has its place in the order, and who joins one room before leaving another
 // is visited. The names must be sorted, none twice.
-func (h *Hub[T]) VisitSeveral(names []string, visit func(T)) {
+func (h *Hub[T]) VisitSeveral(names []string, who Who, visit func(T)) {
 	var some [8]*room[T]
 	rooms := h.lock(names, some[:0])
 	defer unlock(rooms)
 	for i, name := range names {
-		if owner := h.owner(name); owner != nil {
+		if owner := h.owner(name, who); owner != nil {
 			visit(owner.value)
 		}
 		if rooms[i] != nil {
@@ -222,12 +233,16 @@ func unlock[T any](rooms []*room[T]) {
 // Members returns the members of the room, in no particular order.
 func (h *Hub[T]) Members(name string) []T {
 	var members []T
-	h.Visit(name, func(value T) { members = append(members, value) })
+	h.Visit(name, Everyone, func(value T) { members = append(members, value) })
 	return members
 }
 
-// owner returns the member whose own room the name is, if it is in it.
-func (h *Hub[T]) owner(name string) *Member[T] {
+// owner returns the member whose own room the name is, if it is in it and to be
+// visited.
+func (h *Hub[T]) owner(name string, who Who) *Member[T] {
+	if who == JoinedOnly {
+		return nil
+	}
 	m := h.get(name)
 	if m == nil || !m.inOwnRoom() {
 		return nil

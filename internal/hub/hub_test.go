@@ -239,7 +239,7 @@ func TestRacing(t *testing.T) {
 				visit := func(c *client) { c.inside.Add(1); c.inside.Add(-1) }
 				switch (i + visitor) % 3 {
 				case 0:
-					h.Visit("room", visit)
+					h.Visit("room", Everyone, visit)
 				case 1:
 					h.VisitAll(visit)
 				default:
@@ -298,7 +298,7 @@ func TestVisitsOfARoomAreInOneOrder(t *testing.T) {
 		for visitor := range 4 {
 			work.Go(func() {
 				for i := range 200 {
-					h.Visit(room, func(c *client) {
+					h.Visit(room, Everyone, func(c *client) {
 						mu.Lock()
 						seen[c] = append(seen[c], visitor*1000+i)
 						mu.Unlock()
@@ -361,7 +361,7 @@ func TestWhoMovesIsVisited(t *testing.T) {
 	})
 	for !done.Load() {
 		visits := 0
-		h.VisitSeveral(names, func(*client) { visits++ })
+		h.VisitSeveral(names, Everyone, func(*client) { visits++ })
 		if visits < 1 || visits > 2 {
 			t.Errorf("visited %d times", visits)
 			break
