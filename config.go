@@ -146,7 +146,8 @@ type Config struct {
 	// bytes of memory. A client over it is too slow for what it is sent: it is
 	// disconnected with ErrSlowConsumer, so that it can come back, rather than
 	// left with a gap. A message that alone is larger is sent if nothing else
-	// waits. Defaults to 1 MiB.
+	// waits; what comes behind it counts by itself. Pings, and the answers to
+	// those of the client, don't count. Defaults to 1 MiB.
 	MaxQueuedBytes int
 
 	// MaxConnections is how many connections there may be at a time. More are

@@ -3,7 +3,6 @@ package websocket
 import (
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
@@ -36,7 +35,8 @@ type delivery struct {
 	ended bool                     // one of them is, or is about to
 	start []*connection            // to be flushed
 	slow  []*connection            // to be disconnected
-	crowd bool                     // one of them is crowded
+	crowd *connection              // one of them that is crowded; nil for none
+	count int                      // how many have been offered it
 	visit func(*connection)        // offer, bound once
 }
 
@@ -65,11 +65,12 @@ func (d *delivery) offer(c *connection) {
 		c.server.counters.dropped.Add(1)
 		return
 	}
+	d.count++
 	switch c.out.Enqueue(d.frame) {
 	case outbox.Start:
 		d.start = append(d.start, c)
 	case outbox.Crowded:
-		d.crowd = true
+		d.crowd = c
 	case outbox.Closed:
 		d.ended = true
 	case outbox.Full:
@@ -136,7 +137,11 @@ func (s *Server) deliver(frame *wire.Frame, to target) (err error) {
 	case len(d.slow) > 0:
 		err = ErrSlowConsumer
 	}
-	if d.crowd {
+	switch {
+	case d.crowd == nil:
+	case d.count == 1:
+		d.crowd.out.GiveWay()
+	default:
 		// The flushers' turn; no more than that, or a slow member would slow
 		// the room down.
 		for range 3 {
@@ -155,7 +160,7 @@ func (d *delivery) release() {
 		d.seen = nil // a map never shrinks
 	}
 	clear(d.seen)
-	d.target, d.frame, d.crowd, d.ended, d.start, d.slow = target{}, nil, false, false, d.start[:0], d.slow[:0]
+	d.target, d.frame, d.crowd, d.count, d.ended, d.start, d.slow = target{}, nil, nil, 0, false, d.start[:0], d.slow[:0]
 	deliveries.Put(d)
 }
 
@@ -166,7 +171,7 @@ func (c *connection) send(frame *wire.Frame) error {
 	case outbox.Start:
 		outbox.FlushNow(c)
 	case outbox.Crowded:
-		c.giveWay()
+		c.out.GiveWay()
 	case outbox.Closed:
 		return ErrAlreadyDisconnected
 	case outbox.Full:
@@ -174,21 +179,4 @@ func (c *connection) send(frame *wire.Frame) error {
 		return ErrSlowConsumer
 	}
 	return nil
-}
-
-// giveWay gives the writer of a crowded outbox, and the client, a chance: who
-// emits in a loop is faster than any network. It takes a millisecond at most, so
-// that a client that doesn't read holds nobody up.
-func (c *connection) giveWay() {
-	const pause, pauses = 50 * time.Microsecond, 20
-	for i := range pauses {
-		if c.out.Bytes() <= c.server.config.MaxQueuedBytes/2 || !c.out.Open() {
-			return
-		}
-		if i < 3 {
-			runtime.Gosched()
-		} else {
-			time.Sleep(pause)
-		}
-	}
 }

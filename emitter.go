@@ -10,10 +10,12 @@ import (
 )
 
 // Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use. They never wait for a client, but Connection.Emit gives way for
-// up to a millisecond when its client has more than half of
-// Config.MaxQueuedBytes waiting, since a loop that emits is faster than any
-// network. Later versions may add methods.
+// concurrent use. They never wait for a client. But a loop that emits is faster than
+// any network: who emits to one client alone, again and again, gives way to it while
+// more than half of Config.MaxQueuedBytes waits, so that a millisecond passes
+// between two messages. A loop over many such clients waits no longer than that in
+// all, and none waits for a client that takes nothing. Later versions may add
+// methods.
 type Emitter interface {
 	// EmitMessage sends a native message, which has no event name: clients
 	// receive it in OnMessage. The data is copied. It goes as text, or as

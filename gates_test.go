@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -25,13 +24,6 @@ import (
 // The tests of this file hold what a message and a connection cost to exact
 // figures: what makes one dearer, or cheaper, has to change the figure here.
 // The race detector allocates by itself, so they run without it.
-
-// rawClient connects and returns the network connection, through which frames
-// are sent without allocating.
-func rawClient(t *testing.T, url string) net.Conn {
-	t.Helper()
-	return dial(t, url).NetConn()
-}
 
 // wantAllocations compares the allocations of f, which everything in the process
 // counts for; n is how many messages f stands for.

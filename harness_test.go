@@ -154,6 +154,13 @@ func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header
 	return &client{conn, t}
 }
 
+// rawClient connects and returns the network connection, through which frames
+// are sent without allocating.
+func rawClient(t testing.TB, url string) net.Conn {
+	t.Helper()
+	return dial(t, url).NetConn()
+}
+
 // sendText sends a message as it is.
 func (c *client) sendText(message string) {
 	c.t.Helper()

@@ -111,10 +111,10 @@ func (c *connection) checkLiveness(limits sweepLimits) {
 	}
 }
 
-// ping sends a ping; if there is no room for it, the next sweep tries again.
+// ping sends a ping, however much waits for the client.
 func (l *liveness) ping(c *connection) {
-	switch c.out.Enqueue(c.server.ping) {
-	case outbox.Full:
+	switch c.out.Ping(c.server.ping) {
+	case outbox.Closed:
 		return
 	case outbox.Start:
 		outbox.FlushNow(c)

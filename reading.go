@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/inbox"
+	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -81,8 +82,11 @@ func (c *connection) read(wait bool) {
 		}
 		if err == nil {
 			c.liveness.heard()
-			r.ponged = false
+			r.ponged, r.prompt = false, promptAnswers
 			err = c.inbox.Feed(data, (*incoming)(c))
+			if r.pinged {
+				c.answer()
+			}
 			r.release()
 			wait = c.stays || !r.ponged // who only answers pings isn't using the connection
 		}
@@ -145,6 +149,10 @@ type incoming connection
 // Message implements inbox.Handler.
 func (in *incoming) Message(text bool, payload []byte) {
 	c := (*connection)(in)
+	if r := c.receiver; r.pinged && r.prompt > 0 {
+		r.prompt--
+		c.answer()
+	}
 	if c.enter() {
 		c.server.counters.received.Add(1)
 		c.dispatch(text, payload)
@@ -154,7 +162,22 @@ func (in *incoming) Message(text bool, payload []byte) {
 
 // Ping implements inbox.Handler (RFC 6455, section 5.5.2).
 func (in *incoming) Ping(payload []byte) {
-	_ = (*connection)(in).send(wire.NewFrame(wire.OpPong, payload)) // if it fails, the next read does
+	in.out.Answer(payload)
+	in.receiver.pinged = true
+}
+
+// promptAnswers is how many times pings are answered before a message's handlers
+// are called, of what was received at a time.
+const promptAnswers = 4
+
+// answer starts a writer for the answers to pings. It is called for all pings
+// among what was received at a time, so that they cost no more than messages; only
+// a few handlers, which may take long, don't hold them up.
+func (c *connection) answer() {
+	c.receiver.pinged = false
+	if c.out.StartControl() == outbox.Start {
+		outbox.FlushNow(c)
+	}
 }
 
 // Pong implements inbox.Handler.

@@ -27,6 +27,8 @@ type receiver struct {
 	full   int                   // how many reads in a row have filled kept
 
 	ponged bool // there was a pong in what was received last
+	pinged bool // there was a ping that no writer has been started for
+	prompt int8 // how many more times in what was received last a ping is answered before a message's handlers are called
 }
 
 // errNothing is returned by receive if there is nothing to be received for now.

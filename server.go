@@ -110,7 +110,7 @@ func newServer(cfg Config) *Server {
 		upgrader: newUpgrader(cfg),
 		hub:      hub.New[*connection](),
 		users:    hub.New[*connection](),
-		ping:     wire.NewFrame(wire.OpPing, nil),
+		ping:     wire.NewControl(wire.OpPing, nil),
 		closing:  make(map[*connection]*time.Timer),
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")

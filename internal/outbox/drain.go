@@ -59,9 +59,11 @@ func (o *Outbox) drainBatch(w io.Writer, batch []*wire.Frame, skip int) error {
 // progressed tells whoever looks that a write that may have waited has
 // returned.
 func (o *Outbox) progressed() {
+	moved := now()
 	o.mu.Lock()
 	o.progress.Steps++
 	o.progress.Waited++
+	o.moved = moved
 	o.mu.Unlock()
 }
 
@@ -103,15 +105,14 @@ func (o *Outbox) pieces(batch []*wire.Frame, skip int, buffer []byte) func(yield
 func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, frame := range written {
-		o.bytes -= frame.Len() + FrameOverhead
-	}
 	o.release(written)
 	o.progress.Steps++
-	if len(o.queue) > 0 {
+	o.free()
+	if o.takeControl(); len(o.queue) > 0 {
 		return o.takeQueue(), false
 	}
 	o.progress.Writing = false
+	o.moved = 0
 	if o.state == closing {
 		o.state = dead
 		return nil, true
@@ -123,11 +124,9 @@ func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
 func (o *Outbox) fail(batch []*wire.Frame, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, frame := range batch {
-		o.bytes -= frame.Len() + FrameOverhead
-	}
 	o.release(batch)
 	o.progress.Writing = false
+	o.moved = 0
 	o.kill(err)
 }
 

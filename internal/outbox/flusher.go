@@ -58,6 +58,7 @@ func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 		}
 		if !whole {
 			o.rest, o.skip = batch, n
+			o.blocked()
 			return Blocked, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,8 @@ type model struct {
 	queue    []*wire.Frame
 	batch    []*wire.Frame // being written
 	bytes    int
+	exempt   *wire.Frame // larger than the limit, and admitted
+	control  []byte      // pings and pongs that wait
 	writing  bool
 	state    state
 	cause    error
@@ -27,7 +30,9 @@ func size(f *wire.Frame) int { return f.Len() + FrameOverhead }
 
 func (m *model) push(f *wire.Frame) Result {
 	m.queue = append(m.queue, f)
-	m.bytes += size(f)
+	if f != m.exempt {
+		m.bytes += size(f)
+	}
 	switch {
 	case m.writing && m.bytes > m.limit/2:
 		return Crowded
@@ -42,10 +47,44 @@ func (m *model) enqueue(f *wire.Frame) Result {
 	switch {
 	case m.state != open:
 		return Closed
-	case m.bytes > 0 && m.bytes+size(f) > m.limit:
+	case size(f) > m.limit:
+		if m.bytes > 0 || m.exempt != nil {
+			return Full
+		}
+		m.exempt = f
+	case m.bytes+size(f) > m.limit:
 		return Full
 	}
 	return m.push(f)
+}
+
+// add adds a ping or a pong.
+func (m *model) add(opcode byte, payload []byte) {
+	if len(m.control) > maxControl-wire.MaxControlPayload {
+		m.control = nil
+	}
+	m.control = append(m.control, wire.NewFrame(opcode, payload).Bytes()...)
+}
+
+// start is what follows: a writer, unless there is one.
+func (m *model) start() Result {
+	if len(m.control) == 0 || m.writing {
+		return Queued
+	}
+	m.writing, m.promised = true, true
+	return Start
+}
+
+// gone is what becomes of frames that were written, or won't be.
+func (m *model) gone(frames []*wire.Frame) {
+	for _, f := range frames {
+		switch {
+		case f == m.exempt:
+			m.exempt = nil
+		default:
+			m.bytes -= size(f)
+		}
+	}
 }
 
 func (m *model) close(f *wire.Frame, cause error) Result {
@@ -62,34 +101,30 @@ func (m *model) kill(cause error) bool {
 		m.cause = cause
 	}
 	m.state = dead
-	for _, f := range m.queue {
-		m.bytes -= size(f)
-	}
-	m.queue = nil
+	m.gone(m.queue)
+	m.queue, m.control = nil, nil
 	return first
 }
 
-// next is what a writer finds after its write.
-func (m *model) next() (batch []*wire.Frame, last bool) {
-	for _, f := range m.batch {
-		m.bytes -= size(f)
-	}
+// next is what a writer finds after its write: pings and pongs, which are no
+// frame of ours, and then the queue.
+func (m *model) next() (control []byte, batch []*wire.Frame, last bool) {
+	m.gone(m.batch)
+	control, m.control = m.control, nil
 	m.batch, m.queue, m.promised = m.queue, nil, false
-	if len(m.batch) > 0 {
-		return m.batch, false
+	if len(control)+len(m.batch) > 0 {
+		return control, m.batch, false
 	}
 	m.writing = false
 	if m.state == closing {
 		m.state = dead
-		return nil, true
+		return nil, nil, true
 	}
-	return nil, false
+	return nil, nil, false
 }
 
 func (m *model) fail(cause error) {
-	for _, f := range m.batch {
-		m.bytes -= size(f)
-	}
+	m.gone(m.batch)
 	m.batch, m.writing = nil, false
 	m.kill(cause)
 }
@@ -99,17 +134,29 @@ func (m *model) fail(cause error) {
 func run(t *testing.T, steps []byte) {
 	t.Helper()
 	const limit = 1000
+	ping := wire.NewControl(wire.OpPing, nil)
 	m := &model{limit: limit}
 	var o Outbox
 	o.Init(limit, false)
 	var batch []*wire.Frame // of the real writer
 	for i, step := range steps {
 		cause := fmt.Errorf("cause %d", i)
-		frame := wire.NewFrame(wire.OpText, make([]byte, int(step>>3)*20))
+		frame := wire.NewFrame(wire.OpText, make([]byte, int(step>>3)*40)) // some are larger than the limit
+		payload := bytes.Repeat([]byte{step}, int(step>>3)*4)
 		var got, want any
 		switch step % 8 {
-		case 0, 1, 2, 3:
+		case 0, 1:
 			got, want = o.Enqueue(frame), m.enqueue(frame)
+		case 2:
+			if o.Answer(payload); m.state == open {
+				m.add(wire.OpPong, payload)
+			}
+			got, want = o.StartControl(), m.start()
+		case 3:
+			if got, want = o.Ping(ping), Closed; m.state == open {
+				m.add(wire.OpPing, nil)
+				want = m.start()
+			}
 		case 4:
 			if step>>3 != 0 { // rarer than the rest, or every run would be short
 				continue
@@ -126,9 +173,16 @@ func run(t *testing.T, steps []byte) {
 			}
 			var last bool
 			batch, last = o.take(batch)
-			wantBatch, wantLast := m.next()
-			if !slices.Equal(batch, wantBatch) || last != wantLast {
-				t.Fatalf("step %d: took %d frames, last %v; want %d, %v", i, len(batch), last, len(wantBatch), wantLast)
+			wantControl, wantBatch, wantLast := m.next()
+			got := batch
+			if len(wantControl) > 0 && len(got) > 0 {
+				if !bytes.Equal(got[0].Bytes(), wantControl) {
+					t.Fatalf("step %d: took %x before the queue, want %x", i, got[0].Bytes(), wantControl)
+				}
+				got = got[1:]
+			}
+			if !slices.Equal(got, wantBatch) || last != wantLast {
+				t.Fatalf("step %d: took %d frames, last %v; want %d, %v", i, len(got), last, len(wantBatch), wantLast)
 			}
 		case 7:
 			if !m.writing || m.promised || step>>3 != 2 {
@@ -142,10 +196,14 @@ func run(t *testing.T, steps []byte) {
 			t.Fatalf("step %d (%d): %v, want %v", i, step%8, got, want)
 		}
 		writing := o.Progress().Writing
-		if o.Bytes() != m.bytes || writing != m.writing || o.Open() != (m.state == open) ||
+		bytes := m.bytes
+		if m.exempt != nil {
+			bytes += size(m.exempt)
+		}
+		if o.Bytes() != bytes || writing != m.writing || o.Open() != (m.state == open) ||
 			o.Finished() != (m.state == dead) || !errors.Is(o.Cause(), m.cause) {
 			t.Fatalf("step %d (%d): bytes %d writing %v state %d cause %v; want %d %v %d %v",
-				i, step%8, o.Bytes(), writing, o.state, o.Cause(), m.bytes, m.writing, m.state, m.cause)
+				i, step%8, o.Bytes(), writing, o.state, o.Cause(), bytes, m.writing, m.state, m.cause)
 		}
 		if o.bytes < 0 || !writing && o.bytes != 0 {
 			t.Fatalf("step %d: %d bytes without a writer", i, o.bytes)

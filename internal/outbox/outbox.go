@@ -8,7 +8,9 @@
 //   - Writing is true iff exactly one writer runs. It becomes false in the
 //     critical section in which that writer found the queue empty, so no frame
 //     is left behind and no second writer starts.
-//   - The bytes of a frame count until its write has returned.
+//   - The bytes of a frame count until its write has returned. What the limit
+//     admitted by exception doesn't count, and neither do pings and pongs that
+//     nobody asked for: they wait in a place of their own.
 //   - The close frame is the last; after it nothing is queued.
 //   - The first cause of the end wins, whoever comes later.
 package outbox
@@ -42,21 +44,30 @@ const (
 	Full
 )
 
+// maxControl is how many bytes of pings and pongs may wait; of more, only the
+// newest does, which is all that a client may expect (RFC 6455, section 5.5.3).
+const maxControl = 4 << 10
+
 // Outbox is the queue of one connection. Its methods are safe for concurrent
 // use, except for the writers'.
 type Outbox struct {
-	limit   int  // bytes; immutable
-	deflate bool // the client takes compressed frames; immutable
+	limit int // bytes; immutable
 
 	mu       sync.Mutex    // guards what follows; held for a few instructions only
 	queue    []*wire.Frame // in the order of their arrival
-	bytes    int           // of the queue and of the batch being written
+	control  *wire.Frame   // pings and pongs that go before the queue; nil for none
+	exempt   *wire.Frame   // queued or being written though larger than limit; nil for none
+	bytes    int           // of the queue and of the batch being written, except for exempt
 	progress Progress      // of the writers
 	state    state
-	cause    error // why state is not open; the first one given
+	inlined  bool          // a batch that is being written lies in inline
+	deflate  bool          // the client takes compressed frames; immutable, so not guarded
+	moved    moment        // when a writer that may have to wait last got something out; 0 for others
+	paced    moment        // when who queued the last frame in a crowd goes on
+	cause    error         // why state is not open; the first one given
+	freed    chan struct{} // closed when the outbox isn't crowded any more; nil while nobody waits
 
-	inline      [inlineFrames]*wire.Frame // where a queue begins
-	inlineTaken bool                      // a batch that is being written lies there
+	inline [inlineFrames]*wire.Frame // where a queue begins
 
 	// What a Flusher's write left over; owned by the writer.
 	rest []*wire.Frame // the batch
@@ -72,8 +83,8 @@ const (
 )
 
 // Init prepares an outbox that queues up to limit bytes; a frame that alone is
-// larger is taken when nothing is queued. With deflate, frames are written
-// compressed. It must be called once, before any other method.
+// larger is taken when nothing else waits, in addition to them. With deflate,
+// frames are written compressed. It must be called once, before any other method.
 func (o *Outbox) Init(limit int, deflate bool) {
 	o.limit, o.deflate = limit, deflate
 }
@@ -86,10 +97,65 @@ func (o *Outbox) Enqueue(frame *wire.Frame) Result {
 		return Closed
 	}
 	size := frame.Len() + FrameOverhead
-	if o.bytes > 0 && o.bytes+size > o.limit {
+	switch {
+	case o.bytes+size <= o.limit:
+		return o.push(frame, size)
+	case size > o.limit && o.bytes == 0 && o.exempt == nil:
+		o.exempt = frame
+		return o.push(frame, 0)
+	default:
 		return Full
 	}
-	return o.push(frame, size)
+}
+
+// Answer has a pong written, soon: StartControl must be called thereafter. It
+// does nothing once the outbox is closed.
+func (o *Outbox) Answer(payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.state == open {
+		o.appendControl(wire.OpPong, payload)
+	}
+}
+
+// StartControl is to be called after Answer. It reports Start as Enqueue does, or
+// Queued if nothing waits to be written, or a writer is at work.
+func (o *Outbox) StartControl() Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.startControl()
+}
+
+// Ping has a ping written, whatever waits. The frame is one of wire.NewControl.
+func (o *Outbox) Ping(frame *wire.Frame) Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.state != open {
+		return Closed
+	}
+	if o.control == nil {
+		o.control = frame
+	} else {
+		o.appendControl(wire.OpPing, nil)
+	}
+	return o.startControl()
+}
+
+// appendControl is called under mu.
+func (o *Outbox) appendControl(opcode byte, payload []byte) {
+	if o.control != nil && o.control.Len() > maxControl-wire.MaxControlPayload {
+		o.control = nil
+	}
+	o.control = wire.AppendControl(o.control, opcode, payload)
+}
+
+// startControl is called under mu.
+func (o *Outbox) startControl() Result {
+	if o.control == nil || o.progress.Writing {
+		return Queued
+	}
+	o.progress.Writing = true
+	return Start
 }
 
 // Close queues the close frame behind what is queued, whatever the limit, and
@@ -137,10 +203,13 @@ func (o *Outbox) Finished() bool {
 }
 
 // Bytes returns how many bytes are queued or being written, FrameOverhead for
-// each frame included.
+// each frame included. Pings and pongs of our own accord don't count.
 func (o *Outbox) Bytes() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.exempt != nil {
+		return o.bytes + o.exempt.Len() + FrameOverhead
+	}
 	return o.bytes
 }
 
@@ -167,7 +236,7 @@ func (o *Outbox) push(frame *wire.Frame, size int) Result {
 	o.put(frame)
 	o.bytes += size
 	if o.progress.Writing {
-		if o.bytes > o.limit/2 {
+		if o.crowded() {
 			return Crowded
 		}
 		return Queued
@@ -183,10 +252,8 @@ func (o *Outbox) kill(cause error) bool {
 		o.cause = cause
 	}
 	o.state = dead
-	for _, frame := range o.queue {
-		o.bytes -= frame.Len() + FrameOverhead
-	}
 	o.release(o.queue)
-	o.queue = nil
+	o.queue, o.control = nil, nil
+	o.free()
 	return first
 }

@@ -21,7 +21,7 @@ func borrow() []*wire.Frame { return borrowed.Get().(*[borrowedFrames]*wire.Fram
 // put appends a frame to the queue, under mu.
 func (o *Outbox) put(frame *wire.Frame) {
 	switch {
-	case o.queue == nil && !o.inlineTaken:
+	case o.queue == nil && !o.inlined:
 		o.queue = o.inline[:0]
 	case o.queue == nil:
 		o.queue = borrow()
@@ -36,17 +36,37 @@ func (o *Outbox) put(frame *wire.Frame) {
 func (o *Outbox) takeQueue() []*wire.Frame {
 	batch := o.queue
 	o.queue = nil
-	o.inlineTaken = isInline(batch)
+	o.inlined = isInline(batch)
 	return batch
 }
 
-// release gives the room of a batch back, under mu.
+// takeControl puts pings and pongs before what is queued, under mu: they aren't
+// parts of the ordered stream, and whoever waits for them waits for nothing else.
+func (o *Outbox) takeControl() {
+	if o.control == nil {
+		return
+	}
+	o.put(o.control)
+	copy(o.queue[1:], o.queue)
+	o.queue[0], o.control = o.control, nil
+}
+
+// release takes the bytes of a batch off the count, and gives its room back,
+// under mu.
 func (o *Outbox) release(batch []*wire.Frame) {
+	for _, frame := range batch {
+		switch {
+		case frame == o.exempt:
+			o.exempt = nil
+		case !frame.Automatic():
+			o.bytes -= frame.Len() + FrameOverhead
+		}
+	}
 	switch {
 	case batch == nil:
 	case isInline(batch):
 		clear(batch)
-		o.inlineTaken = false
+		o.inlined = false
 	case cap(batch) == borrowedFrames:
 		clear(batch)
 		borrowed.Put((*[borrowedFrames]*wire.Frame)(batch[:borrowedFrames]))

@@ -38,6 +38,9 @@ type Frame struct {
 	bytes   []byte // header and payload
 	payload int    // where the payload begins in bytes
 
+	automatic bool // made by NewControl or AppendControl
+	growing   bool // made by AppendControl, which may append to it
+
 	deflate  sync.Once
 	deflated []byte // the frame with permessage-deflate; set by deflate
 }
@@ -50,6 +53,33 @@ func NewFrame(opcode byte, payload []byte) *Frame {
 	}
 	return Seal(append(Reserve(len(payload)), payload...), opcode)
 }
+
+// NewControl makes a ping or a pong of the library's own accord: see Automatic.
+func NewControl(opcode byte, payload []byte) *Frame {
+	f := NewFrame(opcode, payload)
+	f.automatic = true
+	return f
+}
+
+// AppendControl appends a ping or a pong to frames that have not been handed to a
+// writer yet, and returns what holds all of them. A Frame that NewControl made
+// is copied, one that AppendControl made is changed; nil is none.
+func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
+	if f == nil || !f.growing {
+		next := &Frame{automatic: true, growing: true}
+		if f != nil {
+			next.bytes = append(next.bytes, f.bytes...)
+		}
+		f = next
+	}
+	payload = payload[:min(len(payload), MaxControlPayload)]
+	f.bytes = append(appendHeader(f.bytes, opcode|finBit, len(payload)), payload...)
+	return f
+}
+
+// Automatic reports whether the application did not ask for the frame: it must
+// not count against what the application may send.
+func (f *Frame) Automatic() bool { return f.automatic }
 
 // NewCloseFrame makes a close frame (RFC 6455, section 5.5.1). Code 0 means a
 // close frame without a code. A reason that doesn't fit is cut at a rune.

@@ -1,0 +1,163 @@
+package websocket_test
+
+import (
+	"encoding/binary"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// bigMessage is larger than Config.MaxQueuedBytes, and than what sockets buffer.
+const bigMessage = 16 << 20
+
+// whileTheClientReads has a client that reads steadily receive one message that is
+// larger than the limit, does something when a part of it has arrived, and returns
+// what comes after it, up to the event "end".
+func whileTheClientReads(t *testing.T, during func(s *websocket.Server, conn io.Writer)) string {
+	t.Helper()
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("big", func() { _ = c.Emit("big", strings.Repeat("x", bigMessage)) })
+	})
+	conn := rawClient(t, url)
+	if _, err := conn.Write(frame(0x81, prefix+"big;0;")); err != nil {
+		t.Fatal(err)
+	}
+	read := func(n int) []byte {
+		t.Helper()
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		data := make([]byte, n)
+		if n, err := io.ReadFull(conn, data); err != nil {
+			t.Fatalf("after %d bytes: %v; %+v", n, err, s.Stats())
+		}
+		return data
+	}
+	read(1 << 20)
+	during(s, conn)
+	_ = s.Emit("end", "")
+	read(10 + len(prefix+"big;0;") + bigMessage - 1<<20) // the header is of 10 bytes
+	var rest []byte
+	for end := prefix + "end;0;"; !strings.HasSuffix(string(rest), end); {
+		rest = append(rest, read(1)...)
+	}
+	if n := s.Stats(); n.SlowConsumers != 0 || n.Connections != 1 {
+		t.Errorf("%+v", n)
+	}
+	return string(rest)
+}
+
+// TestAPingDuringALargeMessage is answered after it, and is no reason to end the
+// connection.
+func TestAPingDuringALargeMessage(t *testing.T) {
+	rest := whileTheClientReads(t, func(s *websocket.Server, conn io.Writer) {
+		received := s.Stats().Received
+		if _, err := conn.Write(slices.Concat(frame(0x89, "are you there?"), frame(0x81, "native"))); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "what followed the ping has been read", func() bool { return s.Stats().Received == received+1 })
+	})
+	if want := "\x8a\x0eare you there?"; !strings.HasPrefix(rest, want) {
+		t.Errorf("after the message came %.40q, want %q", rest, want)
+	}
+}
+
+// TestMessagesBehindALargeOne wait for it; they alone count against the limit.
+func TestMessagesBehindALargeOne(t *testing.T) {
+	const messages = 1000
+	rest := whileTheClientReads(t, func(s *websocket.Server, _ io.Writer) {
+		for range messages {
+			_ = s.Emit("tiny", 1)
+		}
+	})
+	if got := strings.Count(rest, "tiny;1;1"); got != messages {
+		t.Errorf("%d small messages came, want %d", got, messages)
+	}
+}
+
+// TestMorePingsThanAnybodyAnswers: a client that sends pings and reads nothing is
+// no slow consumer, and its pings cost no memory.
+func TestMorePingsThanAnybodyAnswers(t *testing.T) {
+	const pings = 400_000
+	s, url := onConnection(t, websocket.Config{WriteTimeout: time.Hour}, func(c websocket.Connection) {
+		c.On("big", func() { _ = c.Emit("big", strings.Repeat("x", bigMessage)) })
+	})
+	conn := rawClient(t, url)
+	var before runtime.MemStats
+	if _, err := conn.Write(frame(0x81, prefix+"big;0;")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message is on its way", func() bool { return s.Stats().Received == 1 })
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	some := slices.Repeat(frame(0x89, ""), 1000)
+	for range pings / 1000 {
+		if _, err := conn.Write(some); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Write(slices.Concat(frame(0x89, "the last one"), frame(0x81, "native"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all have been read", func() bool { return s.Stats().Received == 2 })
+	var after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
+		t.Errorf("the pings take %d bytes", grown)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	header := make([]byte, 10)
+	if _, err := io.ReadFull(conn, header); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint64(header[2:]))); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Emit("end", "")
+	var rest []byte
+	for !strings.HasSuffix(string(rest), "end;0;") {
+		b := make([]byte, 1)
+		if _, err := conn.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		rest = append(rest, b...)
+	}
+	if !strings.Contains(string(rest), "\x8a\x0cthe last one") {
+		t.Errorf("the newest ping was not answered: %d bytes came after the message", len(rest))
+	}
+	if n := s.Stats(); n.SlowConsumers != 0 || n.Connections != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// BenchmarkReceiving compares what a ping costs with what a message costs that
+// nothing handles.
+func BenchmarkReceiving(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		some []byte
+	}{
+		{"message", frame(0x81, "")},
+		{"ping", frame(0x89, "")},
+		{"ping and message", slices.Concat(frame(0x89, ""), frame(0x81, ""))},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			_, url := serve(b, websocket.Config{}, nil)
+			conn := rawClient(b, url)
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
+			const batch = 1000
+			data := slices.Repeat(test.some, batch)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := conn.Write(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/frame")
+		})
+	}
+}
