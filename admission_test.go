@@ -106,7 +106,7 @@ func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = response.Body.Close()
-		if response.StatusCode != http.StatusBadRequest {
+		if response.StatusCode != http.StatusUpgradeRequired {
 			t.Errorf("answered with %s", response.Status)
 		}
 	}

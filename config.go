@@ -53,8 +53,7 @@ var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 type Config struct {
 	// IDGenerator returns the ID of a new connection, from the request that it
 	// began with. It may block; it must be safe for concurrent use. An empty
-	// ID, or one that is connected already, refuses the handshake (500, 409; of
-	// two handshakes at the same time, one is accepted and closed with 1008): a
+	// ID, or one that is connected already, refuses the handshake (500, 409): a
 	// client whose last connection is lost but not yet noticed must wait, so
 	// make users known by Authenticate, which may have several connections, and
 	// not by their IDs. Defaults to DefaultIDGenerator.

@@ -2,11 +2,11 @@ package websocket
 
 import (
 	stdContext "context"
+	"crypto/tls"
 	"math"
 	"net"
 	"sync"
 	"sync/atomic"
-	"weak"
 
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
@@ -64,11 +64,15 @@ type Connection interface {
 	// is done when the connection has ended. As every iris.Context, it is not
 	// safe for concurrent use.
 	//
-	// It is made when it is asked for. After the OnConnection functions it is
-	// given up, to save memory, unless the application still refers to it: what
-	// they stored in its values is in the one that the next call makes, and
-	// stays with that. So a goroutine that an OnConnection function starts must
-	// not use the context of that function, but call Context itself.
+	// It is made when it is asked for, and given up when the callback that asked
+	// for it has returned, to save memory: each callback, and each goroutine of
+	// your own, gets another one. So what is stored in its values lives no longer
+	// than it: SetValue is for what is to outlive a callback. What middleware had
+	// changed or stored before the handshake is in each of them.
+	//
+	// Of the headers, 16 KiB are kept. If the client sent more, the most usual and
+	// the smallest are, and the first call reports ErrIncompleteRequest to
+	// OnError.
 	Context() iris.Context
 
 	// On registers a handler for an event. Several handlers for one event are
@@ -253,39 +257,78 @@ type connection struct {
 	mu      sync.Mutex        // guards what follows
 	values  *ConnectionValues // nil until they are asked for
 	request *request
-	context iris.Context          // made of request when it is asked for
-	cancel  stdContext.CancelFunc // ends the standard context of request; nil until context was made
+	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
 
-	released weak.Pointer[context.Context] // what context was
+	// context is what Context has made for the callback that runs; nil if it has
+	// made none, or none runs. Set under mu.
+	context atomic.Pointer[context.Context]
 }
 
 var _ Connection = (*connection)(nil)
 
 // Bits of connection.phase.
 const (
-	busy     = 1 << iota // the reading goroutine is in a handler
-	ended                // finish was called: no handler may start any more
-	tornDown             // tearDown was called
+	busy       = 1 << iota // the reading goroutine is in a handler
+	ended                  // finish was called: no handler may start any more
+	tornDown               // tearDown was called
+	unanswered             // the handshake has not been answered: no handler may start yet
 )
 
 // failedConnection is what Upgrade returns with an error: it takes nothing.
 func failedConnection(s *Server, r *request, err error) *connection {
 	c := &connection{server: s, request: r, err: err}
-	c.member.Init("", c)
+	c.member.Init(c)
 	s.hub.Remove(&c.member)
 	c.out.Kill(err)
 	c.phase.Store(ended)
 	return c
 }
 
-func newConnection(s *Server, h *hijacked, id string, r *request) *connection {
-	c := &connection{server: s, transport: h.Conn, request: r}
-	c.member.Init(id, c)
-	c.out.Init(s.config.MaxQueuedBytes, h.deflate)
-	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), h.deflate)
-	c.receiver = newReceiver(h.Conn, &c.socket, h.early, s.config.ReadBufferSize)
-	c.stays = !c.socket.canBeWatched()
+// newConnection makes a connection whose handshake has not been answered. Until it
+// is, what is sent to it waits: answering is the outbox's first write.
+func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
+	c := &connection{server: s, request: r, place: p}
+	c.member.Init(c)
+	c.out.Init(s.config.MaxQueuedBytes, deflate)
+	c.out.Hold()
+	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
+	c.phase.Store(unanswered)
 	return c
+}
+
+// keepRequest replaces what is kept of the request, during the handshake.
+func (c *connection) keepRequest(r *request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel == nil { // else somebody has found the connection and its context
+		c.request = r
+	}
+}
+
+// took is called with the network connection once it has been taken over: from now
+// on it can be closed. It reports false, and has closed it, if the connection has
+// been killed meanwhile.
+func (c *connection) took(conn net.Conn) bool {
+	c.mu.Lock()
+	c.transport = conn
+	c.mu.Unlock()
+	if c.gone.Load() { // before it could see the transport
+		_ = kill(conn)
+		return false
+	}
+	return true
+}
+
+// establish is called when the handshake has been answered. What has been sent to
+// the connection meanwhile is written; a goroutine that reads must be started.
+func (c *connection) establish(early []byte, state *tls.ConnectionState) {
+	if _, secure := c.transport.(*tls.Conn); !secure && state != nil {
+		c.keepRequest(c.request.withTLS(state))
+	}
+	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
+	c.stays = !c.socket.canBeWatched()
+	c.phase.And(^uint32(unanswered))
+	outbox.FlushNow(c)
 }
 
 // Err implements Connection.
@@ -299,36 +342,44 @@ func (c *connection) Server() *Server { return c.server }
 
 // Context implements Connection.
 func (c *connection) Context() iris.Context {
+	ctx, incomplete := c.rebuildContext()
+	if incomplete {
+		c.report(ErrIncompleteRequest)
+	}
+	return ctx
+}
+
+// rebuildContext returns the context that a callback has asked for already, or
+// makes one. incomplete is reported once.
+func (c *connection) rebuildContext() (ctx iris.Context, incomplete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.context != nil {
-		return c.context
-	}
-	if ctx := c.released.Value(); ctx != nil { // it is still there
-		c.context = ctx
-		return ctx
+	if ctx := c.context.Load(); ctx != nil {
+		return ctx, false
 	}
 	if c.cancel == nil {
 		c.request, c.cancel = c.request.withCancel()
+		incomplete = c.request.incomplete
 		if c.phase.Load()&ended != 0 {
 			c.cancel()
 		}
 	}
-	c.context = c.request.context(c.transport)
-	return c.context
+	ctx = c.request.context(c.transport)
+	if c.phase.Load()&busy != 0 {
+		c.context.Store(ctx)
+		if c.phase.Load()&busy == 0 { // the callback has returned meanwhile
+			c.context.Store(nil)
+		}
+	}
+	return ctx, incomplete
 }
 
-// releaseContext gives up the context, unless the application has kept it: many
-// a function given to OnConnection looks at the request, once, and what that
-// made would be the largest part of an idle connection. What the function has
-// stored in it is in the next one.
+// releaseContext is called when a callback has returned: the context that it asked
+// for is not kept, since it would be the largest part of an idle connection.
+// Nothing in it is looked at: a goroutine of the application's may be using it.
 func (c *connection) releaseContext() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.context != nil {
-		c.request = c.request.keep(c.context)
-		c.released = weak.Make(c.context)
-		c.context = nil
+	if c.context.Load() != nil {
+		c.context.Store(nil)
 	}
 }
 

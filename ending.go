@@ -1,9 +1,11 @@
 package websocket
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -140,9 +142,23 @@ func (c *connection) hangUp() {
 func (c *connection) closeTransport() {
 	if c.gone.CompareAndSwap(false, true) {
 		c.socket.close(c)
-		_ = kill(c.transport)
+		c.mu.Lock()
+		conn := c.transport
+		c.mu.Unlock()
+		if conn != nil { // else took closes it, if there ever is one
+			_ = kill(conn)
+		}
 		c.hungUp()
 	}
+}
+
+// kill closes a network connection at once. Unlike Close of a TLS connection it
+// never waits for the peer.
+func kill(conn net.Conn) error {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn().Close()
+	}
+	return conn.Close()
 }
 
 func (c *connection) hungUp() {
@@ -182,6 +198,7 @@ func (c *connection) enter() bool { return c.phase.CompareAndSwap(0, busy) }
 
 // leave is called when a handler has returned.
 func (c *connection) leave() {
+	c.releaseContext()
 	if !c.phase.CompareAndSwap(busy, 0) { // ended meanwhile
 		c.tearDown()
 	}
@@ -208,6 +225,7 @@ func (c *connection) release() {
 	if cancel != nil {
 		cancel()
 	}
+	c.releaseContext()
 	c.givePlace()
 	if c.registered {
 		c.server.live.Done()

@@ -59,6 +59,10 @@ var (
 	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
 	// contains a ';'.
 	ErrInvalidEvent = errors.New("websocket: invalid event name")
+	// ErrIncompleteRequest is what OnError gets when Connection.Context is called
+	// for a connection whose client sent more than 16 KiB of headers with its
+	// handshake.
+	ErrIncompleteRequest = errors.New("websocket: the client sent more than 16 KiB of headers with its handshake, and Connection.Context has not all of them; set http.Server.MaxHeaderBytes to refuse such requests")
 	// ErrReservedRoom is what OnError gets when Join is called with All or
 	// Broadcast, which stand for recipients and name no room.
 	ErrReservedRoom = errors.New("websocket: the empty name and that of Broadcast are reserved: no room can have them")

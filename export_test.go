@@ -4,6 +4,7 @@ package websocket
 var (
 	CheckOrigin  = checkOrigin
 	ClientPrefix = clientPrefix
+	HeaderSize   = headerSize
 )
 
 // RoomMembers counts a room's members, those that have ended included.

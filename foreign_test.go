@@ -22,7 +22,10 @@ func TestAConnectionThatTheProgramCloses(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	ended := make(chan error, 1)
-	s.OnConnection(func(c websocket.Connection) { c.OnDisconnect(func() { ended <- c.DisconnectReason() }) })
+	s.OnConnection(func(c websocket.Connection) {
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+		_ = c.Emit("ready", "")
+	})
 	server := listenWith(t, app, func(server *httptest.Server) {
 		server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 			if state == http.StateHijacked {
@@ -31,8 +34,7 @@ func TestAConnectionThatTheProgramCloses(t *testing.T) {
 		}
 		server.Start()
 	}, s)
-	dial(t, address(server)+"/ws")
-	eventually(t, "it is connected", func() bool { return s.GetTotalConnections() == 1 })
+	dial(t, address(server)+"/ws").want("ready;0;")
 	if err := receive(t, hijacked).Close(); err != nil {
 		t.Fatal(err)
 	}

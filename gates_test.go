@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -254,5 +255,55 @@ func within(t *testing.T, what string, got, want float64) {
 	t.Logf("%s: %.0f bytes", what, got)
 	if math.Abs(got-want) > want/20 {
 		t.Errorf("%s: %.0f bytes, want %.0f within 5 percent", what, got, want)
+	}
+}
+
+// TestMemoryOfALargeHandshake: a client that sends a megabyte of headers takes
+// little more than others do, also once a handler has looked at them.
+func TestMemoryOfALargeHandshake(t *testing.T) {
+	const connections = 20
+	var header strings.Builder
+	for i := 0; header.Len() < 900<<10; i++ {
+		fmt.Fprintf(&header, "X%d: y\r\n", i)
+	}
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(error) {})
+		c.On("look", func() { _ = c.Emit("saw", c.Context().Path()) })
+		_ = c.Emit("ready", c.Context().Path())
+	})
+	connect := func() net.Conn {
+		conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := io.WriteString(conn, goodHandshake+header.String()+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		reader := bufio.NewReader(conn)
+		waitFor := func(text string) {
+			for seen := ""; !strings.HasSuffix(seen, text); {
+				b, err := reader.ReadByte()
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen += string(b)
+			}
+		}
+		waitFor("ready;0;/ws")
+		if _, err := conn.Write(frame(0x81, prefix+"look;0;")); err != nil {
+			t.Fatal(err)
+		}
+		waitFor("saw;0;/ws")
+		return conn
+	}
+	connect() // warms up
+	before := memory()
+	for range connections {
+		connect()
+	}
+	eventually(t, "no handler runs", func() bool { return s.Stats().Received == connections+1 })
+	if each := (memory() - before) / connections; each > 64<<10 {
+		t.Errorf("each takes %.0f KiB", each/(1<<10))
 	}
 }

@@ -30,7 +30,9 @@ func TestMain(m *testing.M) {
 		runIdleClients()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// Iris's access log has its host's interrupts watched, for as long as the
+	// process lives.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"))
 }
 
 // idleClients, in the environment, makes the test's binary a number of clients:

@@ -87,6 +87,9 @@ func (s *Server) sweepOnce(limits sweepLimits) {
 }
 
 func (c *connection) checkLiveness(limits sweepLimits) {
+	if c.phase.Load()&unanswered != 0 { // Config.HandshakeTimeout is for that
+		return
+	}
 	l := &c.liveness
 	last, now := l.progress, c.out.Progress()
 	l.progress = now

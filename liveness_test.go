@@ -34,8 +34,8 @@ func (w *pipeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
 }
 
-// pipe connects a client to the application without a network.
-func pipe(t *testing.T, app *iris.Application) *gorilla.Conn {
+// pipeTo connects a client to the application without a network.
+func pipeTo(t *testing.T, app *iris.Application) net.Conn {
 	t.Helper()
 	clientEnd, serverEnd := net.Pipe()
 	go func() {
@@ -46,7 +46,13 @@ func pipe(t *testing.T, app *iris.Application) *gorilla.Conn {
 		}
 		app.ServeHTTP(&pipeWriter{serverEnd, http.Header{}}, request)
 	}()
-	dialer := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return clientEnd, nil }}
+	return clientEnd
+}
+
+// pipe is pipeTo with the handshake made.
+func pipe(t *testing.T, app *iris.Application) *gorilla.Conn {
+	t.Helper()
+	dialer := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return pipeTo(t, app), nil }}
 	conn, _, err := dialer.Dial("ws://test/ws", nil)
 	if err != nil {
 		t.Fatal(err)

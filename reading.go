@@ -30,7 +30,6 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 	defer c.exited(&returned)
 	if c.enter() {
 		c.open(onConnection)
-		c.releaseContext()
 		c.leave()
 	}
 	returned = true

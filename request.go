@@ -3,9 +3,11 @@ package websocket
 import (
 	stdContext "context"
 	"crypto/tls"
+	"encoding/binary"
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,6 +16,10 @@ import (
 	"github.com/kataras/iris/v12/core/memstore"
 )
 
+// maxKept is how many bytes of a request's address, and how many of its headers,
+// are kept for a connection: a client may send a megabyte of them.
+const maxKept = 16 << 10
+
 // request is what a connection keeps of the request that it began with, in
 // order to answer Connection.Context. Iris takes its context back when the
 // handler returns, and net/http's request is several times as large as this.
@@ -21,35 +27,39 @@ import (
 type request struct {
 	app        context.Application
 	route      context.RouteReadOnly
-	values     memstore.Store // what middleware stored: session, user, claims
-	params     memstore.Store // of the path
+	stored     memstore.Store // the parameters of the path, then what middleware stored: session, user, claims
+	params     int            // how many of stored are parameters
 	text       string         // what packRequest made
+	odd        *http.Request  // what text can't say, without headers; nil if that is nothing
 	background stdContext.Context
+	incomplete bool // some headers are missing
 }
 
+// newRequest keeps a request as the handler sees it: whatever middleware has
+// changed is changed in it.
 func newRequest(ctx iris.Context) *request {
 	r := ctx.Request()
-	return &request{
+	kept := &request{
 		app:        ctx.Application(),
 		route:      ctx.GetCurrentRoute(),
-		values:     slices.Clone(*ctx.Values()),
-		params:     slices.Clone(ctx.Params().Store),
-		text:       packRequest(r),
+		stored:     slices.Concat(ctx.Params().Store, *ctx.Values()),
+		params:     len(ctx.Params().Store),
+		odd:        oddRequest(r),
 		background: stdContext.WithoutCancel(r.Context()),
 	}
+	header := r.Header
+	if headerSize(header) > maxKept {
+		header, kept.incomplete = smallHeader(header, ctx.Application().ConfigurationReadOnly().GetRemoteAddrHeaders()), true
+	}
+	kept.text = packRequest(r, header)
+	return kept
 }
 
-// keep returns the request with what has been changed in a context that was
-// made of it, so that it can be made anew.
-func (kept *request) keep(ctx iris.Context) *request {
-	return &request{
-		app:        kept.app,
-		route:      kept.route,
-		values:     slices.Clone(*ctx.Values()),
-		params:     slices.Clone(ctx.Params().Store),
-		text:       kept.text,
-		background: ctx.Request().Context(),
-	}
+// addressSize is what a request's address takes, for which there is no part that
+// could be left out.
+func addressSize(r *http.Request) int {
+	u := r.URL
+	return max(len(r.RequestURI), len(u.Host)+len(u.Path)+len(u.RawPath)+len(u.RawQuery)+len(u.Fragment)) + len(r.Host)
 }
 
 // withCancel returns the request with a standard context that can be ended, and
@@ -61,10 +71,22 @@ func (kept *request) withCancel() (*request, stdContext.CancelFunc) {
 	return &r, cancel
 }
 
+// withTLS returns the request with a TLS state that is not that of the network
+// connection.
+func (kept *request) withTLS(state *tls.ConnectionState) *request {
+	r := *kept
+	if r.odd == nil {
+		r.odd = unpackRequest(r.text, nil)
+		r.odd.Header = nil
+	}
+	r.odd.TLS = state
+	return &r
+}
+
 // context rebuilds the context of the request. The connection is where its TLS
 // state comes from.
 func (kept *request) context(conn net.Conn) iris.Context {
-	r := unpackRequest(kept.text)
+	r := unpackRequest(kept.text, kept.odd)
 	if secure, ok := conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
@@ -73,71 +95,180 @@ func (kept *request) context(conn net.Conn) iris.Context {
 	ctx.BeginRequest(&hijackedWriter{header: make(http.Header)}, r.WithContext(kept.background))
 	ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
 	ctx.SetCurrentRoute(kept.route)
-	*ctx.Values() = append(*ctx.Values(), kept.values...)
-	ctx.Params().Store = append(ctx.Params().Store, kept.params...)
+	ctx.Params().Store = append(ctx.Params().Store, kept.stored[:kept.params]...)
+	*ctx.Values() = append(*ctx.Values(), kept.stored[kept.params:]...)
 	ctx.StopExecution()
 	return ctx
 }
 
-// packRequest makes one string of a request, a line for each part: a header as a
-// map of slices takes thrice the memory. net/http lets nothing contain a line
-// break; one that middleware has put into a header becomes a space.
-func packRequest(r *http.Request) string {
-	path := "" // where it differs from the URI's: something was stripped
-	if p, _, _ := strings.Cut(r.RequestURI, "?"); p != r.URL.EscapedPath() {
-		path = r.URL.EscapedPath()
-	}
-	line := []string{r.Method, r.RequestURI, path, r.Proto, r.Host, r.RemoteAddr}
-	n := len(line)
-	for _, part := range line {
-		n += len(part)
-	}
-	for name, values := range r.Header {
-		for _, value := range values {
-			n += len(name) + len(": \n") + len(value)
-		}
-	}
+// packRequest makes one string of a request, each part with its length before it:
+// a header as a map of slices takes thrice the memory.
+func packRequest(r *http.Request, header http.Header) string {
 	var b strings.Builder
-	b.Grow(n)
-	for _, part := range line {
-		b.WriteString(part)
-		b.WriteByte('\n')
+	b.Grow(len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host) + len(r.RemoteAddr) + headerSize(header) + 8)
+	number := func(n int) {
+		var buffer [binary.MaxVarintLen64]byte
+		b.Write(binary.AppendUvarint(buffer[:0], uint64(n)))
 	}
-	for name, values := range r.Header {
+	part := func(s string) {
+		number(len(s))
+		b.WriteString(s)
+	}
+	for _, s := range []string{r.RemoteAddr, r.Method, r.RequestURI, r.Proto, r.Host} {
+		part(s)
+	}
+	for name, values := range header {
+		part(name)
+		number(len(values))
 		for _, value := range values {
-			b.WriteString(name)
-			b.WriteString(": ")
-			b.WriteString(strings.ReplaceAll(value, "\n", " "))
-			b.WriteByte('\n')
+			part(value)
 		}
 	}
 	return b.String()
 }
 
-// remoteAddr returns the address of the client, or of the proxy before it.
-func (kept *request) remoteAddr() string { return strings.SplitN(kept.text, "\n", 7)[5] }
+// unpacker takes a string of packRequest's apart.
+type unpacker string
 
-func unpackRequest(packed string) *http.Request {
-	part := func() (line string) {
-		line, packed, _ = strings.Cut(packed, "\n")
-		return line
+func (u *unpacker) number() int {
+	var n, shift int
+	for i := range len(*u) {
+		n |= int((*u)[i]&0x7F) << shift
+		if (*u)[i] < 0x80 {
+			*u = (*u)[i+1:]
+			return n
+		}
+		shift += 7
 	}
-	r := &http.Request{Method: part(), RequestURI: part(), ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, Header: make(http.Header)}
-	u, err := url.ParseRequestURI(r.RequestURI)
-	if err != nil {
-		u = &url.URL{Path: r.RequestURI} // net/http has parsed it, so it doesn't get here
+	return 0
+}
+
+func (u *unpacker) part() string {
+	n := u.number()
+	s := string((*u)[:n])
+	*u = (*u)[n:]
+	return s
+}
+
+// remoteAddr returns the address of the client, or of the proxy before it.
+func (kept *request) remoteAddr() string {
+	u := unpacker(kept.text)
+	return u.part()
+}
+
+// unpackRequest makes a request of a string of packRequest's, and of what
+// oddRequest has found to be odd about it.
+func unpackRequest(text string, odd *http.Request) *http.Request {
+	r := new(http.Request)
+	if odd != nil {
+		r = odd.Clone(stdContext.Background())
 	}
-	r.URL = u
-	if path := part(); path != "" {
-		u.RawPath = path // which URL prefers to Path if it is an encoding of that
-		u.Path, _ = url.PathUnescape(path)
+	u := unpacker(text)
+	r.RemoteAddr, r.Method, r.RequestURI, r.Proto, r.Host = u.part(), u.part(), u.part(), u.part(), u.part()
+	if odd == nil {
+		r.ProtoMajor, r.ProtoMinor = 1, 1
+		r.URL = parseURI(r.RequestURI)
 	}
-	r.Proto, r.Host, r.RemoteAddr = part(), part(), part()
-	for packed != "" {
-		name, value, _ := strings.Cut(part(), ": ")
-		r.Header[name] = append(r.Header[name], value)
+	r.Body = http.NoBody
+	r.Header = make(http.Header)
+	for u != "" {
+		name := u.part()
+		values := make([]string, u.number())
+		for i := range values {
+			values[i] = u.part()
+		}
+		r.Header[name] = values
 	}
 	return r
+}
+
+// parseURI parses the address of a request as net/http does; nil if it is none.
+func parseURI(uri string) *url.URL {
+	u, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+// oddRequest returns a copy of a request, without what packRequest keeps, if there
+// is more to it: something has been changed on the way, or a form been parsed.
+func oddRequest(r *http.Request) *http.Request {
+	u := parseURI(r.RequestURI)
+	usual := u != nil && *u == *r.URL && r.ProtoMajor == 1 && r.ProtoMinor == 1 &&
+		r.Form == nil && r.PostForm == nil && r.MultipartForm == nil && r.Trailer == nil &&
+		!r.Close && r.Pattern == "" && !hasPathValues(r)
+	if usual {
+		return nil
+	}
+	odd := new(http.Request)
+	*odd = *r
+	odd.Header, odd.Body, odd.GetBody = nil, http.NoBody, nil
+	return odd.Clone(stdContext.Background())
+}
+
+// pathValues is the field of a request that SetPathValue changes, and for which
+// net/http has no getter.
+var pathValues, _ = reflect.TypeFor[http.Request]().FieldByName("otherValues")
+
+func hasPathValues(r *http.Request) bool {
+	return pathValues.Index != nil && pathValues.Type.Kind() == reflect.Map && reflect.ValueOf(r).Elem().FieldByIndex(pathValues.Index).Len() > 0
+}
+
+// headerSize is what packRequest makes of a header, at least.
+func headerSize(header http.Header) (n int) {
+	for name, values := range header {
+		n += fieldSize(name, values)
+	}
+	return n
+}
+
+func fieldSize(name string, values []string) int {
+	n := len(name) + 3
+	for _, value := range values {
+		n += len(value) + 2
+	}
+	return n
+}
+
+// smallHeader returns as much of a header as is kept: first what applications and
+// proxies rely on, and of each kind the small fields before the large ones.
+func smallHeader(header http.Header, remoteAddr []string) http.Header {
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	rank := func(name string) int {
+		if knownHeaders[name] || slices.Contains(remoteAddr, name) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		if d := fieldSize(a, header[a]) - fieldSize(b, header[b]); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	kept, left := make(http.Header), maxKept
+	for _, name := range names {
+		if n := fieldSize(name, header[name]); n <= left {
+			kept[name] = header[name]
+			left -= n
+		}
+	}
+	return kept
+}
+
+// knownHeaders are kept before others.
+var knownHeaders = map[string]bool{
+	"Accept-Language": true, "Authorization": true, "Cookie": true, "Forwarded": true, "Origin": true,
+	"Sec-Websocket-Protocol": true, "Traceparent": true, "User-Agent": true, "Via": true,
+	"X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true, "X-Forwarded-Port": true,
+	"X-Real-Ip": true, "X-Request-Id": true,
 }
 
 // hijackedWriter is the response of a request whose connection has been taken

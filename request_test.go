@@ -1,21 +1,22 @@
 package websocket_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"mime/multipart"
 	"net/http"
-	"runtime"
+	"net/url"
+	"reflect"
+	"strings"
 	"testing"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
+	"github.com/kataras/iris/v12/i18n"
 	"github.com/kataras/iris/v12/sessions"
 
 	"github.com/kataras/iris/websocket"
 )
-
-type contextKey struct{}
 
 // TestContext: it answers long after the request's handler has returned and
 // Iris has used its own context for others.
@@ -72,31 +73,35 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestContextIsMadeAnew: what OnConnection stored in it remains, and it is the
-// same for those who still have it.
+// TestContextIsMadeAnew for each callback, with what middleware stored and without
+// what a callback did: another one may be at work on that.
 func TestContextIsMadeAnew(t *testing.T) {
 	app := newApp()
+	app.Use(func(ctx iris.Context) {
+		ctx.Values().Set("user", "ann")
+		ctx.Next()
+	})
 	s := websocket.New(app.Party("/of/{name}"), "/ws")
 	ended := make(chan struct{}, 2)
 	s.OnConnection(func(c websocket.Connection) {
 		ctx := c.Context()
-		ctx.Values().Set("user", "ann")
-		ctx.Params().Set("room", "joined")
-		ctx.ResetRequest(ctx.Request().WithContext(context.WithValue(ctx.Request().Context(), contextKey{}, "kept")))
-		standard := ctx.Request().Context() // which refers to no iris.Context
-		if ctx.URLParam("keep") != "" {
-			c.On("same", func() { _ = c.Emit("same", c.Context() == ctx) })
+		if ctx != c.Context() {
+			t.Error("a second one was made in one callback")
 		}
+		ctx.Values().Set("user", "bob")
+		ctx.Params().Set("name", "other")
+		ctx.Request().Header.Set("X-Test", "changed")
+		ctx.Request().URL.Path = "/changed"
+		standard := ctx.Request().Context() // which refers to no iris.Context
+		c.SetValue("kept", "yes")
 		c.On("ask", func() {
-			for range 3 {
-				runtime.GC() // gives up what nobody has
+			if ctx == c.Context() {
+				t.Error("another callback's context was returned")
 			}
 			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ctx.Params().Get("room"), ",",
-				ctx.Request().Context().Value(contextKey{}), ",", ctx.Path(), ",", ctx.Request().RequestURI))
-			if ctx != c.Context() {
-				t.Error("a second one was made")
-			}
+			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ",", ctx.GetHeader("X-Test"), ",",
+				ctx.Path(), ",", ctx.Request().RequestURI, ",", c.GetValue("kept")))
+			ctx.Values().Set("user", "bob")
 		})
 		c.OnDisconnect(func() {
 			go func() {
@@ -106,31 +111,237 @@ func TestContextIsMadeAnew(t *testing.T) {
 		})
 	})
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/of/a%20c/ws?keep=1")
-	c.send("same;0;")
-	c.want("same;2;true")
-	c = dial(t, address(server)+"/of/bob/ws?x=%20")
-	c.send("ask;0;")
-	c.want("answer;0;ann,bobjoined,kept,/of/bob/ws,/of/bob/ws?x=%20")
+	c := dial(t, address(server)+"/of/a%20c/ws?x=%20", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "as sent") })
+	for range 2 {
+		c.send("ask;0;")
+		c.want("answer;0;ann,a c,as sent,/of/a c/ws,/of/a%20c/ws?x=%20,yes")
+	}
 	_ = c.WriteMessage(gorilla.CloseMessage, nil)
 	receive(t, ended) // the standard context that the first one had is done
 }
 
-// TestWhatHandlersStoreInTheContextStays, from the first one on.
-func TestWhatHandlersStoreInTheContextStays(t *testing.T) {
+// TestAContextThatAGoroutineUses is not looked at by the library, whatever happens
+// to the connection: the race detector sees to that.
+func TestAContextThatAGoroutineUses(t *testing.T) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		c.Context().Values().Set("of", "OnConnection")
-		c.On("set", func(value string) { c.Context().Values().Set("value", value) })
-		c.On("get", func() {
-			runtime.GC()
-			_ = c.Emit("got", c.Context().Values().GetString("of")+" "+c.Context().Values().GetString("value"))
-		})
+		started := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			ctx := c.Context()
+			close(started)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				ctx.Values().Set("p", i)
+				ctx.Params().Set("p", "v")
+				ctx.Request().Header.Set("P", "v")
+			}
+		}()
+		<-started // so it is the one that OnConnection would get, too
+		c.On("ask", func() { _ = c.Emit("answer", c.Context().Values().GetIntDefault("p", -1)) })
 	})
 	c := dial(t, url)
-	c.send("set;0;first")
-	c.send("get;0;")
-	c.want("got;0;OnConnection first")
-	c.send("set;0;second")
-	c.send("get;0;")
-	c.want("got;0;OnConnection second")
+	for range 100 {
+		c.send("ask;0;")
+		c.want("answer;1;-1")
+	}
+	_ = c.WriteMessage(gorilla.CloseMessage, nil)
+	c.wantClosed(gorilla.CloseNoStatusReceived)
+	close(stop)
+	<-stopped
+}
+
+// wholeRequest describes a request field by field, what it isn't asked for
+// included, except for what can't be there any more.
+func wholeRequest(r *http.Request) string {
+	var b strings.Builder
+	v := reflect.ValueOf(r).Elem()
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		switch field.Name {
+		case "Body", "ctx", "TLS", "pat", "matches": // the body is empty; of the rest see the other tests
+		case "otherValues":
+			fmt.Fprintf(&b, "PathValue: %s\n", r.PathValue("id"))
+		case "URL":
+			u := *r.URL
+			u.User = nil
+			fmt.Fprintf(&b, "URL: %#v of %v\n", u, r.URL.User)
+		case "MultipartForm":
+			fmt.Fprintf(&b, "MultipartForm: %v\n", r.MultipartForm)
+		default:
+			fmt.Fprintf(&b, "%s: %#v\n", field.Name, v.Field(i))
+		}
+	}
+	return b.String()
+}
+
+// TestTheRequestIsWhatTheHandlerSaw: whatever something before the endpoint has
+// changed is changed in Context, too, and nothing else is.
+func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
+	for name, change := range map[string]func(r *http.Request){
+		"nothing": func(*http.Request) {},
+		"query": func(r *http.Request) {
+			query := r.URL.Query()
+			query.Del("token")
+			query.Set("user", "ann & bob")
+			r.URL.RawQuery = query.Encode()
+		},
+		"no query":        func(r *http.Request) { r.URL.RawQuery = "" },
+		"path":            func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "" },
+		"escaped path":    func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "/%77s" },
+		"scheme and host": func(r *http.Request) { r.URL.Scheme, r.URL.Host, r.Host = "https", "example.com", "www.example.com" },
+		"user":            func(r *http.Request) { r.URL.User = url.UserPassword("ann", "secret") },
+		"fragment":        func(r *http.Request) { r.URL.Fragment = "fragment" },
+		"address":         func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1234" },
+		"URI":             func(r *http.Request) { r.RequestURI = "/somewhere/else" },
+		"no URI":          func(r *http.Request) { r.RequestURI = "" },
+		"header":          func(r *http.Request) { r.Header.Set("X-New", "new"); r.Header.Del("X-Test") },
+		"odd headers": func(r *http.Request) {
+			r.Header["X-Odd"] = []string{"a line\nbreak", "", "\x00: ;"}
+			r.Header["X-None"] = []string{}
+		},
+		"several values": func(r *http.Request) { r.Header["X-Test"] = []string{"b", "a", "b"} },
+		"form": func(r *http.Request) {
+			_ = r.ParseForm()
+			r.Form.Set("of", "middleware")
+			r.PostForm.Set("posted", "1")
+		},
+		"multipart form":   func(r *http.Request) { r.MultipartForm = &multipart.Form{Value: map[string][]string{"a": {"b"}}} },
+		"path value":       func(r *http.Request) { r.SetPathValue("id", "42") },
+		"pattern":          func(r *http.Request) { r.Pattern = "/{x}" },
+		"protocol":         func(r *http.Request) { r.Proto = "HTTP/1.2"; r.ProtoMinor = 2 },
+		"close":            func(r *http.Request) { r.Close = true },
+		"trailer":          func(r *http.Request) { r.Trailer = http.Header{"A": {"b"}} },
+		"a URL with a dot": func(r *http.Request) { r.URL.ForceQuery = true; r.URL.RawQuery = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp()
+			seen := make(chan string, 1)
+			app.UseRouter(func(ctx iris.Context) {
+				change(ctx.Request())
+				seen <- wholeRequest(ctx.Request())
+				ctx.Next()
+			})
+			s := websocket.New(app, "/ws")
+			s.OnConnection(func(c websocket.Connection) {
+				for range 2 {
+					r := c.Context().Request()
+					r.Header = r.Header.Clone() // as one that may be changed
+					seen <- wholeRequest(r)
+				}
+				c.On("ask", func() {
+					_ = c.Context().Request().ParseForm()
+					c.Context().Request().Form.Set("of", "a handler")
+					_ = c.Emit("answer", c.Context().URLParam("x"))
+					seen <- wholeRequest(c.Context().Request())
+				})
+				c.On("again", func() { seen <- wholeRequest(c.Context().Request()) })
+			})
+			c := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "test") })
+			want := receive(t, seen)
+			for range 2 {
+				if got := receive(t, seen); got != want {
+					t.Errorf("the request is\n%s, want\n%s", got, want)
+				}
+			}
+			c.send("ask;0;")
+			receive(t, seen)
+			c.send("again;0;")
+			if got := receive(t, seen); got != want {
+				t.Errorf("after a handler has changed its own, the request is\n%s, want\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestTheRequestBehindI18n: it takes the language from the path, and the query
+// from RequestURI, but not from the URL.
+func TestTheRequestBehindI18n(t *testing.T) {
+	app := newApp()
+	if err := app.I18n.LoadKV(i18n.LangMap{"en-US": {"hi": "hi"}, "el-GR": {"hi": "hi"}}, "en-US", "el-GR"); err != nil {
+		t.Fatal(err)
+	}
+	s := websocket.New(app, "/ws")
+	s.OnConnection(func(c websocket.Connection) {
+		ctx := c.Context()
+		_ = c.Emit("saw", ctx.Path()+" "+ctx.URLParam("x")+" "+ctx.GetLocale().Language())
+	})
+	dial(t, address(listen(t, app, s))+"/el-GR/ws?x=1").want("saw;0;/ws 1 el-GR")
+}
+
+// handshakeHeader is the header of gorilla's client.
+var handshakeHeader = http.Header{
+	"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "User-Agent": {"Go-http-client/1.1"},
+	"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Version": {"13"},
+}
+
+// TestALargeHandshake: what is kept of it has a limit.
+func TestALargeHandshake(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app, "/ws")
+	told := make(chan error, 10)
+	s.OnConnection(func(c websocket.Connection) {
+		c.OnError(func(err error) {
+			if errors.Is(err, websocket.ErrIncompleteRequest) {
+				told <- err
+			}
+		})
+		c.On("ask", func() {
+			ctx := c.Context()
+			_ = c.Emit("answer", fmt.Sprint(len(ctx.Request().Header), ",", ctx.GetHeader("X-Forwarded-For"), ",", ctx.GetCookie("sid"), ",", len(ctx.GetHeader("X-Large"))))
+		})
+	})
+	server := listen(t, app, s)
+	for _, test := range []struct {
+		name   string
+		header func(h http.Header)
+		answer string
+		errors int
+	}{
+		{"a usual one", func(http.Header) {}, "7,192.0.2.1,secret,0", 0},
+		{"one of just the limit", func(h http.Header) {
+			h.Set("X-Large", "")
+			h.Set("X-Large", strings.Repeat("x", 16<<10-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)))
+		}, "8,192.0.2.1,secret,", 0},
+		{"a byte more", func(h http.Header) {
+			h.Set("X-Large", "")
+			h.Set("X-Large", strings.Repeat("x", 16<<10-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)+1))
+		}, "7,192.0.2.1,secret,0", 1},
+		{"many", func(h http.Header) {
+			for i := range 60000 {
+				h.Set(fmt.Sprint("X", i), "y")
+			}
+		}, "", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := dial(t, address(server)+"/ws", func(_ *gorilla.Dialer, h http.Header) {
+				h.Set("X-Forwarded-For", "192.0.2.1")
+				h.Set("Cookie", "sid=secret")
+				test.header(h)
+			})
+			for range 2 {
+				c.send("ask;0;")
+				answer := strings.TrimPrefix(c.next(), prefix+"answer;0;")
+				if !strings.HasPrefix(answer, test.answer) || !strings.Contains(answer, ",192.0.2.1,secret,") {
+					t.Errorf("answered %q, want %q", answer, test.answer)
+				}
+			}
+			if len(told) != test.errors {
+				t.Errorf("%d errors were reported, want %d", len(told), test.errors)
+			}
+			for len(told) > 0 {
+				<-told
+			}
+		})
+	}
+	for length, want := range map[int]int{16<<10 - 100: 101, 16 << 10: 414} {
+		response := handshake(t, server, "/ws?"+strings.Repeat("x", length), "")
+		if response.StatusCode != want {
+			t.Errorf("an address of %d bytes: %s", length, response.Status)
+		}
+	}
 }

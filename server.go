@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/hub"
@@ -31,7 +30,7 @@ type (
 
 		config    Config // immutable
 		prefix    string // of events; immutable
-		upgrader  websocket.Upgrader
+		asksForID bool   // IDGenerator is not the default; immutable
 		hub       *hub.Hub[*connection]
 		users     *hub.Hub[*connection] // their rooms are the users: see user
 		ping      *wire.Frame           // shared by all pings
@@ -104,14 +103,16 @@ type (
 )
 
 func newServer(cfg Config) *Server {
+	asksForID := cfg.IDGenerator != nil
+	cfg = cfg.Validate()
 	s := &Server{
-		config:   cfg,
-		prefix:   string(cfg.EvtMessagePrefix),
-		upgrader: newUpgrader(cfg),
-		hub:      hub.New[*connection](),
-		users:    hub.New[*connection](),
-		ping:     wire.NewControl(wire.OpPing, nil),
-		closing:  make(map[*connection]*time.Timer),
+		config:    cfg,
+		prefix:    string(cfg.EvtMessagePrefix),
+		asksForID: asksForID,
+		hub:       hub.New[*connection](),
+		users:     hub.New[*connection](),
+		ping:      wire.NewControl(wire.OpPing, nil),
+		closing:   make(map[*connection]*time.Timer),
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s
@@ -153,29 +154,20 @@ func (s *Server) connectionListeners() []ConnectionFunc {
 	return s.onConnection
 }
 
-// register makes a connection known. It fails if its ID is taken or the server
-// has been shut down.
-func (s *Server) register(c *connection) error {
+// register counts a connection. It reports false if the server has been shut down.
+func (s *Server) register(c *connection) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.shutdown {
-		s.mu.Unlock()
-		return ErrServerClosed
+		return false
 	}
 	s.live.Add(2) // under mu, so never after Shutdown has begun to wait
 	if s.open++; s.open == 1 {
 		s.stopSweeper = make(chan struct{})
 		go s.sweep(s.stopSweeper)
 	}
-	s.mu.Unlock()
 	c.registered = true
-	if !s.hub.Add(&c.member) {
-		return errTakenID(c.ID())
-	}
-	c.joinUser()
-	if s.closed() { // Shutdown may have asked the hub before it knew of c
-		c.close(closeGoingAway, "", ErrServerClosed)
-	}
-	return nil
+	return true
 }
 
 // watcher returns the poller; nil if the system has none to offer, or if there

@@ -131,6 +131,7 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
 		ended := make(chan struct{}, 1)
 		s.OnConnection(func(c websocket.Connection) {
+			defer func() { _ = c.Emit("ready", "") }()
 			if c.ID() != "short" {
 				return
 			}
@@ -139,9 +140,9 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 			c.SetValue("held by the connection", value)
 			c.OnDisconnect(func() { ended <- struct{}{} })
 		})
-		dial(t, url+"?id=long") // keeps the poller at work
-		dial(t, url+"?id=short")
-		eventually(t, "both are silent", func() bool { return s.GetTotalConnections() == 2 && waiting() == 0 })
+		dial(t, url+"?id=long").want("ready;0;") // keeps the poller at work
+		dial(t, url+"?id=short").want("ready;0;")
+		eventually(t, "both are silent", func() bool { return waiting() == 0 })
 		if err := s.Disconnect("short"); err != nil {
 			t.Fatal(err)
 		}
@@ -159,9 +160,10 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
+	s.OnConnection(func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
-	eventually(t, "it is silent", func() bool { return s.GetTotalConnections() == 1 && waiting() == 0 })
+	dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws").want("ready;0;")
+	eventually(t, "it is silent", func() bool { return waiting() == 0 })
 	c, ping := s.GetConnections()[0], []byte{0x89, 0}
 	if n, err := websocket.TryWrite(c, ping, true); n != 0 || err != nil {
 		t.Errorf("while somebody reads: %d bytes were written, %v", n, err)

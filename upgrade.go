@@ -6,28 +6,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"sync"
 
-	"github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
+
+	"github.com/kataras/iris/websocket/internal/handshake"
 )
-
-// noWriteBuffers is given to gorilla so that it makes no write buffer; it never
-// takes one from it.
-var noWriteBuffers sync.Pool
-
-func newUpgrader(cfg Config) websocket.Upgrader {
-	return websocket.Upgrader{
-		HandshakeTimeout:  max(cfg.HandshakeTimeout, 0),
-		ReadBufferSize:    1, // gorilla reads nothing
-		WriteBufferPool:   &noWriteBuffers,
-		Subprotocols:      cfg.Subprotocols,
-		EnableCompression: cfg.EnableCompression,
-		CheckOrigin:       func(*http.Request) bool { return true }, // admit has checked it
-		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
-	}
-}
 
 // refusal is why a handshake was refused, and with which status.
 type refusal struct {
@@ -52,59 +36,95 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 }
 
 func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
-	if refused := s.admit(ctx); refused != nil {
-		s.refuse(ctx, refused)
-		return nil, refused.err
-	}
-	place, refused := s.admission.take(ctx, &s.config)
+	c, refused := s.connect(ctx)
 	if refused != nil {
 		s.refuse(ctx, refused)
 		return nil, refused.err
-	}
-	connected := false
-	defer func() {
-		if !connected { // refused, or a function of the application's panicked
-			place.give()
-		}
-	}()
-	id, user, refused := s.identify(ctx)
-	if refused != nil {
-		s.refuse(ctx, refused)
-		return nil, refused.err
-	}
-	h, refused := s.handshake(ctx)
-	if refused != nil {
-		s.refuse(ctx, refused)
-		return nil, refused.err
-	}
-	connected = true
-	c := newConnection(s, h, id, newRequest(ctx))
-	c.place = place
-	c.setUser(user)
-	if err := s.register(c); err != nil {
-		s.counters.refused.Add(1)
-		if errors.Is(err, ErrServerClosed) {
-			c.kill(err)
-		} else {
-			c.close(closePolicy, err.Error(), err)
-			go c.serve(nil) // reads until the client has seen the close frame
-		}
-		return nil, err
 	}
 	s.counters.upgrades.Add(1)
 	return c, nil
 }
 
+// connect makes a connection of a request. From when it is known whose it is, the
+// connection can be found and ended by others, also while the client lets the
+// response wait.
+func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
+	asked, refused := s.admit(ctx)
+	if refused != nil {
+		return nil, refused
+	}
+	place, refused := s.admission.take(ctx, &s.config)
+	if refused != nil {
+		return nil, refused
+	}
+	connected := false
+	defer func() {
+		switch {
+		case connected:
+		case c == nil:
+			place.give()
+		case refused != nil:
+			c.kill(refused.err)
+			c = nil
+		default: // a function of the application's panicked
+			c.kill(errNotConnected)
+		}
+	}()
+	name, refused := s.authenticate(ctx)
+	if refused != nil {
+		return nil, refused
+	}
+	deflate := ""
+	if s.config.EnableCompression {
+		deflate = asked.Deflate
+	}
+	next := newConnection(s, newRequest(ctx), place, deflate != "")
+	if !s.register(next) {
+		return nil, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+	}
+	c = next
+	c.joinUser(name)
+	if refused = s.identify(ctx, c); refused != nil {
+		return c, refused
+	}
+	if refused = s.handshake(ctx, c, asked, deflate); refused != nil {
+		return c, refused
+	}
+	connected = true
+	return c, nil
+}
+
 // admit decides whether the request may become a connection, by what costs
 // nothing to find out.
-func (s *Server) admit(ctx iris.Context) *refusal {
+func (s *Server) admit(ctx iris.Context) (handshake.Request, *refusal) {
 	r := ctx.Request()
 	if s.closed() {
-		return &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+		return handshake.Request{}, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
-	if !websocket.IsWebSocketUpgrade(r) {
-		return &refusal{http.StatusUpgradeRequired, errors.New("websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket(\"ws://…\") in a browser")}
+	asked, bad := handshake.Check(r)
+	if bad != nil {
+		return asked, &refusal{bad.Status, bad}
 	}
+	if addressSize(r) > maxKept {
+		return asked, &refusal{http.StatusRequestURITooLong, errLongAddress}
+	}
+	if hasBegun(ctx) {
+		return asked, &refusal{http.StatusInternalServerError, errBegun}
+	}
+	return asked, s.admitOrigin(ctx)
+}
+
+// hasBegun reports whether something has been written to the response.
+func hasBegun(ctx iris.Context) bool {
+	if recorder, ok := ctx.IsRecording(); ok && len(recorder.Body()) > 0 {
+		return true
+	}
+	return ctx.ResponseWriter().Written() != context.NoWritten
+}
+
+// admitOrigin decides whether the page that the request comes from may connect.
+func (s *Server) admitOrigin(ctx iris.Context) *refusal {
+	r := ctx.Request()
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
 			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
@@ -115,10 +135,31 @@ func (s *Server) admit(ctx iris.Context) *refusal {
 	return nil
 }
 
-// identify finds out who the client is and under which ID it is connected. The
-// application's functions may take long, so the limits have been looked at.
-func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) {
-	function := "Config.Authenticate"
+// identify finds out under which ID the client is connected. The application's
+// function may take long; the connection is that of its user meanwhile.
+func (s *Server) identify(ctx iris.Context, c *connection) *refusal {
+	id, refused := "", (*refusal)(nil)
+	s.ask(ctx, "Config.IDGenerator", &refused, func() { id = s.config.IDGenerator(ctx) })
+	switch {
+	case refused != nil:
+		return refused
+	case id == All || id == Broadcast:
+		return &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
+	case !s.hub.Add(&c.member, id):
+		return &refusal{http.StatusConflict, errTakenID(id)}
+	}
+	if s.asksForID { // it may have stored something
+		c.keepRequest(newRequest(ctx))
+	}
+	if s.closed() { // Shutdown may have asked the hub before it knew of c
+		c.close(closeGoingAway, "", ErrServerClosed)
+	}
+	return nil
+}
+
+// ask calls a function of Config's that says something about a client. A panic
+// refuses the handshake.
+func (s *Server) ask(ctx iris.Context, function string, refused **refusal, f func()) {
 	defer func() {
 		value := recover()
 		if value == http.ErrAbortHandler {
@@ -128,74 +169,77 @@ func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) 
 			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
 			s.counters.panics.Add(1)
 			s.log(ctx.Application().Logger(), levelError, err.Error(), "stack", string(err.Stack))
-			id, user, refused = "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
+			*refused = &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
 		}
 	}()
-	if user, refused = s.authenticate(ctx); refused != nil {
-		return "", "", refused
-	}
-	function = "Config.IDGenerator"
-	id = s.config.IDGenerator(ctx)
-	if id == All || id == Broadcast {
-		return "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
-	}
-	if _, taken := s.hub.Get(id); taken {
-		return "", "", &refusal{http.StatusConflict, errTakenID(id)}
-	}
-	return id, user, nil
+	f()
 }
 
 func errTakenID(id string) error {
 	return errors.New("websocket: a connection with the ID " + string(clip([]byte(id))) + " exists already")
 }
 
-// handshake answers the request (RFC 6455, section 4.2.2). It goes beneath
-// Iris's response writer, because recording and compressing ones cannot be
-// hijacked, but takes their headers along.
-func (s *Server) handshake(ctx iris.Context) (*hijacked, *refusal) {
-	naive := ctx.ResponseWriter().Naive()
-	upgrader := s.upgrader
-	status := 0
-	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
+var (
+	errNotConnected = errors.New("websocket: the handshake was not answered")
+	errLongAddress  = errors.New("websocket: the address of the request has more than 16 KiB")
+	errBegun        = errors.New("websocket: the response has begun before the handshake: a middleware or handler before the endpoint has written to it")
+)
 
-	h := new(hijacked)
-	_, err := upgrader.Upgrade(&hijacker{ResponseWriter: naive, hijacked: h}, ctx.Request(), handshakeHeader(ctx))
-	if h.Conn != nil { // taken over: what still writes, Iris or a Done handler, must not reach net/http, which would log it
-		ctx.ResponseWriter().SetWriter(&hijackedWriter{header: naive.Header()})
-		ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
+// handshake answers the request. It goes beneath Iris's response writer, because
+// recording and compressing ones can't be hijacked, but takes their headers along.
+// An error of the network ends it without a status.
+func (s *Server) handshake(ctx iris.Context, c *connection, asked handshake.Request, deflate string) *refusal {
+	if cause := c.out.Cause(); cause != nil { // while it waited for the application
+		status := http.StatusForbidden
+		if errors.Is(cause, ErrServerClosed) {
+			status = http.StatusServiceUnavailable
+		}
+		return &refusal{status, cause}
 	}
-	if errors.Is(err, http.ErrNotSupported) || status == http.StatusInternalServerError && h.Conn == nil {
-		return nil, &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
+	w := ctx.ResponseWriter()
+	header := w.Header()
+	subprotocol := header.Get("Sec-Websocket-Protocol") // which a middleware may choose
+	if len(s.config.Subprotocols) > 0 {
+		subprotocol = firstOf(s.config.Subprotocols, asked.Subprotocols)
 	}
+	response := handshake.Response(asked, subprotocol, deflate, header)
+	naive := w.Naive()
+	conn, early, err := handshake.TakeOver(naive)
 	if err != nil {
-		return nil, &refusal{status, err}
+		return &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
-	return h, nil
+	// What still writes, Iris or a Done handler, must not reach net/http, which
+	// would log it.
+	w.SetWriter(&hijackedWriter{header: naive.Header()})
+	w.SetWritten(context.StatusCodeWritten)
+	if !c.took(conn) {
+		return &refusal{0, c.out.Cause()}
+	}
+	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
+		return &refusal{0, fmt.Errorf("websocket: writing the response of the handshake: %w", err)}
+	}
+	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // else Iris would call its error handlers
+		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
+	}
+	c.establish(early, ctx.Request().TLS)
+	return nil
 }
 
-// notInHandshake are the headers that describe a body, or are the handshake's
-// own.
-var notInHandshake = []string{
-	"Connection", "Content-Encoding", "Content-Length", "Content-Type",
-	"Sec-Websocket-Accept", "Sec-Websocket-Extensions", "Transfer-Encoding", "Upgrade", "Vary",
-}
-
-// handshakeHeader is what middleware has put into the response's header so far.
-func handshakeHeader(ctx iris.Context) http.Header {
-	set := ctx.ResponseWriter().Header()
-	header := make(http.Header, len(set))
-	for name, values := range set {
-		if !slices.Contains(notInHandshake, name) {
-			header[name] = values
+// firstOf returns the first of the server's subprotocols that the client offers,
+// too; empty if there is none.
+func firstOf(supported, offered []string) string {
+	for _, name := range supported {
+		if slices.Contains(offered, name) {
+			return name
 		}
 	}
-	return header
+	return ""
 }
 
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
+	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt || refused.err == errBegun { // for whoever operates the server
 		if text, ok := s.warnings.allow(); ok {
 			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 		}
@@ -208,6 +252,9 @@ func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	case http.StatusUpgradeRequired:
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodGet)
 	case http.StatusUnauthorized:
 		if w.Header().Get("WWW-Authenticate") == "" { // RFC 9110, section 11.6.1
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -218,6 +265,9 @@ func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 		w.Header().Set("Retry-After", "5")
 	}
 	ctx.StopExecution()
+	if refused.err == errBegun && w.Written() != context.NoWritten {
+		return // nothing can be said any more
+	}
 	if s.config.Error != nil {
 		s.config.Error(w, ctx.Request(), refused.status, refused.err)
 		if w.Written() == context.NoWritten && ctx.GetStatusCode() == http.StatusOK {

@@ -38,7 +38,11 @@ func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) 
 	if s.config.Authenticate == nil {
 		return "", nil
 	}
-	name, err := s.config.Authenticate(ctx)
+	var err error
+	s.ask(ctx, "Config.Authenticate", &refused, func() { name, err = s.config.Authenticate(ctx) })
+	if refused != nil {
+		return "", refused
+	}
 	if err == nil {
 		return name, nil
 	}
@@ -65,29 +69,26 @@ func (e *authenticationError) Error() string { return e.public.Error() }
 // Unwrap returns both.
 func (e *authenticationError) Unwrap() []error { return []error{e.public, e.cause} }
 
-// setUser is called before the connection is registered.
-func (c *connection) setUser(name string) {
-	if name != "" {
-		c.user = &user{name: name}
-		c.user.member.Init("", c)
-	}
-}
-
-// joinUser makes the connection known as one of its user's.
-func (c *connection) joinUser() {
-	if c.user != nil {
-		c.server.users.Join(&c.user.member, c.user.name)
-	}
-}
-
-// leaveUser is the end of that; also of a joinUser that is still to come.
-func (c *connection) leaveUser() {
-	if c.user == nil {
+// joinUser makes the connection known as one of a user's, during the handshake.
+func (c *connection) joinUser(name string) {
+	if name == "" {
 		return
 	}
-	users, m := c.server.users, &c.user.member
+	u := &user{name: name}
+	u.member.Init(c)
+	c.user = u
+	c.server.users.Join(&u.member, name)
+}
+
+// leaveUser is the end of that.
+func (c *connection) leaveUser() {
+	u := c.user
+	if u == nil {
+		return
+	}
+	users, m := c.server.users, &u.member
 	users.Remove(m)
-	if users.BeginLeave(m, c.user.name) {
-		users.EndLeave(m, c.user.name)
+	if users.BeginLeave(m, u.name) {
+		users.EndLeave(m, u.name)
 	}
 }

@@ -95,7 +95,7 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 	if err := validPath(endpoint); err != nil {
 		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))
 	}
-	s := newServer(config.Validate())
+	s := newServer(config)
 	for _, route := range routesOf(party) {
 		if route.Method == http.MethodGet && route.StatusCode == 0 && route.Tmpl().Src == joinPath(party, endpoint) && route.Subdomain == subdomainOf(party) {
 			panic(fmt.Sprintf("websocket: New: GET %s is registered already; choose another endpoint", route.Tmpl().Src))
@@ -116,7 +116,7 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 // ClientHandler. It panics, with a sentence that says what to do, if the
 // configuration is unusable.
 func NewServer(cfg Config) *Server {
-	s := newServer(cfg.Validate())
+	s := newServer(cfg)
 	s.drainOnInterruptOf(application())
 	return s
 }

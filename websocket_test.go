@@ -305,10 +305,11 @@ func TestServerLookups(t *testing.T) {
 		if c.ID() == "a" {
 			c.OnLeave(func(room string) { left = append(left, room) })
 		}
+		_ = c.Emit("ready", "")
 	})
 	a := dial(t, url+"?id=a")
-	dial(t, url+"?id=b")
-	eventually(t, "two connections", func() bool { return s.GetTotalConnections() == 2 })
+	a.want("ready;0;")
+	dial(t, url+"?id=b").want("ready;0;")
 	if !s.IsConnected("a") || s.IsConnected("c") || s.GetConnection("a").ID() != "a" || s.GetConnection("c") != nil || len(s.GetConnections()) != 2 {
 		t.Error("lookups by ID")
 	}

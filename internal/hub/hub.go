@@ -8,7 +8,7 @@
 // # Locks
 //
 // Rooms' locks come first, in the order of their names where several are held,
-// then a member's or a shard's, under which no other is taken, so that one large
+// then a shard's, then a member's, under which no other is taken, so that one large
 // room holds up nobody else. Functions given to Visit run under the locks of the
 // rooms, which is what gives all members of a room its messages in one order;
 // they must not block, and of the hub may call IsJoined alone.
@@ -58,16 +58,21 @@ func (h *Hub[T]) roomShard(name string) *roomShard[T] {
 	return &h.rooms[maphash.String(h.seed, name)%shardCount]
 }
 
-// Add registers a member, which must have been prepared by Init and must not
-// have been added before. It reports false if its ID is taken.
-func (h *Hub[T]) Add(m *Member[T]) bool {
-	shard := h.memberShard(m.id)
+// Add registers a member under an ID, which is not empty. The member must have been
+// prepared by Init and must not have been added before. Add reports false if the ID
+// is taken; it does nothing if the member has been removed.
+func (h *Hub[T]) Add(m *Member[T], id string) bool {
+	shard := h.memberShard(id)
 	shard.mu.Lock()
-	if _, taken := shard.byID[m.id]; taken {
+	if _, taken := shard.byID[id]; taken {
 		shard.mu.Unlock()
 		return false
 	}
-	shard.byID[m.id] = m
+	if !m.name(id) {
+		shard.mu.Unlock()
+		return true
+	}
+	shard.byID[id] = m
 	shard.mu.Unlock()
 
 	h.everyone.mu.Lock()
@@ -92,16 +97,17 @@ func (h *Hub[T]) Remove(m *Member[T]) bool {
 		return false
 	}
 	m.removed = true
+	id := m.id
 	if m.everyone.seated {
 		h.everyone.remove(&m.everyone)
 	}
 	m.mu.Unlock()
 	h.everyone.mu.Unlock()
 
-	shard := h.memberShard(m.id)
+	shard := h.memberShard(id)
 	shard.mu.Lock()
-	if shard.byID[m.id] == m {
-		delete(shard.byID, m.id)
+	if shard.byID[id] == m {
+		delete(shard.byID, id)
 	}
 	shard.mu.Unlock()
 	return true

@@ -15,13 +15,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // client is what the tests put into hubs.
 type client struct {
+	id     string // to be added under
 	member Member[*client]
 	inside atomic.Int32 // how many visits are under way
 }
 
 func newClient(id string) *client {
-	c := new(client)
-	c.member.Init(id, c)
+	c := &client{id: id}
+	c.member.Init(c)
 	return c
 }
 
@@ -31,7 +32,7 @@ func addClients(t *testing.T, h *Hub[*client], ids ...string) []*client {
 	clients := make([]*client, len(ids))
 	for i, id := range ids {
 		clients[i] = newClient(id)
-		if !h.Add(&clients[i].member) {
+		if !h.Add(&clients[i].member, clients[i].id) {
 			t.Fatalf("%s was not added", id)
 		}
 	}
@@ -78,7 +79,7 @@ func TestIDsAreUnique(t *testing.T) {
 	h := New[*client]()
 	a := addClients(t, h, "a")[0]
 	second := newClient("a")
-	if h.Add(&second.member) {
+	if h.Add(&second.member, second.id) {
 		t.Error("an ID was given twice")
 	}
 	if h.Len() != 1 {
@@ -92,7 +93,7 @@ func TestIDsAreUnique(t *testing.T) {
 		t.Error("Remove doesn't report what it did")
 	}
 	third := newClient("a")
-	if !h.Add(&third.member) {
+	if !h.Add(&third.member, third.id) {
 		t.Error("the ID isn't free after Remove")
 	}
 }
@@ -254,7 +255,7 @@ func TestRacing(t *testing.T) {
 		members.Go(func() {
 			for i := range 300 {
 				c := newClient(fmt.Sprintf("%d-%d", worker, i))
-				h.Add(&c.member)
+				h.Add(&c.member, c.id)
 				var both sync.WaitGroup
 				both.Go(func() {
 					h.Join(&c.member, "room")
@@ -324,7 +325,7 @@ func TestARoomShrinks(t *testing.T) {
 	var clients []*client
 	for i := range 1000 {
 		clients = append(clients, newClient(fmt.Sprint(i)))
-		h.Add(&clients[i].member)
+		h.Add(&clients[i].member, clients[i].id)
 		h.Join(&clients[i].member, "room")
 	}
 	for _, c := range clients[:990] {

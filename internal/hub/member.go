@@ -4,11 +4,11 @@ import "sync"
 
 // Member is a value's membership in a hub, to be made a part of that value.
 type Member[T any] struct {
-	id       string  // immutable after Init
 	value    T       // immutable after Init
 	everyone seat[T] // its place among all members
 
 	mu      sync.Mutex          // guards what follows
+	id      string              // set by Add, and not changed thereafter; empty before
 	seats   []*seat[T]          // the rooms that it has joined
 	byName  map[string]*seat[T] // the same, once they are many; nil before
 	removed bool                // Remove was called: it joins nothing any more
@@ -23,15 +23,30 @@ const (
 	left
 )
 
-// Init prepares a member for Add. The id must not change afterwards.
-func (m *Member[T]) Init(id string, value T) {
-	m.id, m.value = id, value
+// Init prepares a member for Add. Who doesn't need to be found by an ID may join
+// rooms without.
+func (m *Member[T]) Init(value T) {
+	m.value = value
 	m.everyone.member = m
 }
 
 // ID returns the name under which the member is registered, which is also the
-// name of a room of its own.
-func (m *Member[T]) ID() string { return m.id }
+// name of a room of its own; empty before Add.
+func (m *Member[T]) ID() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.id
+}
+
+// name gives the member its ID. It reports false if it was removed.
+func (m *Member[T]) name(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.removed {
+		m.id = id
+	}
+	return !m.removed
+}
 
 func (m *Member[T]) inOwnRoom() bool {
 	m.mu.Lock()
@@ -72,8 +87,8 @@ func (m *Member[T]) keep(s *seat[T]) {
 // Join puts a member into a room, once however often it is called. A member
 // that is leaving the room stays. It reports false if the member was removed.
 func (h *Hub[T]) Join(m *Member[T], name string) bool {
-	if name == m.id {
-		return m.joinOwnRoom()
+	if own, ok := m.joinOwnRoom(name); own {
+		return ok
 	}
 	r := h.find(name)
 	if r == nil {
@@ -113,14 +128,19 @@ func (m *Member[T]) sit(r *room[T]) bool {
 	return true
 }
 
-func (m *Member[T]) joinOwnRoom() bool {
+// joinOwnRoom reports whether the name is that of the member's own room and, if
+// so, whether it is in it now.
+func (m *Member[T]) joinOwnRoom(name string) (own, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if name != m.id {
+		return false, false
+	}
 	if m.removed {
-		return false
+		return true, false
 	}
 	m.ownRoom = joined
-	return true
+	return true, true
 }
 
 // BeginLeave announces that a member is about to leave a room, in which it
@@ -148,15 +168,14 @@ func (h *Hub[T]) BeginLeave(m *Member[T], name string) bool {
 // EndLeave takes a member out of a room, unless it has joined again since
 // BeginLeave.
 func (h *Hub[T]) EndLeave(m *Member[T], name string) {
+	m.mu.Lock()
 	if name == m.id {
-		m.mu.Lock()
-		defer m.mu.Unlock()
 		if m.ownRoom == leaving {
 			m.ownRoom = left
 		}
+		m.mu.Unlock()
 		return
 	}
-	m.mu.Lock()
 	s := m.seat(name)
 	m.mu.Unlock()
 	if s == nil {
@@ -209,7 +228,7 @@ func (h *Hub[T]) Rooms(m *Member[T]) []string {
 	for _, s := range m.seats {
 		names = append(names, s.room.name)
 	}
-	if m.ownRoom != left {
+	if m.ownRoom != left && m.id != "" {
 		names = append(names, m.id)
 	}
 	return names

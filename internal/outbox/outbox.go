@@ -89,6 +89,10 @@ func (o *Outbox) Init(limit int, deflate bool) {
 	o.limit, o.deflate = limit, deflate
 }
 
+// Hold has what is queued wait for a Flush, as if a writer were at work. It must be
+// called before anything is queued.
+func (o *Outbox) Hold() { o.progress.Writing = true }
+
 // Enqueue queues a frame.
 func (o *Outbox) Enqueue(frame *wire.Frame) Result {
 	o.mu.Lock()

@@ -1,0 +1,84 @@
+// Package handshake is the opening handshake as RFC 6455, section 4.2 asks for it:
+// what a request must be, which extensions are agreed on, and the response. It
+// knows nothing of Iris or of the server.
+package handshake
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/websocket"
+)
+
+// Refusal is why a request can't become a connection, and with which status it is
+// answered.
+type Refusal struct {
+	Status int
+	Reason string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return "websocket: " + r.Reason }
+
+// Request is what a request asks for.
+type Request struct {
+	key string // of the client
+	// Subprotocols are those that the client offers, in its order.
+	Subprotocols []string
+	// Deflate is the answer to its offers of permessage-deflate; empty if none
+	// can be met.
+	Deflate string
+}
+
+// Check reads a request, or says why it is no handshake (RFC 6455, section 4.2.1).
+// It costs nothing but time, so it comes before anybody is asked who the client is.
+func Check(r *http.Request) (Request, *Refusal) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		return Request{}, &Refusal{http.StatusUpgradeRequired, `this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket("ws://…") in a browser`}
+	}
+	bad := func(reason string) (Request, *Refusal) {
+		return Request{}, &Refusal{http.StatusBadRequest, "bad handshake: " + reason}
+	}
+	versions, keys := r.Header["Sec-Websocket-Version"], r.Header["Sec-Websocket-Key"]
+	switch {
+	case r.Method != http.MethodGet:
+		return Request{}, &Refusal{http.StatusMethodNotAllowed, "bad handshake: the method is not GET"}
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return bad("WebSocket needs HTTP/1.1")
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return bad("the request has a body")
+	case len(versions) > 1:
+		return bad("there is more than one Sec-WebSocket-Version")
+	case len(versions) == 0 || versions[0] != "13":
+		return Request{}, &Refusal{http.StatusUpgradeRequired, "bad handshake: the version of the protocol is not 13"}
+	case len(keys) != 1:
+		return bad("there must be one Sec-WebSocket-Key")
+	case !validKey(keys[0]):
+		return bad("Sec-WebSocket-Key is not 16 bytes in base64")
+	}
+	offers, ok := parseExtensions(r.Header["Sec-Websocket-Extensions"])
+	if !ok {
+		return bad("Sec-WebSocket-Extensions is malformed")
+	}
+	return Request{key: keys[0], Subprotocols: list(r.Header["Sec-Websocket-Protocol"]), Deflate: negotiate(offers)}, nil
+}
+
+func validKey(key string) bool {
+	nonce, err := base64.StdEncoding.Strict().DecodeString(key)
+	return err == nil && len(nonce) == 16 && len(key) == 24
+}
+
+// list returns the elements of a list that may be spread over several lines of the
+// header, which are one (RFC 6455, section 11.3.4).
+func list(lines []string) []string {
+	var elements []string
+	for _, line := range lines {
+		for element := range strings.SplitSeq(line, ",") {
+			if element = strings.Trim(element, " \t"); element != "" {
+				elements = append(elements, element)
+			}
+		}
+	}
+	return elements
+}
