@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -95,11 +94,18 @@ type Config struct {
 	// Origins lists the origins whose pages may connect, besides the server's
 	// own: "https://example.com", "https://*.example.com" for each of its
 	// subdomains, "http://localhost:*" for each port, or "*" for every origin.
-	// Without it, a page may connect to the host and port that it came from,
-	// by http or https, and a page from a loopback address or localhost to a
-	// server that it reaches by one, without a proxy. Requests without an Origin
-	// header, which browsers always send, are accepted. Ignored when CheckOrigin
-	// is set.
+	// Origins of other schemes, such as "chrome-extension://…", "file://" and
+	// "null", are to be listed as browsers send them; mind that any page on the
+	// web can make itself one of "null".
+	//
+	// Without it, a page may connect to the scheme, host and port that it came
+	// from: a page of http://example.com not to a server that it reaches by
+	// https. Behind a proxy the server sees neither the page's https nor, perhaps,
+	// its host: what tells Iris of them (iris.WithSSLProxyHeader,
+	// iris.WithHostProxyHeader) counts here, or list the page's origin. A page
+	// from a loopback address or localhost may connect to each server that it
+	// reaches by one, without a proxy. Requests without an Origin header, which
+	// browsers always send, are accepted. Ignored when CheckOrigin is set.
 	Origins []string
 
 	// CheckOrigin decides whether a request may connect, instead of Origins.
@@ -291,31 +297,6 @@ func validPath(path string) error {
 		return fmt.Errorf("does not begin with '/'")
 	case strings.ContainsAny(path, "?# \t\r\n"):
 		return fmt.Errorf("has a query, a fragment or a space in it")
-	}
-	return nil
-}
-
-// validOrigin says what is wrong with an entry of Config.Origins.
-func validOrigin(origin string) error {
-	if origin == "*" || origin == "null" || origin == "file://" { // the latter two are of pages without a host
-		return nil
-	}
-	u, err := url.Parse(strings.Replace(origin, ":*", "", 1))
-	switch {
-	case err != nil:
-		return err
-	case u.Scheme == "" || u.Host == "":
-		return fmt.Errorf("has no scheme or no host")
-	case u.Scheme == "ws" || u.Scheme == "wss":
-		return fmt.Errorf("is an endpoint, and no origin of a page, which begins with http:// or https://")
-	case u.User != nil:
-		return fmt.Errorf("has a user in it")
-	case strings.IndexFunc(u.Host, func(r rune) bool { return r > 127 }) >= 0:
-		return fmt.Errorf("is not in the form that browsers send, which is ASCII (xn--…)")
-	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("has something behind the host")
-	case strings.Contains(strings.TrimPrefix(u.Host, "*."), "*"):
-		return fmt.Errorf("has a '*' that does not stand for a whole subdomain at the front, or for the port")
 	}
 	return nil
 }

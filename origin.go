@@ -2,86 +2,220 @@ package websocket
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/kataras/iris/v12"
 )
 
-// originError is why a request's origin was refused.
-type originError struct{ origin, host string }
+// origin is where a page comes from, or what a server is to its pages: all three
+// parts count (RFC 6454, section 5). Over http, whoever is on the network in
+// between can serve pages of any name, and those must not use the cookies of the
+// same name over https.
+type origin struct {
+	scheme string // http or https
+	host   string // in lower case; an address of IPv6 without brackets, in its shortest form
+	port   uint16 // also if it is the scheme's own
+}
 
-func (e *originError) Error() string {
-	return fmt.Sprintf("websocket: a page from %q may not connect to %q: it is neither of the same host and port nor in the Origins of the server's websocket.Config; to allow it, add %q there", e.origin, e.host, e.origin)
+// parseOrigin reads the origin of a page as browsers write it. Those of other
+// schemes than http and https have no parts that mean anything here.
+func parseOrigin(text string) (o origin, ok bool) {
+	scheme, hostport, found := strings.Cut(text, "://")
+	if !found {
+		return origin{}, false
+	}
+	return newOrigin(strings.ToLower(scheme), hostport)
+}
+
+// newOrigin returns the origin of a scheme and a host with or without a port:
+// browsers leave out the scheme's own port, some proxies don't.
+func newOrigin(scheme, hostport string) (o origin, ok bool) {
+	o.scheme = scheme
+	switch scheme {
+	case "http":
+		o.port = 80
+	case "https":
+		o.port = 443
+	default:
+		return origin{}, false
+	}
+	host, port, hasPort := cutPort(hostport)
+	if hasPort {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return origin{}, false
+		}
+		o.port = uint16(number)
+	}
+	if inside, isIPv6 := strings.CutPrefix(host, "["); isIPv6 {
+		inside, closed := strings.CutSuffix(inside, "]")
+		address, err := netip.ParseAddr(inside)
+		if err != nil || !closed || !address.Is6() || address.Zone() != "" {
+			return origin{}, false
+		}
+		o.host = address.String()
+		return o, true
+	}
+	if host == "" || strings.ContainsFunc(host, notInHost) {
+		return origin{}, false
+	}
+	o.host = strings.ToLower(host)
+	return o, true
+}
+
+// cutPort separates a host from a port behind it.
+func cutPort(hostport string) (host, port string, found bool) {
+	i := strings.LastIndexByte(hostport, ':')
+	if i < 0 || strings.HasSuffix(hostport, "]") { // "[::1]"
+		return hostport, "", false
+	}
+	return hostport[:i], hostport[i+1:], true
+}
+
+// notInHost reports whether a host can't have the character. What would begin a
+// user, a path, a query or a pattern is among those, and all that isn't ASCII.
+func notInHost(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(`"#%*/:<>?@[\]^|`, r)
+}
+
+// serverOrigin returns what the server of a request is to its pages, as far as
+// Iris knows: a proxy in front may have ended TLS or changed the host.
+func serverOrigin(ctx iris.Context) (own origin, text string, ok bool) {
+	scheme := "http"
+	if ctx.IsSSL() {
+		scheme = "https"
+	}
+	own, ok = newOrigin(scheme, ctx.Host())
+	return own, scheme + "://" + ctx.Host(), ok
 }
 
 // checkOrigin applies Config.Origins. Without this check any page on the web
 // could use the cookies of its visitors to talk to the server (RFC 6455,
 // section 10.2).
-func checkOrigin(r *http.Request, allowed []string) error {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return nil // no browser
+func checkOrigin(ctx iris.Context, allowed []string) error {
+	sent := ctx.Request().Header["Origin"]
+	if len(sent) == 0 || slices.Contains(allowed, "*") {
+		return nil // no browser, or no matter
 	}
-	u, err := url.Parse(origin)
-	if err == nil && u.Host != "" {
-		if strings.EqualFold(withoutDefaultPort(u.Host, u.Scheme), withoutDefaultPort(r.Host, u.Scheme)) || isLoopback(u.Host) && isLocal(r) {
-			return nil
-		}
+	own, server, known := serverOrigin(ctx)
+	if len(sent) > 1 {
+		return &originError{origin: strings.Join(sent, ", "), server: server, why: "a request with several Origin headers comes from no browser"}
+	}
+	page, isWeb := parseOrigin(sent[0])
+	if isWeb && known && page == own || isWeb && isLoopback(page.host) && isLocal(ctx) {
+		return nil
 	}
 	for _, pattern := range allowed {
-		if matchOrigin(pattern, origin, u) {
+		if pattern == sent[0] || isWeb && matchOrigin(pattern, page) {
 			return nil
 		}
 	}
-	return &originError{origin: string(clip([]byte(origin))), host: string(clip([]byte(r.Host)))}
+	return &originError{origin: sent[0], server: server, why: whyRefused(ctx, sent[0], page, own)}
 }
 
-// matchOrigin matches an entry of Config.Origins; u is the parsed origin, nil
-// if it could not be parsed.
-func matchOrigin(pattern, origin string, u *url.URL) bool {
-	if pattern == "*" || strings.EqualFold(pattern, origin) {
-		return true
+// matchOrigin matches an entry of Config.Origins.
+func matchOrigin(pattern string, page origin) bool {
+	pattern, anyPort := strings.CutSuffix(pattern, ":*")
+	scheme, host, _ := strings.Cut(pattern, "://")
+	host, subdomain := strings.CutPrefix(host, "*.")
+	wanted, ok := newOrigin(strings.ToLower(scheme), host)
+	if anyPort {
+		wanted.port = page.port
 	}
-	scheme, host, found := strings.Cut(pattern, "://")
-	if !found || u == nil || !strings.EqualFold(scheme, u.Scheme) {
+	if subdomain && len(page.host) > len("."+wanted.host) && strings.HasSuffix(page.host, "."+wanted.host) {
+		wanted.host = page.host
+	} else if subdomain {
 		return false
 	}
-	candidate := withoutDefaultPort(strings.ToLower(u.Host), u.Scheme)
-	host = withoutDefaultPort(strings.ToLower(host), u.Scheme)
-	if anyPort, ok := strings.CutSuffix(host, ":*"); ok {
-		host = anyPort
-		if port := u.Port(); port != "" {
-			candidate = strings.TrimSuffix(candidate, ":"+port)
-		}
-	}
-	if domain, ok := strings.CutPrefix(host, "*"); ok { // ".example.com"
-		return strings.HasSuffix(candidate, domain) && len(candidate) > len(domain)
-	}
-	return candidate == host
+	return ok && wanted == page
 }
 
-// withoutDefaultPort removes the port that a scheme implies: browsers leave it
-// out, some proxies don't.
-func withoutDefaultPort(host, scheme string) string {
-	switch scheme {
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	case "http":
-		return strings.TrimSuffix(host, ":80")
+// originError is why a request's origin was refused.
+type originError struct{ origin, server, why string }
+
+func (e *originError) Error() string {
+	return fmt.Sprintf("websocket: a page from %q may not connect to %q: %s", clip([]byte(e.origin)), clip([]byte(e.server)), e.why)
+}
+
+// whyRefused says what is different, and what to do in just that case: whoever
+// sets a server up behind a proxy has nothing else to go by.
+func whyRefused(ctx iris.Context, sent string, page, own origin) string {
+	if validOrigin(sent) != nil { // can't be added to Config.Origins either
+		return "this is not how browsers write an origin"
 	}
-	return host
+	add := fmt.Sprintf("add %q to the Origins of the server's websocket.Config", clip([]byte(sent)))
+	const keepPort = "if a proxy in front drops the port from the Host header, as nginx does with $host, have it keep the port ($http_host)"
+	switch {
+	case page.host == "" || page.host != own.host:
+		return whyAnotherHost(ctx, sent, page, own)
+	case page.scheme == "https" && own.scheme == "http":
+		why := "the page came by https, but this request reached the server by plain http; is there a proxy in front that ends TLS? then "
+		if headers := ctx.Application().ConfigurationReadOnly().GetSSLProxyHeaders(); len(headers) == 0 {
+			why += "tell Iris so with iris.WithSSLProxyHeader(\"X-Forwarded-Proto\", \"https\"), and have the proxy set that header"
+		} else {
+			name := slices.Min(slices.Collect(maps.Keys(headers)))
+			why += fmt.Sprintf("have it set the header that Iris has been told of (%s: %s)", name, headers[name])
+		}
+		if _, _, hasPort := cutPort(ctx.Host()); !hasPort && page.port != 443 {
+			why += "; " + keepPort
+		}
+		return why + "; or " + add
+	case page.scheme == "http" && own.scheme == "https":
+		return "the page came by http, which is another origin than https of the same host, and can be forged on the network in between; open it by https, or " + add
+	}
+	return "it is of the same host, but of another port; " + keepPort + "; or " + add
+}
+
+func whyAnotherHost(ctx iris.Context, sent string, page, own origin) string {
+	why := fmt.Sprintf("it is neither of the same scheme, host and port nor in the Origins of the server's websocket.Config; to allow it, add %q there", clip([]byte(sent)))
+	if sent == "null" {
+		return why + ", but any page on the web can arrange to have that origin"
+	}
+	if page.host == "" {
+		return why
+	}
+	if before, ok := newOrigin(page.scheme, ctx.GetHeader("X-Forwarded-Host")); ok && before.host == page.host {
+		return why + "; or, since a proxy in front has changed the Host header and says in X-Forwarded-Host what it was, tell Iris so with iris.WithHostProxyHeader(\"X-Forwarded-Host\")"
+	}
+	if throughProxy(ctx) || isLoopback(own.host) {
+		why += "; if a proxy in front changes the Host header, have it keep that (in nginx: proxy_set_header Host $http_host)"
+	}
+	return why
+}
+
+// proxyHeaders are what proxies add to requests, besides X-Forwarded-For and
+// others that begin so.
+var proxyHeaders = []string{
+	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+	"X-Original-Forwarded-For", "X-Original-Host", "X-Original-To", "X-Original-Url", "X-Scheme", "X-Envoy-External-Address", "Front-End-Https",
+}
+
+// throughProxy reports whether a request shows that a proxy has passed it on.
+func throughProxy(ctx iris.Context) bool {
+	for name := range ctx.Request().Header {
+		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains(proxyHeaders, name) {
+			return true
+		}
+	}
+	told := ctx.Application().ConfigurationReadOnly()
+	names := slices.Concat(told.GetRemoteAddrHeaders(), slices.Collect(maps.Keys(told.GetSSLProxyHeaders())), slices.Collect(maps.Keys(told.GetHostProxyHeaders())))
+	return slices.ContainsFunc(names, func(name string) bool {
+		return ctx.Request().Header[http.CanonicalHeaderKey(name)] != nil
+	})
 }
 
 // isLocal reports whether a request was made on this machine to this machine,
 // and not passed on by a proxy on it.
-func isLocal(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
-	return isLoopback(r.Host) && (r.RemoteAddr == "" || isLoopback(r.RemoteAddr))
+func isLocal(ctx iris.Context) bool {
+	r := ctx.Request()
+	return isLoopback(r.Host) && isLoopback(r.RemoteAddr) && !throughProxy(ctx)
 }
 
 // isLoopback reports whether a host, with or without a port, names this
@@ -91,10 +225,45 @@ func isLoopback(hostport string) bool {
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") {
+	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// validOrigin says what is wrong with an entry of Config.Origins.
+func validOrigin(text string) error {
+	if text == "*" || text == "null" || text == "file://" { // the latter two are of pages without a host
+		return nil
+	}
+	pattern := strings.TrimSuffix(text, ":*")
+	u, err := url.Parse(pattern)
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme == "" || u.Host == "":
+		return fmt.Errorf("has no scheme or no host")
+	case u.Scheme == "ws" || u.Scheme == "wss":
+		return fmt.Errorf("is an endpoint, and no origin of a page, which begins with http:// or https://")
+	case u.User != nil:
+		return fmt.Errorf("has a user in it")
+	case strings.IndexFunc(u.Host, func(r rune) bool { return r > 127 }) >= 0:
+		return fmt.Errorf("is not in the form that browsers send, which is ASCII (xn--…)")
+	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return fmt.Errorf("has something behind the host")
+	case u.Scheme != "http" && u.Scheme != "https":
+		if strings.Contains(text, "*") {
+			return fmt.Errorf("has a '*', which stands for something in origins of http and https only")
+		}
+		return nil
+	case strings.Contains(strings.TrimPrefix(u.Host, "*."), "*"):
+		return fmt.Errorf("has a '*' that does not stand for a whole subdomain at the front, or for the port")
+	}
+	_, host, _ := strings.Cut(pattern, "://")
+	if _, ok := newOrigin(u.Scheme, strings.TrimPrefix(host, "*.")); !ok {
+		return fmt.Errorf("has a host or a port that no page can come from")
+	}
+	return nil
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests, and installs what they need: Chromium and a C compiler by apt,
-# npm packages.
+# Runs all tests, and installs what they need: Chromium, nginx, HAProxy, Caddy and
+# a C compiler by apt, npm packages.
 # Needs Go 1.25 or later and Node 20 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -13,19 +13,44 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# install_packages does so by apt. No server that is among them may start: it
+# would take a port, or fail for want of it and the installation with it; the
+# tests start their own.
+install_packages() {
+	local policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then # else it is somebody's, and says what may start
+		trap "as_root rm -f $policy" EXIT
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+	fi
+	as_root apt-get update -q
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # where Debian puts servers, and not every user's PATH leads
+
 need go "install Go 1.25 or later, https://go.dev/dl"
 need node "install Node.js 20 or later, https://nodejs.org"
 need npm "it comes with Node.js"
 
 packages=()
+servers=()
+for server in nginx haproxy caddy; do # Debian's packages are called like their programs
+	command -v "$server" >/dev/null || servers+=("$server")
+done
+packages+=("${servers[@]}")
 command -v chromium >/dev/null || packages+=(chromium)
 command -v cc >/dev/null || packages+=(gcc libc6-dev) # for the race detector
 if [ "${#packages[@]}" -gt 0 ]; then
 	need apt-get "install ${packages[*]} by hand"
-	as_root apt-get update -q
-	as_root apt-get install -qy --no-install-recommends "${packages[@]}"
+	(install_packages "${packages[@]}")
+	if [ -d /run/systemd/system ] && [ "${#servers[@]}" -gt 0 ]; then
+		as_root systemctl disable --quiet "${servers[@]}" # nor at the next start of the machine
+	fi
 fi
-need chromium "apt-get install chromium"
+for program in chromium nginx haproxy caddy; do
+	need "$program" "apt-get install $program"
+done
 
 echo "== Go, with the race detector"
 modules=$(git ls-files --cached --others --exclude-standard '*go.mod')

@@ -129,7 +129,7 @@ func (s *Server) admitOrigin(ctx iris.Context) *refusal {
 		if !check(r) {
 			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
 		}
-	} else if err := checkOrigin(r, s.config.Origins); err != nil {
+	} else if err := checkOrigin(ctx, s.config.Origins); err != nil {
 		return &refusal{http.StatusForbidden, err}
 	}
 	return nil

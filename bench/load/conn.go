@@ -91,9 +91,13 @@ func (c *Conn) dialRaw(address netip.AddrPort, source netip.Addr) error {
 }
 
 func (c *Conn) handshake(address netip.AddrPort, write, read func([]byte) (int, error)) error {
+	scheme := "http"
+	if c.options.TLS {
+		scheme = "https"
+	}
 	request := "GET " + c.options.Path + " HTTP/1.1\r\nHost: " + address.String() + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n" +
-		"Origin: http://" + address.String() + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		"Origin: " + scheme + "://" + address.String() + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	if c.options.Deflate {
 		request += "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
 	}

@@ -1,6 +1,6 @@
 // Command testserver is the server that the tests of the browser client talk
-// to. It prints its two base addresses, http and https, on one line, and exits
-// when its standard input is closed.
+// to. It prints its base addresses on one line: http, https, and http for a
+// proxy that ends TLS. It exits when its standard input is closed.
 package main
 
 import (
@@ -16,26 +16,29 @@ import (
 )
 
 func main() {
-	app := newApp()
-	if err := app.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, "testserver:", err)
-		os.Exit(1)
+	app, behind := newApp(), newApp(iris.WithSSLProxyHeader("X-Forwarded-Proto", "https"))
+	for _, app := range []*iris.Application{app, behind} {
+		if err := app.Build(); err != nil {
+			fmt.Fprintln(os.Stderr, "testserver:", err)
+			os.Exit(1)
+		}
 	}
 	plain := httptest.NewServer(app)
 	secure := httptest.NewUnstartedServer(app)
 	secure.EnableHTTP2 = true                           // as servers on the web have it; WebSocket still goes over HTTP/1.1
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // browsers distrust its certificate at first
 	secure.StartTLS()
-	fmt.Println(plain.URL, secure.URL)
+	fmt.Println(plain.URL, secure.URL, httptest.NewServer(behind).URL)
 
 	// A test that dies closes the pipe, so the server never outlives it.
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-func newApp() *iris.Application {
-	app := iris.New()
+func newApp(options ...iris.Configurator) *iris.Application {
+	app := iris.New().Configure(options...)
 	app.Logger().SetLevel("disable") // handshakes that tests mean to fail
 	app.Get("/", page("/iris-ws.js"))
+	app.Get("/beside-the-script", page("iris-ws.js")) // wherever a proxy puts them
 	app.Get("/my-app-page", page("/my-app/iris-ws.js"))
 
 	serve(websocket.New(app, "/echo"))

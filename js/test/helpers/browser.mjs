@@ -15,12 +15,14 @@ function executablePath() {
   }
 }
 
-export function launchBrowser() {
+// launchBrowser starts it, with more flags than the usual ones if need be.
+export function launchBrowser(more = []) {
   return chromium.launch({
     executablePath: executablePath(),
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      ...more,
     ],
   });
 }

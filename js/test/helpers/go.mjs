@@ -57,13 +57,15 @@ function firstLine(child, ended, source) {
 }
 
 // startTestServer starts testserver. Its url is for plain connections, its
-// secureURL for those with TLS, and its host goes into WebSocket addresses.
+// secureURL for those with TLS, its behindURL for a proxy that ends TLS, and its
+// host goes into WebSocket addresses.
 export async function startTestServer() {
   const program = await startProgram("./js/testserver");
-  const [url, secureURL] = program.line.split(" ");
+  const [url, secureURL, behindURL] = program.line.split(" ");
   return {
     url,
     secureURL,
+    behindURL,
     host: new URL(url).host,
     secureHost: new URL(secureURL).host,
     stop: () => program.stop((child) => child.stdin.end()),
@@ -104,7 +106,7 @@ export async function startExample(name, { scheme = "http", before = [], path = 
 }
 
 // freePort returns a port that nobody listens on.
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
