@@ -7,9 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/kataras/iris/v12"
+
 	"github.com/kataras/iris/websocket"
+	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
 // bigMessage is larger than Config.MaxQueuedBytes, and than what sockets buffer.
@@ -132,6 +136,37 @@ func TestMorePingsThanAnybodyAnswers(t *testing.T) {
 	if n := s.Stats(); n.SlowConsumers != 0 || n.Connections != 1 {
 		t.Errorf("%+v", n)
 	}
+}
+
+// TestVolatileAtItsLimit: an eighth of what may wait is not too much, more is; what
+// isn't volatile still waits.
+func TestVolatileAtItsLimit(t *testing.T) {
+	const each = 200
+	inBubble(t, websocket.Config{MaxQueuedBytes: 8 * 4 * each, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		client := pipeTo(t, app)
+		defer func() { _ = client.Close() }()
+		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until the response waits for the client, so that all that is emitted waits behind it
+		message := make([]byte, each-2-outbox.FrameOverhead)
+		for i := range 4 + 3 {
+			if err := s.Volatile().EmitMessage(message); err != nil {
+				t.Error(err)
+			}
+			if want := uint64(max(0, i-4)); s.Stats().Dropped != want {
+				t.Errorf("after %d messages, %d are dropped, want %d", i+1, s.Stats().Dropped, want)
+			}
+		}
+		if err := s.EmitMessage(message); err != nil {
+			t.Error(err)
+		}
+		if n := s.Stats(); n.Dropped != 2 || n.SlowConsumers != 0 || n.Connections != 1 {
+			t.Errorf("%+v", n)
+		}
+		frame := string(append([]byte{0x81, byte(len(message))}, message...))
+		wantAfterHandshake(t, client, strings.Repeat(frame, 6))
+	})
 }
 
 // BenchmarkReceiving compares what a ping costs with what a message costs that

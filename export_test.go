@@ -9,3 +9,13 @@ var (
 
 // RoomMembers counts a room's members, those that have ended included.
 func RoomMembers(s *Server, room string) int { return len(s.hub.Members(room)) }
+
+// CloseWhenGone begins to close a connection of which the transport is gone, as
+// happens when the client vanishes at that moment. It returns how many connections
+// the server believes to be closing.
+func CloseWhenGone(c Connection) int {
+	conn := c.(*connection)
+	conn.closeTransport()
+	conn.close(closeNormal, "", ErrDisconnected)
+	return len(conn.server.closingConnections())
+}

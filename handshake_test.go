@@ -435,7 +435,7 @@ func wantAfterHandshake(t *testing.T, client net.Conn, want string) {
 	}
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(reader, got); string(got) != want {
-		t.Errorf("received %q, %v, want %q", got[:n], err, want)
+		t.Errorf("received %.200q, %v, want %.200q", got[:n], err, want)
 	}
 }
 

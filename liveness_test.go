@@ -304,3 +304,32 @@ func TestPingsOfTheClient(t *testing.T) {
 		reader.Wait()
 	})
 }
+
+// TestAClientThatCatchesUpLives: it sends nothing, but takes what it had let wait,
+// which shows that it is there; when it has all, it counts as silent.
+func TestAClientThatCatchesUpLives(t *testing.T) {
+	const size, speed = 900 << 10, 6 << 10 // bytes, and bytes a second
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app).NetConn()
+		synctest.Wait()
+		_ = s.EmitMessage(make([]byte, size))
+		buffer := make([]byte, speed)
+		for read := 0; read < size; {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				t.Fatalf("after %d bytes: %v, %v", read, err, ends.all()[0].reason)
+			}
+			read += n
+			time.Sleep(time.Second)
+		}
+		start := time.Now()
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		time.Sleep(2 * time.Minute)
+		list := ends.all()
+		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) || list[0].at.Sub(start) > 80*time.Second {
+			t.Errorf("ended %v", list)
+		}
+		_ = conn.Close()
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ func TestRefusals(t *testing.T) {
 		{"/silent", "", "", 403, ""},
 		{"/taken?id=one", "", "", 409, "one exists already"},
 		{"/taken", "", "", 500, "IDGenerator"},
+		{"/taken?id=" + url.QueryEscape(websocket.Broadcast), "", "", 500, "IDGenerator"},
 	} {
 		t.Run(test.path+" "+test.origin+" "+test.host, func(t *testing.T) {
 			response := handshake(t, server, test.path, test.host, "Origin", test.origin)

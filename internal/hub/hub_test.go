@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -369,4 +370,70 @@ func TestWhoMovesIsVisited(t *testing.T) {
 		}
 	}
 	mover.Wait()
+}
+
+// TestRemoveOvertakesAdd: a member that is removed while it is being added is
+// registered nowhere.
+func TestRemoveOvertakesAdd(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		h, c := New[*client](), newClient("a")
+		h.Remove(&c.member)
+		if !h.Add(&c.member, "a") {
+			t.Error("the ID counts as taken")
+		}
+		wantNobody(t, h, "a")
+	})
+	t.Run("between", func(t *testing.T) {
+		h, c := New[*client](), newClient("a")
+		h.everyone.mu.Lock() // so that Add stops after it has taken the ID
+		done := make(chan struct{})
+		go func() {
+			h.Add(&c.member, "a")
+			close(done)
+		}()
+		for h.get("a") == nil {
+			runtime.Gosched()
+		}
+		c.member.mu.Lock()
+		c.member.removed = true // as Remove does, under the lock that Add waits for
+		c.member.mu.Unlock()
+		h.everyone.mu.Unlock()
+		<-done
+		if n := h.Len(); n != 0 {
+			t.Errorf("%d members", n)
+		}
+	})
+}
+
+func wantNobody(t *testing.T, h *Hub[*client], id string) {
+	t.Helper()
+	if _, ok := h.Get(id); ok || h.Len() != 0 || len(h.Members(id)) != 0 {
+		t.Errorf("%s is known, or one of %d members", id, h.Len())
+	}
+}
+
+// TestAnOccupiedRoomIsNotBuried: who found it empty may be overtaken by somebody
+// who sits down.
+func TestAnOccupiedRoomIsNotBuried(t *testing.T) {
+	h := New[*client]()
+	a := addClients(t, h, "a")[0]
+	h.Join(&a.member, "room")
+	h.bury(h.find("room"))
+	wantMembers(t, h, "room", "a")
+	b := addClients(t, h, "b")[0]
+	h.Join(&b.member, "room")
+	wantMembers(t, h, "room", "a", "b")
+	if r := h.find("room"); r == nil || r.dead {
+		t.Error("the room is dead")
+	}
+	// One that was buried and made anew is not forgotten by who buries the old one.
+	old := h.find("room")
+	h.leave(&a.member, "room")
+	h.leave(&b.member, "room")
+	h.Join(&a.member, "room")
+	h.bury(old)
+	wantMembers(t, h, "room", "a")
+	if n := h.roomCount(); n != 1 {
+		t.Errorf("%d rooms", n)
+	}
 }
