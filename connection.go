@@ -323,7 +323,9 @@ func (c *connection) took(conn net.Conn) bool {
 // the connection meanwhile is written; a goroutine that reads must be started.
 func (c *connection) establish(early []byte, state *tls.ConnectionState) {
 	if _, secure := c.transport.(*tls.Conn); !secure && state != nil {
-		c.keepRequest(c.request.withTLS(state))
+		c.mu.Lock()
+		c.request = c.request.withTLS(state)
+		c.mu.Unlock()
 	}
 	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
 	c.stays = !c.socket.canBeWatched()

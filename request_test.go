@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"mime/multipart"
@@ -163,7 +164,11 @@ func wholeRequest(r *http.Request) string {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		switch field.Name {
-		case "Body", "ctx", "TLS", "pat", "matches": // the body is empty; of the rest see the other tests
+		case "Body", "ctx", "pat", "matches": // the body is empty; of the rest see the other tests
+		case "TLS":
+			if r.TLS != nil {
+				fmt.Fprintf(&b, "TLS: %s\n", r.TLS.ServerName)
+			}
 		case "otherValues":
 			fmt.Fprintf(&b, "PathValue: %s\n", r.PathValue("id"))
 		case "URL":
@@ -214,6 +219,7 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 		"path value":       func(r *http.Request) { r.SetPathValue("id", "42") },
 		"pattern":          func(r *http.Request) { r.Pattern = "/{x}" },
 		"protocol":         func(r *http.Request) { r.Proto = "HTTP/1.2"; r.ProtoMinor = 2 },
+		"TLS":              func(r *http.Request) { r.TLS = &tls.ConnectionState{ServerName: "of.example"} },
 		"close":            func(r *http.Request) { r.Close = true },
 		"trailer":          func(r *http.Request) { r.Trailer = http.Header{"A": {"b"}} },
 		"a URL with a dot": func(r *http.Request) { r.URL.ForceQuery = true; r.URL.RawQuery = "" },
