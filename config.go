@@ -1,11 +1,13 @@
 package websocket
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,6 +218,8 @@ type Config struct {
 // what to do, where a mistake would otherwise come to light much later. New and
 // NewServer call it.
 func (c Config) Validate() Config {
+	// The application may go on using what it has passed.
+	c.Origins, c.Subprotocols, c.EvtMessagePrefix = slices.Clone(c.Origins), slices.Clone(c.Subprotocols), bytes.Clone(c.EvtMessagePrefix)
 	setDefault(&c.WriteTimeout, DefaultWebsocketWriteTimeout)
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
 	// Who sets only a long PingPeriod means the timeout to go with it.

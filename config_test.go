@@ -2,10 +2,12 @@ package websocket_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
@@ -127,3 +129,24 @@ func TestBadHandlersPanic(t *testing.T) {
 }
 
 var _ iris.Handler = websocket.ClientHandler()
+
+// TestConfigIsTheServersOwn: what the program does with its slices later changes
+// nothing.
+func TestConfigIsTheServersOwn(t *testing.T) {
+	cfg := websocket.Config{
+		Origins: []string{"https://friend.example"}, Subprotocols: []string{"one"}, EvtMessagePrefix: []byte("mine:"),
+	}
+	_, url := onConnection(t, cfg, echo)
+	cfg.Origins[0], cfg.Subprotocols[0], cfg.EvtMessagePrefix[0] = "https://other.example", "two", 'X'
+	c := dial(t, url, func(d *gorilla.Dialer, h http.Header) {
+		d.Subprotocols = []string{"one", "two"}
+		h.Set("Origin", "https://friend.example")
+	})
+	if got := c.Subprotocol(); got != "one" {
+		t.Errorf("agreed on %q", got)
+	}
+	c.sendText("mine:chat;0;x")
+	if got := c.next(); got != "mine:chat;0;x" {
+		t.Errorf("received %q", got)
+	}
+}
