@@ -23,7 +23,7 @@
   var SEPARATOR = ";";
 
   // Only while a script runs does the page know where it came from.
-  var script = root.document && root.document.currentScript;
+  var script = addressOfScript();
 
   function Ws(endpoint, protocols) {
     if (!(this instanceof Ws)) {
@@ -64,64 +64,100 @@
     };
   }
 
-  // resolve makes a WebSocket address of what a page passes: an address, a path
-  // of the page's own host, a host with or without a path, or nothing for the
-  // endpoint of the server that the script came from.
-  function resolve(endpoint) {
-    var page = root.location || {};
-    var secure = page.protocol === "https:";
-    if (endpoint === undefined || endpoint === null || endpoint === "") {
-      return ownEndpoint(page, secure);
+  // addressOfScript returns the address that this script came from; "" if nothing
+  // tells it. It is for the time while the script runs.
+  function addressOfScript() {
+    var element = root.document && root.document.currentScript;
+    // A picture in the page may have that name, too.
+    if (element && element.src && /^script$/i.test(element.tagName)) {
+      return element.src;
     }
-    endpoint = String(endpoint);
-    var scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(endpoint);
-    if (!scheme) {
-      var base = secure ? "wss:" : "ws:";
-      if (endpoint.substring(0, 2) === "//") {
-        return base + endpoint;
-      }
-      return base + "//" + (endpoint.charAt(0) === "/" ? page.host : "") + endpoint;
+    // In a module, in a worker and in old browsers, only the stack shows it: the
+    // address before the first line number.
+    try {
+      throw new Error();
+    } catch (error) {
+      var place = /(https?:\/\/.+?)(:\d+){1,2}\)?([\s,]|$)/i.exec(String(error.stack));
+      return place ? place[1] : "";
     }
-    switch (scheme[1].toLowerCase()) {
-      case "https":
-        return "wss" + endpoint.substring(5);
-      case "http":
-        endpoint = "ws" + endpoint.substring(4);
-        break;
-      case "ws":
-        break;
-      default:
-        return endpoint;
-    }
-    // A secure page may not open an insecure connection, save to the machine
-    // that it is on.
-    if (secure && (!isLoopback(hostOf(endpoint)) || hostOf(endpoint) === page.host)) {
-      return "wss" + endpoint.substring(2);
-    }
-    return endpoint;
   }
 
-  function ownEndpoint(page, secure) {
+  // parse takes an address apart; null if it isn't one of http or https.
+  function parse(address) {
+    var parts = /^(https?):\/\/([^\/?#]+)([^?#]*)/i.exec(address);
+    return parts && { secure: parts[1].length === 5, host: parts[2], path: parts[3] };
+  }
+
+  // pageOrigin returns where the page came from. One that has no address of its
+  // own, such as about:blank, belongs to the page that made it, as its origin
+  // says; a variable may have that name, so it comes last. null if nothing tells:
+  // a file, or a frame that must not know.
+  function pageOrigin() {
+    var page = root.location || {};
+    return parse(page.protocol + "//" + page.host) || parse(page.origin) || parse(root.origin);
+  }
+
+  function webSocket(secure, rest) {
+    return (secure ? "wss://" : "ws://") + rest;
+  }
+
+  function unusable(endpoint, why) {
+    return new Error("Ws: \"" + endpoint + "\": " + why + "; pass a whole address, such as new Ws(\"wss://example.com/ws\")");
+  }
+
+  // resolve makes a WebSocket address of what a page passes: an address, a path
+  // of the page's own host, a host with or without a path, or nothing for the
+  // endpoint of the server that the script came from, to which a query may be
+  // added. What would be a guess is an error.
+  function resolve(endpoint) {
+    // A fragment stays in the browser, and old ones throw if there is one.
+    endpoint = String(endpoint === undefined || endpoint === null ? "" : endpoint).trim().replace(/#[^]*$/, "");
+    var page = pageOrigin();
+    if (endpoint === "" || endpoint.charAt(0) === "?") {
+      return ownEndpoint(page, endpoint);
+    }
+    var origin = page || parse(script);
+    if (/^\/(?!\/)/.test(endpoint)) {
+      if (!origin) {
+        throw unusable(endpoint, "neither the page nor this script has a host that it could be on");
+      }
+      return webSocket(origin.secure, origin.host + endpoint);
+    }
+    var parts = /^(?:(?:([a-z][a-z0-9+.\-]*):)?\/\/)?(([^\/?]*)[^]*)$/i.exec(endpoint);
+    var scheme = (parts[1] || "").toLowerCase(), host = parts[3].toLowerCase();
+    if (scheme && !/^(ws|http)s?$/.test(scheme)) {
+      return endpoint; // for the browser to refuse
+    }
+    // Browsers would take what follows for the host.
+    if (host === "" || host.charAt(0) === ".") {
+      throw unusable(endpoint, "there is no host in it");
+    }
+    var secure = /s$/.test(scheme.substring(2));
+    if (origin && origin.secure && !secure) {
+      // What served the page, or else the script, with TLS has it for this, too.
+      // A secure page may not open an insecure connection to any other host,
+      // save to the machine that it is on.
+      secure = host === origin.host || !!page && !(scheme && isLoopback(host));
+    }
+    return webSocket(secure, parts[2]);
+  }
+
+  function ownEndpoint(page, query) {
     if (!ENDPOINT) {
       throw new Error("Ws: no endpoint given, and the server that served this script has none without parameters; pass one, such as new Ws(\"/my_endpoint\")");
     }
-    var source = script && script.src ? /^(https?):\/\/([^\/?#]+)([^?#]*)/i.exec(script.src) : null;
-    var host = source ? source[2] : page.host;
-    if (source) {
-      secure = source[1].toLowerCase() === "https";
-    }
+    var source = parse(script), path = encodeURI(SCRIPT_PATH);
     // Where something before the server has added a prefix to its paths, the
     // script's address shows it.
-    var before = "";
-    if (source && SCRIPT_PATH && source[3].slice(-SCRIPT_PATH.length) === SCRIPT_PATH) {
-      before = source[3].slice(0, -SCRIPT_PATH.length);
+    if (source && path && source.path.slice(-path.length) === path) {
+      return webSocket(source.secure, source.host + source.path.slice(0, -path.length) + ENDPOINT + query);
     }
-    return (secure ? "wss://" : "ws://") + host + before + ENDPOINT;
-  }
-
-  function hostOf(address) {
-    var host = /^[a-z]+:\/\/([^\/?#]*)/i.exec(address);
-    return host ? host[1] : "";
+    // A copy of the script, such as in a bundle, says nothing if it isn't on the
+    // page's own host.
+    if (source && page && source.host === page.host) {
+      return webSocket(source.secure, source.host + ENDPOINT + query);
+    }
+    throw unusable(query, "nothing tells where this script came from, and so where its server is");
   }
 
   function isLoopback(host) {
