@@ -22,6 +22,9 @@
   var STRING = 0, INT = 1, BOOL = 2, BYTES = 3, JSON_TYPE = 4;
   var SEPARATOR = ";";
 
+  // The state of a WebSocket from which on nothing more comes of it.
+  var CLOSING = 2;
+
   // Only while a script runs does the page know where it came from.
   var script = addressOfScript();
 
@@ -35,15 +38,20 @@
     this.messageListeners = Object.create(null);
     this.isReady = false;
     this.unsent = []; // what was sent before the connection stood
-    if (!root.WebSocket) {
+    this.ended = false;
+
+    var ws = this;
+    var conn = open(endpoint, protocols);
+    if (!conn || conn.readyState > CLOSING) {
+      // Not all browsers say any more about it; listeners come first.
+      setTimeout(function () { end(ws); }, 0);
+    }
+    if (!conn) {
       return;
     }
-    var url = resolve(endpoint);
-    var conn = protocols && protocols.length > 0 ? new root.WebSocket(url, protocols) : new root.WebSocket(url);
     conn.binaryType = "arraybuffer";
     this.conn = conn;
 
-    var ws = this;
     conn.onopen = function () {
       var unsent = ws.unsent;
       ws.unsent = [];
@@ -53,15 +61,50 @@
       ws.isReady = true;
       ws.fireConnect();
     };
-    conn.onerror = function () {}; // onclose follows; in Node an error without a listener ends the process
+    // Most browsers call onclose after this one, but not those whose page may not
+    // connect; in Node an error without a listener ends the process.
+    conn.onerror = function () {
+      if (conn.readyState >= CLOSING) {
+        end(ws);
+      }
+    };
     conn.onclose = function () {
-      ws.isReady = false;
-      ws.unsent = [];
-      ws.fireDisconnect();
+      end(ws);
     };
     conn.onmessage = function (event) {
       ws.messageReceivedFromConn(event);
     };
+  }
+
+  // open begins a connection; null if the browser has none to give or, as old
+  // ones do for what newer ones tell an event of, throws because it may not.
+  function open(endpoint, protocols) {
+    if (!root.WebSocket) {
+      return null;
+    }
+    var url = resolve(endpoint);
+    try {
+      return protocols && protocols.length > 0 ? new root.WebSocket(url, protocols) : new root.WebSocket(url);
+    } catch (error) {
+      if (error.name !== "SecurityError" && error.code !== 18) {
+        throw error; // a mistake of the page's
+      }
+      if (root.console) {
+        root.console.error(error);
+      }
+      return null;
+    }
+  }
+
+  // end tells of the end, once.
+  function end(ws) {
+    if (ws.ended) {
+      return;
+    }
+    ws.ended = true;
+    ws.isReady = false;
+    ws.unsent = [];
+    ws.fireDisconnect();
   }
 
   // addressOfScript returns the address that this script came from; "" if nothing
@@ -402,6 +445,9 @@
   };
   Ws.prototype.OnDisconnect = function (listener) {
     add(this.disconnectListeners, listener);
+    if (this.ended) {
+      listener();
+    }
   };
   Ws.prototype.fireDisconnect = function () {
     call(this.disconnectListeners);
@@ -423,10 +469,15 @@
   // actions
 
   Ws.prototype.Disconnect = function () {
-    this.conn.close();
+    if (this.conn) {
+      this.conn.close();
+    }
   };
   // EmitMessage sends a native message, as soon as the connection stands.
   Ws.prototype.EmitMessage = function (message) {
+    if (!this.conn) {
+      return; // as after the end
+    }
     if (this.conn.readyState === 0) {
       this.unsent.push(message);
     } else {

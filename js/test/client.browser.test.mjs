@@ -214,6 +214,28 @@ describe("on a page of the server's", () => {
     assert.deepEqual(end, { code: 1000, wasClean: true });
   });
 
+  test("a page that may not connect is told of the end once", async (t) => {
+    const { page, errors } = await openPage(t, `${server.url}/no-connections`);
+    const calls = await page.evaluate(async () => {
+      const ws = new Ws();
+      let calls = 0;
+      ws.OnDisconnect(() => calls++);
+      ws.Emit("as string", "hello"); // must not throw
+      await disconnected(ws);
+      // Whatever else the browser has to say of this one, it has said when it has
+      // told of another one.
+      await disconnected(new Ws());
+      ws.Emit("as string", "hello");
+      ws.OnDisconnect(() => (calls += 10));
+      return calls;
+    });
+    assert.equal(calls, 11);
+    const [first, second, ...more] = errors.splice(0).filter((error) => !/already in CLOSING or CLOSED state/.test(error));
+    assert.match(first, /Content Security Policy/);
+    assert.match(second, /Content Security Policy/);
+    assert.deepEqual(more, []);
+  });
+
   test("a listener that throws is seen in the console, and keeps no other from being called", async (t) => {
     const { page, errors } = await openPage(t, server.url);
     const thrown = page.waitForEvent("pageerror");
@@ -340,6 +362,15 @@ describe("where there is no address of a page's own", () => {
     await frame.evaluate(() => disconnected(new Ws("/echo")));
     assert.equal((await sockets.take()).url, `ws://${server.host}/echo`); // as the script's address says
     assert.match(errors.splice(0).join(), /WebSocket connection to .* failed.* 403/); // such frames have no origin to be let in by
+  });
+
+  test("a frame of a secure page that can't know that it is one", async (t) => {
+    const { page, errors } = await openPage(t, server.secureURL);
+    const frame = await openFrame(page, { sandbox: "allow-scripts", srcdoc: "<!doctype html>" }, { content: clientSource });
+    // The browser refuses it before it looks for the host.
+    await frame.evaluate(() => disconnected(new Ws("ws://example.com/echo")));
+    assert.match(errors.splice(0).join(), /SecurityError: .*insecure WebSocket/);
+    await assert.rejects(frame.evaluate(() => new Ws("ws://[/echo")), /SyntaxError/);
   });
 
   test("a file", async (t) => {

@@ -380,11 +380,6 @@ describe("the life of a connection", () => {
     } while (!sentence.startsWith(id));
     assert.equal(sentence, `${id}: ${reason}`);
   }
-
-  test("no connection without WebSocket, but no error either", () => {
-    const Old = evaluate(clientSource, {});
-    assert.equal(new Old("ws://example.com/").conn, undefined);
-  });
 });
 
 describe("another prefix", () => {

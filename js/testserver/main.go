@@ -40,6 +40,11 @@ func newApp() *iris.Application {
 	app.Get("/", page("/iris-ws.js"))
 	app.Get("/my-app-page", page("/my-app/iris-ws.js"))
 
+	app.Get("/no-connections", func(ctx iris.Context) {
+		ctx.Header("Content-Security-Policy", "connect-src 'none'")
+		page("/iris-ws.js")(ctx)
+	})
+
 	echo := websocket.New(app, "/echo")
 	serve(echo)
 	app.Get("/copy", func(ctx iris.Context) { // a page with the client in it
