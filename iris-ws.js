@@ -56,7 +56,11 @@
       var unsent = ws.unsent;
       ws.unsent = [];
       for (var i = 0; i < unsent.length; i++) {
-        conn.send(unsent[i]);
+        try {
+          conn.send(unsent[i]);
+        } catch (error) {
+          rethrow(error); // not at the cost of what follows
+        }
       }
       ws.isReady = true;
       ws.fireConnect();
@@ -229,19 +233,43 @@
     return /^[+-]?\d+(\.\d+)?$/.test(text);
   }
 
+  // Not instanceof: values may come from another frame of the page.
+  function tagOf(value) {
+    return Object.prototype.toString.call(value);
+  }
+
   function isView(value) {
     return typeof ArrayBuffer !== "undefined" && !!ArrayBuffer.isView && ArrayBuffer.isView(value);
   }
 
   function isBinary(value) {
-    // Not instanceof: a buffer may come from another frame of the page.
-    return Object.prototype.toString.call(value) === "[object ArrayBuffer]" || isView(value);
+    return /^\[object (Shared)?ArrayBuffer\]$/.test(tagOf(value)) || isView(value);
   }
 
-  function toBytes(value) {
-    return isView(value)
-      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      : new Uint8Array(value);
+  function isBlob(value) {
+    return /^\[object (Blob|File)\]$/.test(tagOf(value));
+  }
+
+  // refused is the error for a value that is part of an event, or of another
+  // message, and can't be sent.
+  function refused(what, why) {
+    return new TypeError("Ws: " + what + ": " + why);
+  }
+
+  function nameOf(event) {
+    return "event \"" + event + "\"";
+  }
+
+  // toBytes returns a copy: the page may change its buffer before it is sent, and
+  // WebSocket takes no shared memory.
+  function toBytes(value, what) {
+    try {
+      return copy(isView(value)
+        ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+        : new Uint8Array(value));
+    } catch (_) {
+      throw refused(what, "its buffer was given away, such as to a worker, so its bytes can't be sent");
+    }
   }
 
   // messages
@@ -271,14 +299,14 @@
       return this._msg(event, looksNumeric(text) ? INT : STRING, text);
     }
     if (isBinary(data)) {
-      return join(encodeText(this._msg(event, BYTES, "")), toBytes(data));
+      return join(encodeText(this._msg(event, BYTES, "")), toBytes(data, nameOf(event)));
     }
-    if (typeof Blob !== "undefined" && data instanceof Blob) {
-      throw new Error("Ws: a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
+    if (isBlob(data)) {
+      throw refused(nameOf(event), "a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
     }
     var json = JSON.stringify(data); // null for NaN and the infinities
     if (json === undefined) { // a function or a symbol
-      throw new Error("Ws: event \"" + event + "\": a " + typeof data + " can't be sent");
+      throw refused(nameOf(event), "a " + typeof data + " can't be sent");
     }
     return this._msg(event, JSON_TYPE, json);
   };
@@ -303,6 +331,30 @@
         return null;
     }
   };
+
+  // encodeNative returns what is sent for a native message: bytes, a Blob, which
+  // nobody can change, or the text that WebSocket would make of anything else,
+  // unless it says nothing of the value.
+  function encodeNative(message) {
+    var what = "a native message", kind = typeof message;
+    if (isBinary(message)) {
+      return toBytes(message, what);
+    }
+    if (isBlob(message)) {
+      return message;
+    }
+    if (kind === "function" || kind === "symbol") {
+      throw refused(what, "a " + kind + " can't be sent");
+    }
+    if (kind !== "object" || message === null || tagOf(message) === "[object String]") {
+      return String(message);
+    }
+    var text = message.toString ? String(message) : tagOf(message);
+    if (text.indexOf("[object ") !== -1) {
+      throw refused(what, text + " can't be sent; Emit it, or send what JSON.stringify makes of it");
+    }
+    return text;
+  }
 
   // getWebsocketCustomEvent returns the name of the event, "" for a native
   // message.
@@ -473,8 +525,10 @@
       this.conn.close();
     }
   };
-  // EmitMessage sends a native message, as soon as the connection stands.
+  // EmitMessage sends a native message, as soon as the connection stands. It is
+  // looked at and copied now in any case.
   Ws.prototype.EmitMessage = function (message) {
+    message = encodeNative(message);
     if (!this.conn) {
       return; // as after the end
     }

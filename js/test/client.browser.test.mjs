@@ -157,6 +157,65 @@ describe("on a page of the server's", () => {
     });
   });
 
+  test("what is sent before the connection stands is what it was then", async (t) => {
+    const { page } = await openPage(t, server.url);
+    const answers = await page.evaluate(async () => {
+      const ws = new Ws();
+      const answers = [];
+      ws.On("echo", (answer) => answers.push(kind(answer)));
+      ws.OnMessage((message) => answers.push(kind(message)));
+      const bytes = Uint8Array.of(1, 2, 255);
+      // There is no other shared memory without headers that this page hasn't.
+      const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+      const shared = new Uint8Array(buffer, 0, 3);
+      shared.set(bytes);
+      ws.EmitMessage(bytes);
+      ws.EmitMessage(shared);
+      ws.Emit("as bytes", shared);
+      bytes.fill(9);
+      shared.fill(9);
+      const given = new ArrayBuffer(1);
+      structuredClone(given, { transfer: [given] });
+      for (const wrong of [() => ws.EmitMessage(given), () => ws.Emit("as bytes", given), () => ws.EmitMessage({})]) {
+        try {
+          wrong();
+          answers.push("not refused");
+        } catch (error) {
+          answers.push(error.name);
+        }
+      }
+      await ask(ws, "who am I", undefined, "id");
+      return answers;
+    });
+    const sent = { bytes: [1, 2, 255] };
+    assert.deepEqual(answers, ["TypeError", "TypeError", "TypeError", sent, sent, sent]);
+  });
+
+  test("a Blob, also of another frame", async (t) => {
+    const { page } = await openPage(t, server.url);
+    const answers = await page.evaluate(async () => {
+      const frame = document.createElement("iframe");
+      document.body.append(frame);
+      const { Blob: Other, File: OtherFile } = frame.contentWindow;
+      const blobs = [new Blob(["one"]), new Other(["two"]), new OtherFile(["three"], "name")];
+      const answers = [];
+      for (const blob of blobs) {
+        try {
+          new Ws().Emit("as bytes", blob);
+          answers.push("not refused");
+        } catch (error) {
+          answers.push(error.message);
+        }
+        const later = new Ws();
+        answers.push(await askNative(later, blob));
+        answers.push(await askNative(later, blob));
+      }
+      return answers;
+    });
+    const refused = 'Ws: event "as bytes": a Blob can\'t be emitted at once; emit what its arrayBuffer() resolves to';
+    assert.deepEqual(answers, ["one", "two", "three"].flatMap((text) => [refused, text, text]));
+  });
+
   test("a server with BinaryMessages sends nothing but binary messages", async (t) => {
     const { page, sockets } = await openPage(t, server.url);
     const answers = await page.evaluate(async () => {
