@@ -213,14 +213,19 @@
 
   // kinds of values
 
+  // Not instanceof: values may come from another frame of the page.
+  function tagOf(value) {
+    return Object.prototype.toString.call(value);
+  }
+
   Ws.prototype.isNumber = function (value) {
-    return typeof value === "number" && isFinite(value);
+    return tagOf(value) === "[object Number]" && isFinite(value);
   };
   Ws.prototype.isString = function (value) {
-    return Object.prototype.toString.call(value) === "[object String]";
+    return tagOf(value) === "[object String]";
   };
   Ws.prototype.isBoolean = function (value) {
-    return Object.prototype.toString.call(value) === "[object Boolean]";
+    return tagOf(value) === "[object Boolean]";
   };
   Ws.prototype.isJSON = function (value) {
     return typeof value === "object";
@@ -233,13 +238,10 @@
     return /^[+-]?\d+(\.\d+)?$/.test(text);
   }
 
-  // Not instanceof: values may come from another frame of the page.
-  function tagOf(value) {
-    return Object.prototype.toString.call(value);
-  }
-
   function isView(value) {
-    return typeof ArrayBuffer !== "undefined" && !!ArrayBuffer.isView && ArrayBuffer.isView(value);
+    return root.ArrayBuffer && root.ArrayBuffer.isView
+      ? root.ArrayBuffer.isView(value)
+      : /^\[object (DataView|\w+\d+(Clamped)?Array)\]$/.test(tagOf(value));
   }
 
   function isBinary(value) {
@@ -248,6 +250,18 @@
 
   function isBlob(value) {
     return /^\[object (Blob|File)\]$/.test(tagOf(value));
+  }
+
+  // isLostInJSON says whether a value is one of which JSON would make {}, or of an
+  // error only what else it has: a map, a promise, bytes, whatever browsers have
+  // besides. The objects of the page's own have the tag of all objects.
+  function isLostInJSON(value) {
+    if (typeof value !== "object" || value === null) {
+      return typeof value === "bigint"; // JSON throws, but doesn't say for what event
+    }
+    var tag = tagOf(value);
+    return tag === "[object Error]" ||
+      !/^\[object (Object|Arguments|String|Number|Boolean|\w*Array)\]$/.test(tag) && Object.keys(value).length === 0;
   }
 
   // refused is the error for a value that is part of an event, or of another
@@ -304,7 +318,12 @@
     if (isBlob(data)) {
       throw refused(nameOf(event), "a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
     }
-    var json = JSON.stringify(data); // null for NaN and the infinities
+    var json = JSON.stringify(data, function (_, value) { // null for NaN and the infinities
+      if (isLostInJSON(value)) {
+        throw refused(nameOf(event), "a " + tagOf(value).slice(8, -1) + " can't be sent; emit what is in it");
+      }
+      return value;
+    });
     if (json === undefined) { // a function or a symbol
       throw refused(nameOf(event), "a " + typeof data + " can't be sent");
     }

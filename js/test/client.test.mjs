@@ -91,9 +91,13 @@ describe("golden vectors", () => {
 
   for (const { message, why } of vectors.malformed) {
     test(`malformed ${message}: ${why}`, () => {
-      Ws.prototype.getWebsocketCustomEvent(message);
-      Ws.prototype.getCustomMessage("chat", message);
-      Ws.prototype.decodeMessage("chat", message);
+      const { getWebsocketCustomEvent, getCustomMessage, decodeMessage } = Ws.prototype;
+      // One with a type that is none is an event all the same: clients to come
+      // may know more types. Anything else is none.
+      const isEvent = why === "unknown type";
+      assert.equal(getWebsocketCustomEvent(message), isEvent ? "chat" : "");
+      assert.equal(getCustomMessage("chat", message), isEvent ? "x" : "");
+      assert.equal(decodeMessage("chat", message), null);
     });
   }
 
@@ -204,6 +208,19 @@ describe("events", () => {
       received: ["string:one", "string:two"],
       errors: ["the first listener fails", "the first listener fails"],
     });
+  });
+
+  test("a malformed message is native, unless only its type is unknown", () => {
+    for (const encode of [(text) => text, (text) => new TextEncoder().encode(text).buffer]) {
+      for (const { message, why } of vectors.malformed) {
+        const ws = Object.assign(Object.create(Ws.prototype), { messageListeners: {}, nativeMessageListeners: [] });
+        const heard = [];
+        ws.On("chat", (payload) => heard.push(["event", payload]));
+        ws.OnMessage((native) => heard.push(["native", typeof native === "string" ? native : text(native)]));
+        ws.messageReceivedFromConn({ data: encode(message) });
+        assert.deepEqual(heard, [why === "unknown type" ? ["event", "x"] : ["native", message]], message);
+      }
+    }
   });
 
   test("malformed messages do no harm on their way in", async () => {

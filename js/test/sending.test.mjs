@@ -152,13 +152,13 @@ for (const [state, start] of Object.entries(states)) {
       const begun = start();
       let connects = 0;
       begun.ws.OnConnect(() => connects++);
-      for (const data of [() => {}, Symbol("s"), new Blob(["x"])]) {
+      for (const data of [new Map(), 1n, () => {}, new Blob(["x"])]) {
         begun.ws.Emit("before", "x");
         assert.throws(() => begun.ws.Emit("wrong", data), /event "wrong".*can't be/);
         begun.ws.Emit("after", "x");
       }
       const sent = finish(begun);
-      assert.equal(sent.length, 6);
+      assert.equal(sent.length, 8);
       assert.ok(sent.every((message) => /:(before|after);0;x$/.test(message)));
       assert.equal(connects, 1);
     });
