@@ -196,7 +196,7 @@
     var source = parse(script), path = encodeURI(SCRIPT_PATH);
     // Where something before the server has added a prefix to its paths, the
     // script's address shows it.
-    if (source && path && source.path.slice(-path.length) === path) {
+    if (source && source.path.slice(-path.length) === path) {
       return webSocket(source.secure, source.host + source.path.slice(0, -path.length) + ENDPOINT + query);
     }
     // A copy of the script, such as in a bundle, says nothing if it isn't on the

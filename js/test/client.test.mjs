@@ -439,6 +439,7 @@ describe("the address", () => {
   const old = { name: "http, in a browser that knows no origins", location: { protocol: "http:", host: "example.com:8080" } };
   const oldBlob = { name: "blob: of https, where self.origin is unknown", location: blob.location };
   const named = { ...http, name: "http, with a variable named origin", origin: "https://elsewhere.example" };
+  const namedBlob = { ...blob, name: "blob: of https, with a variable named origin", origin: "https://elsewhere.example" };
   const nowhere = { name: "no page" };
   let served;
 
@@ -524,10 +525,12 @@ describe("the address", () => {
     [sandboxed, "/chat", "wss://example.com/chat"],
     [old, "/chat", "ws://example.com:8080/chat"],
     [named, "/chat", "ws://example.com:8080/chat"],
+    [namedBlob, "/chat", "wss://example.com/chat"],
     // What has no scheme and no leading slash begins with the host.
     [http, "other.example/chat", "ws://other.example/chat"],
     [https, "other.example/chat", "wss://other.example/chat"],
     [http, "localhost:9000/chat", "ws://localhost:9000/chat"],
+    [https, "localhost:9000/chat", "wss://localhost:9000/chat"],
     [http, "[::1]:9000/chat", "ws://[::1]:9000/chat"],
     [http, "ws", "ws://ws"],
     [http, "other.example?a=http://b", "ws://other.example?a=http://b"],

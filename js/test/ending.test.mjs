@@ -103,6 +103,7 @@ function refuses(error) {
 describe("a connection that is refused at once", () => {
   const refusals = {
     "by the browser's policy": refuses(new DOMException("insecure", "SecurityError")),
+    "by the policy of a browser without codes": refuses(Object.assign(new Error("insecure"), { name: "SecurityError" })),
     "by the policy of an old browser": refuses(Object.assign(new Error("SECURITY_ERR: DOM Exception 18"), { code: 18 })),
     "because there is no WebSocket": undefined,
   };
