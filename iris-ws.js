@@ -22,8 +22,11 @@
   var STRING = 0, INT = 1, BOOL = 2, BYTES = 3, JSON_TYPE = 4;
   var SEPARATOR = ";";
 
+  // The state of a WebSocket from which on nothing more comes of it.
+  var CLOSING = 2;
+
   // Only while a script runs does the page know where it came from.
-  var script = root.document && root.document.currentScript;
+  var script = addressOfScript();
 
   function Ws(endpoint, protocols) {
     if (!(this instanceof Ws)) {
@@ -35,93 +38,173 @@
     this.messageListeners = Object.create(null);
     this.isReady = false;
     this.unsent = []; // what was sent before the connection stood
-    if (!root.WebSocket) {
+    this.ended = false;
+
+    var ws = this;
+    var conn = open(endpoint, protocols);
+    if (!conn || conn.readyState > CLOSING) {
+      // Not all browsers say any more about it; listeners come first.
+      setTimeout(function () { end(ws); }, 0);
+    }
+    if (!conn) {
       return;
     }
-    var url = resolve(endpoint);
-    var conn = protocols && protocols.length > 0 ? new root.WebSocket(url, protocols) : new root.WebSocket(url);
     conn.binaryType = "arraybuffer";
     this.conn = conn;
 
-    var ws = this;
     conn.onopen = function () {
       var unsent = ws.unsent;
       ws.unsent = [];
       for (var i = 0; i < unsent.length; i++) {
-        conn.send(unsent[i]);
+        try {
+          conn.send(unsent[i]);
+        } catch (error) {
+          rethrow(error); // not at the cost of what follows
+        }
       }
       ws.isReady = true;
       ws.fireConnect();
     };
-    conn.onerror = function () {}; // onclose follows; in Node an error without a listener ends the process
+    // Most browsers call onclose after this one, but not those whose page may not
+    // connect; in Node an error without a listener ends the process.
+    conn.onerror = function () {
+      if (conn.readyState >= CLOSING) {
+        end(ws);
+      }
+    };
     conn.onclose = function () {
-      ws.isReady = false;
-      ws.unsent = [];
-      ws.fireDisconnect();
+      end(ws);
     };
     conn.onmessage = function (event) {
       ws.messageReceivedFromConn(event);
     };
   }
 
-  // resolve makes a WebSocket address of what a page passes: an address, a path
-  // of the page's own host, a host with or without a path, or nothing for the
-  // endpoint of the server that the script came from.
-  function resolve(endpoint) {
-    var page = root.location || {};
-    var secure = page.protocol === "https:";
-    if (endpoint === undefined || endpoint === null || endpoint === "") {
-      return ownEndpoint(page, secure);
+  // open begins a connection; null if the browser has none to give or, as old
+  // ones do for what newer ones tell an event of, throws because it may not.
+  function open(endpoint, protocols) {
+    if (!root.WebSocket) {
+      return null;
     }
-    endpoint = String(endpoint);
-    var scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(endpoint);
-    if (!scheme) {
-      var base = secure ? "wss:" : "ws:";
-      if (endpoint.substring(0, 2) === "//") {
-        return base + endpoint;
+    var url = resolve(endpoint);
+    try {
+      return protocols && protocols.length > 0 ? new root.WebSocket(url, protocols) : new root.WebSocket(url);
+    } catch (error) {
+      if (error.name !== "SecurityError" && error.code !== 18) {
+        throw error; // a mistake of the page's
       }
-      return base + "//" + (endpoint.charAt(0) === "/" ? page.host : "") + endpoint;
+      if (root.console) {
+        root.console.error(error);
+      }
+      return null;
     }
-    switch (scheme[1].toLowerCase()) {
-      case "https":
-        return "wss" + endpoint.substring(5);
-      case "http":
-        endpoint = "ws" + endpoint.substring(4);
-        break;
-      case "ws":
-        break;
-      default:
-        return endpoint;
-    }
-    // A secure page may not open an insecure connection, save to the machine
-    // that it is on.
-    if (secure && (!isLoopback(hostOf(endpoint)) || hostOf(endpoint) === page.host)) {
-      return "wss" + endpoint.substring(2);
-    }
-    return endpoint;
   }
 
-  function ownEndpoint(page, secure) {
+  // end tells of the end, once.
+  function end(ws) {
+    if (ws.ended) {
+      return;
+    }
+    ws.ended = true;
+    ws.isReady = false;
+    ws.unsent = [];
+    ws.fireDisconnect();
+  }
+
+  // addressOfScript returns the address that this script came from; "" if nothing
+  // tells it. It is for the time while the script runs.
+  function addressOfScript() {
+    var element = root.document && root.document.currentScript;
+    // A picture in the page may have that name, too.
+    if (element && element.src && /^script$/i.test(element.tagName)) {
+      return element.src;
+    }
+    // In a module, in a worker and in old browsers, only the stack shows it: the
+    // address before the first line number.
+    try {
+      throw new Error();
+    } catch (error) {
+      var place = /(https?:\/\/.+?)(:\d+){1,2}\)?([\s,]|$)/i.exec(String(error.stack));
+      return place ? place[1] : "";
+    }
+  }
+
+  // parse takes an address apart; null if it isn't one of http or https.
+  function parse(address) {
+    var parts = /^(https?):\/\/([^\/?#]+)([^?#]*)/i.exec(address);
+    return parts && { secure: parts[1].length === 5, host: parts[2], path: parts[3] };
+  }
+
+  // pageOrigin returns where the page came from. One that has no address of its
+  // own, such as about:blank, belongs to the page that made it, as its origin
+  // says; a variable may have that name, so it comes last. null if nothing tells:
+  // a file, or a frame that must not know.
+  function pageOrigin() {
+    var page = root.location || {};
+    return parse(page.protocol + "//" + page.host) || parse(page.origin) || parse(root.origin);
+  }
+
+  function webSocket(secure, rest) {
+    return (secure ? "wss://" : "ws://") + rest;
+  }
+
+  function unusable(endpoint, why) {
+    return new Error("Ws: \"" + endpoint + "\": " + why + "; pass a whole address, such as new Ws(\"wss://example.com/ws\")");
+  }
+
+  // resolve makes a WebSocket address of what a page passes: an address, a path
+  // of the page's own host, a host with or without a path, or nothing for the
+  // endpoint of the server that the script came from, to which a query may be
+  // added. What would be a guess is an error.
+  function resolve(endpoint) {
+    // A fragment stays in the browser, and old ones throw if there is one.
+    endpoint = String(endpoint === undefined || endpoint === null ? "" : endpoint).trim().replace(/#[^]*$/, "");
+    var page = pageOrigin();
+    if (endpoint === "" || endpoint.charAt(0) === "?") {
+      return ownEndpoint(page, endpoint);
+    }
+    var origin = page || parse(script);
+    if (/^\/(?!\/)/.test(endpoint)) {
+      if (!origin) {
+        throw unusable(endpoint, "neither the page nor this script has a host that it could be on");
+      }
+      return webSocket(origin.secure, origin.host + endpoint);
+    }
+    var parts = /^(?:(?:([a-z][a-z0-9+.\-]*):)?\/\/)?(([^\/?]*)[^]*)$/i.exec(endpoint);
+    var scheme = (parts[1] || "").toLowerCase(), host = parts[3].toLowerCase();
+    if (scheme && !/^(ws|http)s?$/.test(scheme)) {
+      return endpoint; // for the browser to refuse
+    }
+    // Browsers would take what follows for the host.
+    if (host === "" || host.charAt(0) === ".") {
+      throw unusable(endpoint, "there is no host in it");
+    }
+    var secure = /s$/.test(scheme.substring(2));
+    if (origin && origin.secure && !secure) {
+      // What served the page, or else the script, with TLS has it for this, too.
+      // A secure page may not open an insecure connection to any other host,
+      // save to the machine that it is on.
+      secure = host === origin.host || !!page && !(scheme && isLoopback(host));
+    }
+    return webSocket(secure, parts[2]);
+  }
+
+  function ownEndpoint(page, query) {
     if (!ENDPOINT) {
       throw new Error("Ws: no endpoint given, and the server that served this script has none without parameters; pass one, such as new Ws(\"/my_endpoint\")");
     }
-    var source = script && script.src ? /^(https?):\/\/([^\/?#]+)([^?#]*)/i.exec(script.src) : null;
-    var host = source ? source[2] : page.host;
-    if (source) {
-      secure = source[1].toLowerCase() === "https";
-    }
+    var source = parse(script), path = encodeURI(SCRIPT_PATH);
     // Where something before the server has added a prefix to its paths, the
     // script's address shows it.
-    var before = "";
-    if (source && SCRIPT_PATH && source[3].slice(-SCRIPT_PATH.length) === SCRIPT_PATH) {
-      before = source[3].slice(0, -SCRIPT_PATH.length);
+    if (source && source.path.slice(-path.length) === path) {
+      return webSocket(source.secure, source.host + source.path.slice(0, -path.length) + ENDPOINT + query);
     }
-    return (secure ? "wss://" : "ws://") + host + before + ENDPOINT;
-  }
-
-  function hostOf(address) {
-    var host = /^[a-z]+:\/\/([^\/?#]*)/i.exec(address);
-    return host ? host[1] : "";
+    // A copy of the script, such as in a bundle, says nothing if it isn't on the
+    // page's own host.
+    if (source && page && source.host === page.host) {
+      return webSocket(source.secure, source.host + ENDPOINT + query);
+    }
+    throw unusable(query, "nothing tells where this script came from, and so where its server is");
   }
 
   function isLoopback(host) {
@@ -130,14 +213,19 @@
 
   // kinds of values
 
+  // Not instanceof: values may come from another frame of the page.
+  function tagOf(value) {
+    return Object.prototype.toString.call(value);
+  }
+
   Ws.prototype.isNumber = function (value) {
-    return typeof value === "number" && isFinite(value);
+    return tagOf(value) === "[object Number]" && isFinite(value);
   };
   Ws.prototype.isString = function (value) {
-    return Object.prototype.toString.call(value) === "[object String]";
+    return tagOf(value) === "[object String]";
   };
   Ws.prototype.isBoolean = function (value) {
-    return Object.prototype.toString.call(value) === "[object Boolean]";
+    return tagOf(value) === "[object Boolean]";
   };
   Ws.prototype.isJSON = function (value) {
     return typeof value === "object";
@@ -151,18 +239,51 @@
   }
 
   function isView(value) {
-    return typeof ArrayBuffer !== "undefined" && !!ArrayBuffer.isView && ArrayBuffer.isView(value);
+    return root.ArrayBuffer && root.ArrayBuffer.isView
+      ? root.ArrayBuffer.isView(value)
+      : /^\[object (DataView|\w+\d+(Clamped)?Array)\]$/.test(tagOf(value));
   }
 
   function isBinary(value) {
-    // Not instanceof: a buffer may come from another frame of the page.
-    return Object.prototype.toString.call(value) === "[object ArrayBuffer]" || isView(value);
+    return /^\[object (Shared)?ArrayBuffer\]$/.test(tagOf(value)) || isView(value);
   }
 
-  function toBytes(value) {
-    return isView(value)
-      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      : new Uint8Array(value);
+  function isBlob(value) {
+    return /^\[object (Blob|File)\]$/.test(tagOf(value));
+  }
+
+  // isLostInJSON says whether a value is one of which JSON would make {}, or of an
+  // error only what else it has: a map, a promise, bytes, whatever browsers have
+  // besides. The objects of the page's own have the tag of all objects.
+  function isLostInJSON(value) {
+    if (typeof value !== "object" || value === null) {
+      return typeof value === "bigint"; // JSON throws, but doesn't say for what event
+    }
+    var tag = tagOf(value);
+    return tag === "[object Error]" ||
+      !/^\[object (Object|Arguments|String|Number|Boolean|\w*Array)\]$/.test(tag) && Object.keys(value).length === 0;
+  }
+
+  // refused is the error for a value that is part of an event, or of another
+  // message, and can't be sent.
+  function refused(what, why) {
+    return new TypeError("Ws: " + what + ": " + why);
+  }
+
+  function nameOf(event) {
+    return "event \"" + event + "\"";
+  }
+
+  // toBytes returns a copy: the page may change its buffer before it is sent, and
+  // WebSocket takes no shared memory.
+  function toBytes(value, what) {
+    try {
+      return copy(isView(value)
+        ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+        : new Uint8Array(value));
+    } catch (_) {
+      throw refused(what, "its buffer was given away, such as to a worker, so its bytes can't be sent");
+    }
   }
 
   // messages
@@ -192,14 +313,19 @@
       return this._msg(event, looksNumeric(text) ? INT : STRING, text);
     }
     if (isBinary(data)) {
-      return join(encodeText(this._msg(event, BYTES, "")), toBytes(data));
+      return join(encodeText(this._msg(event, BYTES, "")), toBytes(data, nameOf(event)));
     }
-    if (typeof Blob !== "undefined" && data instanceof Blob) {
-      throw new Error("Ws: a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
+    if (isBlob(data)) {
+      throw refused(nameOf(event), "a Blob can't be emitted at once; emit what its arrayBuffer() resolves to");
     }
-    var json = JSON.stringify(data); // null for NaN and the infinities
+    var json = JSON.stringify(data, function (_, value) { // null for NaN and the infinities
+      if (isLostInJSON(value)) {
+        throw refused(nameOf(event), "a " + tagOf(value).slice(8, -1) + " can't be sent; emit what is in it");
+      }
+      return value;
+    });
     if (json === undefined) { // a function or a symbol
-      throw new Error("Ws: event \"" + event + "\": a " + typeof data + " can't be sent");
+      throw refused(nameOf(event), "a " + typeof data + " can't be sent");
     }
     return this._msg(event, JSON_TYPE, json);
   };
@@ -224,6 +350,30 @@
         return null;
     }
   };
+
+  // encodeNative returns what is sent for a native message: bytes, a Blob, which
+  // nobody can change, or the text that WebSocket would make of anything else,
+  // unless it says nothing of the value.
+  function encodeNative(message) {
+    var what = "a native message", kind = typeof message;
+    if (isBinary(message)) {
+      return toBytes(message, what);
+    }
+    if (isBlob(message)) {
+      return message;
+    }
+    if (kind === "function" || kind === "symbol") {
+      throw refused(what, "a " + kind + " can't be sent");
+    }
+    if (kind !== "object" || message === null || tagOf(message) === "[object String]") {
+      return String(message);
+    }
+    var text = message.toString ? String(message) : tagOf(message);
+    if (text.indexOf("[object ") !== -1) {
+      throw refused(what, text + " can't be sent; Emit it, or send what JSON.stringify makes of it");
+    }
+    return text;
+  }
 
   // getWebsocketCustomEvent returns the name of the event, "" for a native
   // message.
@@ -366,6 +516,9 @@
   };
   Ws.prototype.OnDisconnect = function (listener) {
     add(this.disconnectListeners, listener);
+    if (this.ended) {
+      listener();
+    }
   };
   Ws.prototype.fireDisconnect = function () {
     call(this.disconnectListeners);
@@ -387,10 +540,17 @@
   // actions
 
   Ws.prototype.Disconnect = function () {
-    this.conn.close();
+    if (this.conn) {
+      this.conn.close();
+    }
   };
-  // EmitMessage sends a native message, as soon as the connection stands.
+  // EmitMessage sends a native message, as soon as the connection stands. It is
+  // looked at and copied now in any case.
   Ws.prototype.EmitMessage = function (message) {
+    message = encodeNative(message);
+    if (!this.conn) {
+      return; // as after the end
+    }
     if (this.conn.readyState === 0) {
       this.unsent.push(message);
     } else {

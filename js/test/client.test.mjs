@@ -24,7 +24,7 @@ before(async () => {
   const page = { protocol: "http:", host: server.host };
   scripts = {
     [prefix]: Ws,
-    "my-app:": evaluate(other, { WebSocket, TextEncoder, TextDecoder, location: page }),
+    "my-app:": evaluate(other, { WebSocket, TextEncoder, TextDecoder, location: page }, `${server.url}/my-app/iris-ws.js`),
   };
 });
 
@@ -91,9 +91,13 @@ describe("golden vectors", () => {
 
   for (const { message, why } of vectors.malformed) {
     test(`malformed ${message}: ${why}`, () => {
-      Ws.prototype.getWebsocketCustomEvent(message);
-      Ws.prototype.getCustomMessage("chat", message);
-      Ws.prototype.decodeMessage("chat", message);
+      const { getWebsocketCustomEvent, getCustomMessage, decodeMessage } = Ws.prototype;
+      // One with a type that is none is an event all the same: clients to come
+      // may know more types. Anything else is none.
+      const isEvent = why === "unknown type";
+      assert.equal(getWebsocketCustomEvent(message), isEvent ? "chat" : "");
+      assert.equal(getCustomMessage("chat", message), isEvent ? "x" : "");
+      assert.equal(decodeMessage("chat", message), null);
     });
   }
 
@@ -204,6 +208,19 @@ describe("events", () => {
       received: ["string:one", "string:two"],
       errors: ["the first listener fails", "the first listener fails"],
     });
+  });
+
+  test("a malformed message is native, unless only its type is unknown", () => {
+    for (const encode of [(text) => text, (text) => new TextEncoder().encode(text).buffer]) {
+      for (const { message, why } of vectors.malformed) {
+        const ws = Object.assign(Object.create(Ws.prototype), { messageListeners: {}, nativeMessageListeners: [] });
+        const heard = [];
+        ws.On("chat", (payload) => heard.push(["event", payload]));
+        ws.OnMessage((native) => heard.push(["native", typeof native === "string" ? native : text(native)]));
+        ws.messageReceivedFromConn({ data: encode(message) });
+        assert.deepEqual(heard, [why === "unknown type" ? ["event", "x"] : ["native", message]], message);
+      }
+    }
   });
 
   test("malformed messages do no harm on their way in", async () => {
@@ -380,11 +397,6 @@ describe("the life of a connection", () => {
     } while (!sentence.startsWith(id));
     assert.equal(sentence, `${id}: ${reason}`);
   }
-
-  test("no connection without WebSocket, but no error either", () => {
-    const Old = evaluate(clientSource, {});
-    assert.equal(new Old("ws://example.com/").conn, undefined);
-  });
 });
 
 describe("another prefix", () => {
@@ -411,26 +423,43 @@ describe("another prefix", () => {
 });
 
 describe("the address", () => {
-  const http = { protocol: "http:", host: "example.com:8080" };
-  const https = { protocol: "https:", host: "example.com" };
-  const local = { protocol: "https:", host: "localhost:8443" };
-  const file = { protocol: "file:", host: "" };
+  // What pages know of themselves. Only those that came over http or https have
+  // a host in their location; of others, the origin says where they belong.
+  const http = { name: "http", location: { protocol: "http:", host: "example.com:8080", origin: "http://example.com:8080" }, origin: "http://example.com:8080" };
+  const https = { name: "https", location: { protocol: "https:", host: "example.com", origin: "https://example.com" }, origin: "https://example.com" };
+  const local = { name: "local https", location: { protocol: "https:", host: "localhost:8443", origin: "https://localhost:8443" }, origin: "https://localhost:8443" };
+  const blank = { name: "about:blank of http", location: { protocol: "about:", host: "", origin: "null" }, origin: "http://example.com:8080" };
+  const srcdoc = { name: "about:srcdoc of https", location: { protocol: "about:", host: "", origin: "null" }, origin: "https://example.com" };
+  const blob = { name: "blob: of https", location: { protocol: "blob:", host: "", origin: "https://example.com" }, origin: "https://example.com" };
+  const opaque = { name: "opaque about:srcdoc", location: { protocol: "about:", host: "", origin: "null" }, origin: "null" };
+  const data = { name: "data:", location: { protocol: "data:", host: "", origin: "null" }, origin: "null" };
+  const file = { name: "file:", location: { protocol: "file:", host: "", origin: "null" }, origin: "null" };
+  const extension = { name: "extension", location: { protocol: "chrome-extension:", host: "abc", origin: "chrome-extension://abc" }, origin: "chrome-extension://abc" };
+  const sandboxed = { ...https, name: "sandboxed https", origin: "null" };
+  const old = { name: "http, in a browser that knows no origins", location: { protocol: "http:", host: "example.com:8080" } };
+  const oldBlob = { name: "blob: of https, where self.origin is unknown", location: blob.location };
+  const named = { ...http, name: "http, with a variable named origin", origin: "https://elsewhere.example" };
+  const namedBlob = { ...blob, name: "blob: of https, with a variable named origin", origin: "https://elsewhere.example" };
+  const nowhere = { name: "no page" };
   let served;
 
   before(async () => {
     served = await fetchScript(`${server.url}/iris-ws.js`);
   });
 
-  // addressOf returns what the WebSocket of a page would be opened with.
-  function addressOf(source, page, address, { script, protocols } = {}) {
+  // addressOf returns what the WebSocket of a page would be opened with. The
+  // script is a src of a script element's, the module an address that only the
+  // stack shows.
+  function addressOf(source, page, address, { script, element = { src: script, tagName: "SCRIPT" }, module, protocols } = {}) {
     const opened = [];
     class WebSocket {
       constructor(...passed) {
         opened.push(passed);
       }
     }
-    const currentScript = script ? { src: script } : null;
-    const Recorded = evaluate(source, { WebSocket, location: page, document: { currentScript } });
+    const document = { currentScript: element.src ? element : null };
+    const { location, origin } = page;
+    const Recorded = evaluate(source, { WebSocket, location, origin, document }, module);
     new Recorded(address, protocols);
     assert.equal(opened.length, 1);
     return protocols ? opened[0] : opened[0][0];
@@ -445,8 +474,23 @@ describe("the address", () => {
     [http, "https://example.com/chat", "wss://example.com/chat"],
     [https, "https://example.com/chat", "wss://example.com/chat"],
     [https, "wss://example.com/chat", "wss://example.com/chat"],
-    [http, "WS://Example.com/chat", "WS://Example.com/chat"],
+    [http, "ws://Example.com/Chat", "ws://Example.com/Chat"],
     [file, "ws://example.com/chat", "ws://example.com/chat"],
+    [nowhere, "ws://example.com/chat", "ws://example.com/chat"],
+    [opaque, "wss://example.com/chat", "wss://example.com/chat"],
+    [http, "ws://example.com", "ws://example.com"],
+    [http, "ws://example.com?a=b", "ws://example.com?a=b"],
+    [http, "ftp://example.com/chat", "ftp://example.com/chat"], // for the browser to refuse
+    // The case of its scheme says nothing.
+    [http, "WS://Example.com/chat", "ws://Example.com/chat"],
+    [http, "HTTPS://example.com/chat", "wss://example.com/chat"],
+    [https, "WS://example.com/chat", "wss://example.com/chat"],
+    [https, "Http://example.com/chat", "wss://example.com/chat"],
+    [https, "WSS://example.com/chat", "wss://example.com/chat"],
+    [https, "WS://localhost:9000/chat", "ws://localhost:9000/chat"],
+    // What templates leave around it doesn't matter.
+    [http, " ws://example.com/chat\n", "ws://example.com/chat"],
+    [http, "\n/chat ", "ws://example.com:8080/chat"],
     // A secure page opens secure connections only, save to its own machine.
     [https, "ws://example.com/chat", "wss://example.com/chat"],
     [https, "http://example.com/chat", "wss://example.com/chat"],
@@ -458,23 +502,100 @@ describe("the address", () => {
     [https, "http://localhost:9000/chat", "ws://localhost:9000/chat"],
     [https, "ws://localhost.example.com/chat", "wss://localhost.example.com/chat"],
     [https, "ws://127.0.0.1.example.com/chat", "wss://127.0.0.1.example.com/chat"],
+    // So does one that belongs to a secure page.
+    [srcdoc, "ws://example.com/chat", "wss://example.com/chat"],
+    [srcdoc, "other.example/chat", "wss://other.example/chat"],
+    [srcdoc, "ws://localhost:9000/chat", "ws://localhost:9000/chat"],
+    [blob, "ws://example.com/chat", "wss://example.com/chat"],
+    [blank, "ws://example.com/chat", "ws://example.com/chat"],
+    [sandboxed, "ws://example.com/chat", "wss://example.com/chat"],
     // The page's own host speaks TLS, whatever its name.
     [local, "ws://localhost:8443/chat", "wss://localhost:8443/chat"],
+    [local, "ws://LocalHost:8443/chat", "wss://LocalHost:8443/chat"],
     [local, "ws://localhost:9000/chat", "ws://localhost:9000/chat"],
-    // A path is one of the page's host.
+    // A path is one of the page's host, or of the page's that it belongs to.
     [http, "/chat", "ws://example.com:8080/chat"],
     [https, "/chat?a=b", "wss://example.com/chat?a=b"],
+    [https, "/chat?a=http://b//c", "wss://example.com/chat?a=http://b//c"],
+    [http, "/", "ws://example.com:8080/"],
+    [blank, "/chat", "ws://example.com:8080/chat"],
+    [srcdoc, "/chat", "wss://example.com/chat"],
+    [blob, "/chat", "wss://example.com/chat"],
+    [oldBlob, "/chat", "wss://example.com/chat"],
+    [sandboxed, "/chat", "wss://example.com/chat"],
+    [old, "/chat", "ws://example.com:8080/chat"],
+    [named, "/chat", "ws://example.com:8080/chat"],
+    [namedBlob, "/chat", "wss://example.com/chat"],
     // What has no scheme and no leading slash begins with the host.
     [http, "other.example/chat", "ws://other.example/chat"],
     [https, "other.example/chat", "wss://other.example/chat"],
     [http, "localhost:9000/chat", "ws://localhost:9000/chat"],
+    [https, "localhost:9000/chat", "wss://localhost:9000/chat"],
+    [http, "[::1]:9000/chat", "ws://[::1]:9000/chat"],
+    [http, "ws", "ws://ws"],
+    [http, "other.example?a=http://b", "ws://other.example?a=http://b"],
     [http, "//other.example/chat", "ws://other.example/chat"],
     [https, "//other.example/chat", "wss://other.example/chat"],
+    [blob, "//other.example/chat", "wss://other.example/chat"],
+    [file, "other.example/chat", "ws://other.example/chat"],
+    [opaque, "//other.example/chat", "ws://other.example/chat"],
+    // A fragment is for pages. Older browsers throw where there is one.
+    [http, "/chat#here", "ws://example.com:8080/chat"],
+    [http, "/chat?a=b#here?c", "ws://example.com:8080/chat?a=b"],
+    [http, "ws://example.com/chat#", "ws://example.com/chat"],
+    [https, "other.example#here", "wss://other.example"],
   ];
 
   for (const [page, address, expected] of given) {
-    test(`${address} on ${page.protocol}//${page.host}`, () => {
+    test(`${JSON.stringify(address)} on ${page.name}`, () => {
       assert.equal(addressOf(clientSource, page, address), expected);
+    });
+  }
+
+  test("an object that is an address", () => {
+    assert.equal(addressOf(clientSource, http, new URL("http://example.com/chat")), "ws://example.com/chat");
+  });
+
+  const byScript = [
+    // Where the page has no address, the script may have one.
+    [file, "/chat", "http://localhost:8080/iris-ws.js", "ws://localhost:8080/chat"],
+    [file, "/chat", "https://example.com/a/iris-ws.js?v=3", "wss://example.com/chat"],
+    [data, "/chat?a=b", "https://example.com/iris-ws.js", "wss://example.com/chat?a=b"],
+    [opaque, "/chat", "https://example.com/iris-ws.js", "wss://example.com/chat"],
+    [extension, "/chat", "https://example.com/iris-ws.js", "wss://example.com/chat"],
+    // Where it has one, that is it.
+    [http, "/chat", "https://cdn.example/iris-ws.js", "ws://example.com:8080/chat"],
+    [srcdoc, "/chat", "https://cdn.example/iris-ws.js", "wss://example.com/chat"],
+    // A host that served the script with TLS has it for connections, too. That
+    // says nothing about other hosts.
+    [opaque, "example.com/chat", "https://example.com/iris-ws.js", "wss://example.com/chat"],
+    [opaque, "ws://example.com/chat", "https://example.com/iris-ws.js", "wss://example.com/chat"],
+    [file, "ws://192.168.0.2/chat", "https://example.com/iris-ws.js", "ws://192.168.0.2/chat"],
+    [file, "192.168.0.2/chat", "https://example.com/iris-ws.js", "ws://192.168.0.2/chat"],
+  ];
+
+  for (const [page, address, script, expected] of byScript) {
+    test(`${address} on ${page.name}, the script from ${script}`, () => {
+      assert.equal(addressOf(clientSource, page, address, { script }), expected);
+      assert.equal(addressOf(clientSource, page, address, { module: script }), expected);
+    });
+  }
+
+  for (const page of [file, data, opaque, extension, nowhere]) {
+    for (const script of [undefined, "file:///home/iris-ws.js"]) {
+      test(`/chat on ${page.name}, the script from ${script}: nobody knows where that is`, () => {
+        const open = (options) => () => addressOf(clientSource, page, "/chat", options);
+        assert.throws(open({ script }), /"\/chat".*pass a whole address, such as new Ws\("wss:\/\/example.com\/ws"\)/);
+        assert.throws(open({ module: script }), /pass a whole address/);
+      });
+    }
+  }
+
+  // What a page that has no host makes of "ws://" + location.host + "/chat", for
+  // which browsers take the path for a host; and what would be a path elsewhere.
+  for (const address of ["ws:///chat", "wss:///chat", "http:///chat", "///chat", "ws://?a=b", "ws://", "./chat", "../chat", ".", "//./chat"]) {
+    test(`${address} has no host`, () => {
+      assert.throws(() => addressOf(clientSource, http, address), /no host.*pass a whole address, such as new Ws\("wss:\/\/example.com\/ws"\)/);
     });
   }
 
@@ -484,24 +605,83 @@ describe("the address", () => {
     [https, "https://example.com/iris-ws.js?v=3", "wss://example.com/echo"],
     [http, "https://chat.example/iris-ws.js", "wss://chat.example/echo"],
     [file, "http://localhost:8080/iris-ws.js", "ws://localhost:8080/echo"],
+    [srcdoc, "https://example.com/iris-ws.js", "wss://example.com/echo"],
+    [opaque, "https://example.com/iris-ws.js", "wss://example.com/echo"],
     // Whatever stands before the server in the paths stands before both.
     [https, "https://example.com/behind/a/proxy/iris-ws.js", "wss://example.com/behind/a/proxy/echo"],
+    [https, "https://example.com/behind/a/proxy/iris-ws.js?v=3", "wss://example.com/behind/a/proxy/echo"],
+    [https, "https://example.com/behind/iris-ws.js?from=/iris-ws.js", "wss://example.com/behind/echo"],
+    [blob, "https://example.com/behind/iris-ws.js", "wss://example.com/behind/echo"],
+    [file, "http://[::1]:8080/behind/iris-ws.js", "ws://[::1]:8080/behind/echo"],
+    // A copy of the script is taken for one of the page's own server.
     [https, "https://example.com/bundle.js", "wss://example.com/echo"],
-    // A module, for one, doesn't know where it came from.
-    [http, null, "ws://example.com:8080/echo"],
-    [https, null, "wss://example.com/echo"],
+    [http, "http://example.com:8080/js/bundle.js?v=3", "ws://example.com:8080/echo"],
   ];
 
   for (const [page, script, expected] of own) {
-    for (const address of [undefined, "", null]) {
-      test(`${JSON.stringify(address)} on ${page.protocol}//${page.host}, the script from ${script}`, () => {
+    for (const address of [undefined, "", null, "#", " "]) {
+      test(`${JSON.stringify(address)} on ${page.name}, the script from ${script}`, () => {
         assert.equal(addressOf(served, page, address, { script }), expected);
+        assert.equal(addressOf(served, page, address, { module: script }), expected);
       });
     }
+    test(`a query on ${page.name}, the script from ${script}`, () => {
+      assert.equal(addressOf(served, page, "?room=1#here", { script }), `${expected}?room=1`);
+    });
   }
+
+  const unknown = [
+    [http, undefined],
+    [https, undefined],
+    [file, undefined],
+    [nowhere, undefined],
+    [https, "https://cdn.example/bundle.js"],
+    [file, "https://cdn.example/bundle.js"],
+    [opaque, "https://cdn.example/iris-ws.js.txt"],
+  ];
+
+  for (const [page, script] of unknown) {
+    test(`nothing on ${page.name}, the script from ${script}: nobody knows where the server is`, () => {
+      for (const address of [undefined, "?room=1"]) {
+        assert.throws(() => addressOf(served, page, address, { script }), /pass a whole address, such as new Ws\("wss:\/\/example.com\/ws"\)/);
+        assert.throws(() => addressOf(served, page, address, { module: script }), /pass a whole address/);
+      }
+    });
+  }
+
+  test("the path of the script may be written in other letters than its address", () => {
+    const greek = served.replace('SCRIPT_PATH = "/iris-ws.js"', 'SCRIPT_PATH = "/σενάριο 1.js"');
+    const script = new URL("https://example.com/behind/σενάριο 1.js").href;
+    assert.equal(addressOf(greek, https, "", { script }), "wss://example.com/behind/echo");
+  });
+
+  test("the stacks of other browsers", () => {
+    const address = "http://example.com:8080/behind/iris-ws.js";
+    const stacks = {
+      Chromium: `Error\n    at addressOfScript (${address}:30:13)\n    at ${address}:24:16\n    at http://example.com:8080/app.js:1:1`,
+      Firefox: `addressOfScript@${address}:30:13\n@${address}:24:16\n@http://example.com:8080/app.js:1:1\n`,
+      Safari: `addressOfScript@${address}:30:22\n@${address}:24:31\nmodule code@${address}:409:2`,
+      "Internet Explorer": `Error\n   at addressOfScript (${address}:30:7)\n   at Anonymous function (${address}:24:3)`,
+      "of a worker": `Error\n    at ${address}?v=3:24:16\n    at importScripts (<anonymous>)\n    at blob:http://example.com:8080/0-1:1:1`,
+    };
+    for (const [name, stack] of Object.entries(stacks)) {
+      const error = `Error = function () { return { stack: ${JSON.stringify(stack)} }; };\n`;
+      assert.equal(addressOf(error + served, blank, ""), "ws://example.com:8080/behind/echo", name);
+    }
+    for (const stack of [undefined, null, "", 'Error\n    at eval (eval at <anonymous> (http://elsewhere.example/app.js:1:1), <anonymous>:24:16)']) {
+      const error = `var Own = Error; Error = function (message) { return message ? new Own(message) : { stack: ${JSON.stringify(stack)} }; };\n`;
+      assert.throws(() => addressOf(error + served, blank, ""), /pass a whole address/, String(stack));
+    }
+  });
+
+  test("a picture named currentScript is not where the script came from", () => {
+    const element = { src: "https://elsewhere.example/iris-ws.js", tagName: "IMG" };
+    assert.equal(addressOf(served, https, "", { element, module: "https://example.com/iris-ws.js" }), "wss://example.com/echo");
+  });
 
   test("nothing, and the script knows no endpoint", () => {
     assert.throws(() => addressOf(clientSource, http, ""), /no endpoint given/);
+    assert.throws(() => addressOf(clientSource, http, "?room=1"), /no endpoint given/);
   });
 
   test("subprotocols are passed on", () => {

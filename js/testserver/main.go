@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 
@@ -23,8 +24,9 @@ func main() {
 			os.Exit(1)
 		}
 	}
-	plain := httptest.NewServer(app)
-	secure := httptest.NewUnstartedServer(app)
+	handler := withPrefix(app)
+	plain := httptest.NewServer(handler)
+	secure := httptest.NewUnstartedServer(handler)
 	secure.EnableHTTP2 = true                           // as servers on the web have it; WebSocket still goes over HTTP/1.1
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // browsers distrust its certificate at first
 	secure.StartTLS()
@@ -41,11 +43,29 @@ func newApp(options ...iris.Configurator) *iris.Application {
 	app.Get("/beside-the-script", page("iris-ws.js")) // wherever a proxy puts them
 	app.Get("/my-app-page", page("/my-app/iris-ws.js"))
 
-	serve(websocket.New(app, "/echo"))
+	app.Get("/no-connections", func(ctx iris.Context) {
+		ctx.Header("Content-Security-Policy", "connect-src 'none'")
+		page("/iris-ws.js")(ctx)
+	})
+
+	echo := websocket.New(app, "/echo")
+	serve(echo)
+	app.Get("/copy", func(ctx iris.Context) { // a page with the client in it
+		ctx.HTML(`<!doctype html><link rel="icon" href="data:,"><script>%s</script>`, echo.ClientSource)
+	})
 	serve(websocket.New(app, "/binary", websocket.Config{BinaryMessages: true}))
 	serve(websocket.New(app, "/my-app", websocket.Config{EvtMessagePrefix: []byte("my-app:")}))
 	setup(app)
 	return app
+}
+
+// withPrefix is the application twice: as it is, and as it looks behind a proxy that
+// adds a prefix to its paths.
+func withPrefix(app http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", app)
+	mux.Handle("/behind/a/proxy/", http.StripPrefix("/behind/a/proxy", app))
+	return mux
 }
 
 // page returns a handler of an empty page that includes a client. The icon

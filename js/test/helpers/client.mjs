@@ -28,10 +28,11 @@ export async function fetchScript(address) {
 }
 
 // evaluate runs a script in a world of its own, which has nothing but what
-// globals lists, and returns the Ws that it defines there.
-export function evaluate(source, globals) {
+// globals lists, and returns the Ws that it defines there. The address is where
+// it seems to come from to itself, as a module or in a worker.
+export function evaluate(source, globals, address) {
   const world = vm.createContext({ ...globals });
-  vm.runInContext(source, world);
+  vm.runInContext(source, world, { filename: address });
   return world.Ws;
 }
 
