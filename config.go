@@ -199,9 +199,11 @@ type Config struct {
 	// root. Defaults to "/iris-ws.js".
 	ClientPath string
 
-	// Logger receives what concerns no single caller: panics of handlers with
-	// their stack, refused origins. Defaults to the logger of the Iris
-	// application.
+	// Logger receives what concerns no single caller, each at most ten times a
+	// minute: panics with their stack, handshakes refused for their origin or by
+	// a limit, users that Authenticate refused, and messages that failed, where
+	// no OnError function is told of them. What clients have a part in is cut and
+	// escaped. Defaults to the logger of the Iris application.
 	Logger *slog.Logger
 }
 

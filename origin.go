@@ -6,13 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // originError is why a request's origin was refused.
 type originError struct{ origin, host string }
 
 func (e *originError) Error() string {
-	return fmt.Sprintf("websocket: a page from %q may not connect to %q: it is neither of the same host and port nor in the Origins of the server's websocket.Config; to allow it, add %q there", e.origin, e.host, e.origin)
+	origin := quote.String(e.origin, mostValue)
+	return fmt.Sprintf("websocket: a page from %s may not connect to %s: it is neither of the same host and port nor in the Origins of the server's websocket.Config; to allow it, add %s there", origin, quote.String(e.host, mostValue), origin)
 }
 
 // checkOrigin applies Config.Origins. Without this check any page on the web
@@ -34,7 +37,7 @@ func checkOrigin(r *http.Request, allowed []string) error {
 			return nil
 		}
 	}
-	return &originError{origin: string(clip([]byte(origin))), host: string(clip([]byte(r.Host)))}
+	return &originError{origin: origin, host: r.Host}
 }
 
 // matchOrigin matches an entry of Config.Origins; u is the parsed origin, nil

@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		{"/custom", "https://mine.example", "", 101, ""},
 		{"/custom", "https://other.example", "", 418, "403 websocket: the CheckOrigin function"},
 		{"/silent", "", "", 403, ""},
-		{"/taken?id=one", "", "", 409, "one exists already"},
+		{"/taken?id=one", "", "", 409, `"one" exists already`},
 		{"/taken", "", "", 500, "IDGenerator"},
 	} {
 		t.Run(test.path+" "+test.origin+" "+test.host, func(t *testing.T) {

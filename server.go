@@ -39,7 +39,7 @@ type (
 		admission admission
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		counters  counters
-		warnings  throttle // of what any client may cause to be logged
+		logger    logger
 
 		// poller watches the connections on which no goroutine waits, from when
 		// there is the first one until there are no connections. Changed under mu.
@@ -112,6 +112,7 @@ func newServer(cfg Config) *Server {
 		users:    hub.New[*connection](),
 		ping:     wire.NewFrame(wire.OpPing, nil),
 		closing:  make(map[*connection]*time.Timer),
+		logger:   logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s

@@ -11,6 +11,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
+
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // noWriteBuffers is given to gorilla so that it makes no write buffer; it never
@@ -107,7 +109,7 @@ func (s *Server) admit(ctx iris.Context) *refusal {
 	}
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
-			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
+			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + quote.String(r.Header.Get("Origin"), mostValue))}
 		}
 	} else if err := checkOrigin(r, s.config.Origins); err != nil {
 		return &refusal{http.StatusForbidden, err}
@@ -127,7 +129,7 @@ func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) 
 		if value != nil {
 			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
 			s.counters.panics.Add(1)
-			s.log(ctx.Application().Logger(), levelError, err.Error(), "stack", string(err.Stack))
+			s.logger.log(ctx.Application().Logger(), handlerPanic, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 			id, user, refused = "", "", &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
 		}
 	}()
@@ -146,7 +148,7 @@ func (s *Server) identify(ctx iris.Context) (id, user string, refused *refusal) 
 }
 
 func errTakenID(id string) error {
-	return errors.New("websocket: a connection with the ID " + string(clip([]byte(id))) + " exists already")
+	return errors.New("websocket: a connection with the ID " + quote.String(id, mostValue) + " exists already")
 }
 
 // handshake answers the request (RFC 6455, section 4.2.2). It goes beneath
@@ -196,9 +198,7 @@ func handshakeHeader(ctx iris.Context) http.Header {
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
 	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt { // for whoever operates the server
-		if text, ok := s.warnings.allow(); ok {
-			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
-		}
+		s.logger.log(ctx.Application().Logger(), refusedHandshake, refused.err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
 	if refused.status == 0 { // the connection broke during the handshake
 		return
