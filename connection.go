@@ -145,7 +145,7 @@ type Connection interface {
 	// Write sends a message of a type of RFC 6455, section 5.2, past events: a
 	// TextMessage (as binary if it is not valid UTF-8), BinaryMessage,
 	// PingMessage, PongMessage or CloseMessage. The data is copied. It returns
-	// ErrInvalidMessageType, or the errors of Emit.
+	// ErrInvalidMessageType, ErrInvalidClose, or the errors of Emit.
 	Write(websocketMessageType int, data []byte) error
 
 	// User returns what Config.Authenticate said; empty without it.

@@ -52,6 +52,9 @@ var (
 	// ErrInvalidMessageType is returned by Connection.Write for a type that is
 	// not one of RFC 6455, section 5.2, or whose data it can't carry.
 	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")
+	// ErrInvalidClose is returned by Connection.Write for a CloseMessage that must
+	// not be sent (RFC 6455, sections 5.5.1 and 7.4). The connection stays open.
+	ErrInvalidClose = errors.New("websocket: a close frame can carry the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999, and a reason of at most 123 bytes of UTF-8")
 	// ErrUnauthorized, returned by Config.Authenticate, refuses a handshake with
 	// 401.
 	ErrUnauthorized = errors.New("websocket: authentication is required")
