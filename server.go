@@ -123,13 +123,15 @@ func newServer(cfg Config) *Server {
 // is established; a request that can't become one is answered with the reason.
 func (s *Server) Handler() iris.Handler {
 	s.drainOnInterruptOf(application())
-	return func(ctx iris.Context) {
-		c, err := s.upgrade(ctx)
-		if err != nil {
-			return
-		}
-		go c.serve(s.connectionListeners())
+	return s.serveHandshake // a method, by which isEndpoint knows it
+}
+
+func (s *Server) serveHandshake(ctx iris.Context) {
+	c, err := s.upgrade(ctx)
+	if err != nil {
+		return
 	}
+	go c.serve(s.connectionListeners())
 }
 
 // OnConnection registers a function that is called with each new connection,
