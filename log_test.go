@@ -100,7 +100,7 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	c := dial(t, url)
 	c.send("int;0;text")
 	wantEcho(t, c)
-	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") {
+	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") || !strings.Contains(text, " client=127.0.0.1") || strings.Count(text, " connection=") != 1 {
 		t.Errorf("logged %q", text)
 	}
 }

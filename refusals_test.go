@@ -91,7 +91,7 @@ func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, nil)
 	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
-	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") {
+	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") || !strings.Contains(logged.String(), " client=127.0.0.1 endpoint=/ws") {
 		t.Errorf("%v, logged %q", err, logged.String())
 	}
 }
