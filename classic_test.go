@@ -134,7 +134,7 @@ func TestWrite(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126), websocket.CloseMessage: {3}} {
+			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
 				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
 					t.Errorf("Write(%d): %v", kind, err)
 				}

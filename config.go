@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -185,7 +186,8 @@ type Config struct {
 	// ReadBufferSize is the size in bytes of the read buffer that a connection
 	// keeps if its socket can't be read without blocking: with TLS while its
 	// client is not silent, and always on Windows. Other connections keep none,
-	// but borrow one when there is something to read. Defaults to 512.
+	// but borrow one when there is something to read. At most 16 MiB. Defaults to
+	// 512.
 	ReadBufferSize int
 
 	// WriteBufferSize has no effect: buffers for writing are shared by all
@@ -207,9 +209,11 @@ type Config struct {
 	// root. Defaults to "/iris-ws.js".
 	ClientPath string
 
-	// Logger receives what concerns no single caller: panics of handlers with
-	// their stack, refused origins. Defaults to the logger of the Iris
-	// application.
+	// Logger receives what concerns no single caller, each at most ten times a
+	// minute: panics with their stack, handshakes refused for their origin or by
+	// a limit, users that Authenticate refused, and messages that failed, where
+	// no OnError function is told of them. What clients have a part in is cut and
+	// escaped. Defaults to the logger of the Iris application.
 	Logger *slog.Logger
 }
 
@@ -223,13 +227,13 @@ func (c Config) Validate() Config {
 	setDefault(&c.WriteTimeout, DefaultWebsocketWriteTimeout)
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
 	// Who sets only a long PingPeriod means the timeout to go with it.
-	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, c.PingPeriod*10/9))
+	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, tenNinths(max(c.PingPeriod, 0))))
 	c.ReadTimeout = max(c.ReadTimeout, 0)
 	silence := c.PongTimeout // what a client must be pinged within
 	if c.ReadTimeout > 0 {
 		silence = min(silence, c.ReadTimeout)
 	}
-	setPositive(&c.PingPeriod, silence*9/10)
+	setPositive(&c.PingPeriod, nineTenths(silence))
 	setPositive(&c.MaxMessageSize, DefaultWebsocketMaxMessageSize)
 	setPositive(&c.MaxQueuedBytes, DefaultMaxQueuedBytes)
 	c.MaxConnections = max(c.MaxConnections, 0)
@@ -253,13 +257,19 @@ func (c Config) Validate() Config {
 	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {
 		panic(fmt.Sprintf("websocket: Config.EvtMessagePrefix: %v; leave it empty for %q", err, DefaultEvtMessageKey))
 	}
-	for name, d := range map[string]time.Duration{
-		"HandshakeTimeout": c.HandshakeTimeout, "WriteTimeout": c.WriteTimeout, "ReadTimeout": c.ReadTimeout,
-		"PongTimeout": c.PongTimeout, "PingPeriod": c.PingPeriod, "CloseTimeout": c.CloseTimeout,
+	for _, field := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"HandshakeTimeout", c.HandshakeTimeout}, {"WriteTimeout", c.WriteTimeout}, {"ReadTimeout", c.ReadTimeout},
+		{"PongTimeout", c.PongTimeout}, {"PingPeriod", c.PingPeriod}, {"CloseTimeout", c.CloseTimeout},
 	} {
-		if d > 0 && d < time.Millisecond {
-			panic(fmt.Sprintf("websocket: Config.%s: %v is too short; did you mean %d * time.Second?", name, d, d))
+		if field.d > 0 && field.d < time.Millisecond {
+			panic(fmt.Sprintf("websocket: Config.%s: %v is too short; did you mean %d * time.Second?", field.name, field.d, field.d))
 		}
+	}
+	if c.ReadBufferSize > maxReadBufferSize {
+		panic(fmt.Sprintf("websocket: Config.ReadBufferSize: %d bytes are too many, since each connection has such a buffer; the most is %d, and zero means %d", c.ReadBufferSize, maxReadBufferSize, DefaultWebsocketReadBufferSize))
 	}
 	if c.PingPeriod >= silence {
 		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
@@ -279,6 +289,20 @@ func (c Config) Validate() Config {
 	}
 	return c
 }
+
+// maxReadBufferSize is far more than a buffer that is filled again and again can
+// make use of.
+const maxReadBufferSize = 16 << 20
+
+// tenNinths returns the longest duration if the result would be longer.
+func tenNinths(d time.Duration) time.Duration {
+	if d > math.MaxInt64-d/9 {
+		return math.MaxInt64
+	}
+	return d + d/9
+}
+
+func nineTenths(d time.Duration) time.Duration { return d/10*9 + d%10*9/10 }
 
 func setDefault[N int | int64 | time.Duration](field *N, value N) {
 	if *field == 0 {

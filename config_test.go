@@ -2,7 +2,9 @@ package websocket_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +97,96 @@ func TestBadConfigurationsPanic(t *testing.T) {
 	} {
 		wantPanic(t, name, test.parts, func() { websocket.NewServer(test.config) })
 	}
+}
+
+// TestBoundaries of what is refused.
+func TestBoundaries(t *testing.T) {
+	for name, test := range map[string]struct {
+		good, bad websocket.Config
+		parts     []string
+	}{
+		"HandshakeTimeout": {websocket.Config{HandshakeTimeout: time.Millisecond}, websocket.Config{HandshakeTimeout: time.Millisecond - 1}, []string{"HandshakeTimeout", "999.999µs", "too short"}},
+		"WriteTimeout":     {websocket.Config{WriteTimeout: time.Millisecond}, websocket.Config{WriteTimeout: time.Millisecond - 1}, []string{"WriteTimeout", "too short"}},
+		"CloseTimeout":     {websocket.Config{CloseTimeout: time.Millisecond}, websocket.Config{CloseTimeout: time.Millisecond - 1}, []string{"CloseTimeout", "too short"}},
+		"PingPeriod":       {websocket.Config{PingPeriod: time.Millisecond}, websocket.Config{PingPeriod: time.Millisecond - 1}, []string{"PingPeriod", "too short"}},
+		"PongTimeout":      {websocket.Config{PongTimeout: 2 * time.Millisecond}, websocket.Config{PongTimeout: time.Millisecond - 1}, []string{"PongTimeout", "too short"}},
+		"ReadTimeout":      {websocket.Config{ReadTimeout: 2 * time.Millisecond}, websocket.Config{ReadTimeout: time.Millisecond - 1}, []string{"ReadTimeout", "too short"}},
+		"PingPeriod of PongTimeout": {
+			websocket.Config{PingPeriod: time.Minute - 1, PongTimeout: time.Minute}, websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute},
+			[]string{"PingPeriod", "less than"},
+		},
+		"PingPeriod of ReadTimeout": {
+			websocket.Config{PingPeriod: time.Second - 1, ReadTimeout: time.Second}, websocket.Config{PingPeriod: time.Second, ReadTimeout: time.Second},
+			[]string{"PingPeriod", "less than"},
+		},
+		"the longest PingPeriod": {
+			websocket.Config{PingPeriod: math.MaxInt64 - 1}, websocket.Config{PingPeriod: math.MaxInt64},
+			[]string{"PingPeriod", "less than"},
+		},
+		"ReadBufferSize":             {websocket.Config{ReadBufferSize: 16 << 20}, websocket.Config{ReadBufferSize: 16<<20 + 1}, []string{"ReadBufferSize", "16777217", "the most is 16777216", "512"}},
+		"the largest ReadBufferSize": {websocket.Config{}, websocket.Config{ReadBufferSize: math.MaxInt}, []string{"ReadBufferSize", "too many"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.good.Validate()
+			wantPanic(t, name, test.parts, func() { test.bad.Validate() })
+		})
+	}
+}
+
+// TestTheFirstMistakeIsNamed, and it is the same one each time.
+func TestTheFirstMistakeIsNamed(t *testing.T) {
+	for range 20 {
+		wantPanic(t, "all", []string{"Config.HandshakeTimeout"}, func() {
+			websocket.Config{HandshakeTimeout: 1, WriteTimeout: 1, ReadTimeout: 1, PongTimeout: 1, PingPeriod: 1, CloseTimeout: 1}.Validate()
+		})
+	}
+}
+
+// TestExtremeValues: they mean what they say, or no limit.
+func TestExtremeValues(t *testing.T) {
+	const year, years = 365 * 24 * time.Hour, 50 * 365 * 24 * time.Hour
+	for name, test := range map[string]struct{ config, want websocket.Config }{
+		"a long PongTimeout":      {websocket.Config{PongTimeout: years}, websocket.Config{PongTimeout: years, PingPeriod: years / 10 * 9}},
+		"the longest PongTimeout": {websocket.Config{PongTimeout: math.MaxInt64}, websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 8301034833169298226}},
+		"a long PingPeriod":       {websocket.Config{PingPeriod: 90 * year}, websocket.Config{PongTimeout: 100 * year, PingPeriod: 90 * year}},
+		"a PingPeriod without a longer timeout": {
+			websocket.Config{PingPeriod: 290 * year}, websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 290 * year},
+		},
+		"negative ones": {
+			websocket.Config{PongTimeout: math.MinInt64, PingPeriod: math.MinInt64, ReadTimeout: math.MinInt64, CloseTimeout: math.MinInt64, MaxMessageSize: math.MinInt64, MaxQueuedBytes: math.MinInt, ReadBufferSize: math.MinInt, MaxConnections: math.MinInt, MaxConnectionsPerAddress: math.MinInt},
+			websocket.Config{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, want := test.config.Validate(), test.want.Validate()
+			if got.PongTimeout != want.PongTimeout || got.PingPeriod != want.PingPeriod || got.ReadTimeout != want.ReadTimeout || got.CloseTimeout != want.CloseTimeout ||
+				got.MaxMessageSize != want.MaxMessageSize || got.MaxQueuedBytes != want.MaxQueuedBytes || got.ReadBufferSize != want.ReadBufferSize ||
+				got.MaxConnections != 0 || got.MaxConnectionsPerAddress != 0 {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+// TestTheLargestValuesServe: over TLS, whose reads take deadlines, and with
+// compression.
+func TestTheLargestValuesServe(t *testing.T) {
+	app := newApp()
+	s := websocket.New(app, "/ws", websocket.Config{
+		HandshakeTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, PongTimeout: math.MaxInt64, ReadTimeout: math.MaxInt64,
+		MaxMessageSize: math.MaxInt64, MaxQueuedBytes: math.MaxInt, MaxConnections: math.MaxInt, MaxConnectionsPerAddress: math.MaxInt, ReadBufferSize: 16 << 20,
+		EnableCompression: true,
+	})
+	s.OnConnection(echo)
+	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
+	c := dial(t, "wss"+strings.TrimPrefix(server.URL, "https")+"/ws", func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
+	wantEcho(t, c)
+	c.sendText(strings.Repeat("x", 1<<20))
+	wantEcho(t, c)
+	for _, connection := range s.GetConnections() {
+		_ = connection.Disconnect()
+	}
+	c.wantClosed(1000)
 }
 
 func TestBadEndpointsPanic(t *testing.T) {

@@ -149,7 +149,7 @@ type Connection interface {
 	// Write sends a message of a type of RFC 6455, section 5.2, past events: a
 	// TextMessage (as binary if it is not valid UTF-8), BinaryMessage,
 	// PingMessage, PongMessage or CloseMessage. The data is copied. It returns
-	// ErrInvalidMessageType, or the errors of Emit.
+	// ErrInvalidMessageType, ErrInvalidClose, or the errors of Emit.
 	Write(websocketMessageType int, data []byte) error
 
 	// User returns what Config.Authenticate said; empty without it.
@@ -226,7 +226,6 @@ type Connection interface {
 // transport is closed.
 type connection struct {
 	server    *Server
-	err       error // of Upgrade; immutable
 	transport net.Conn
 	member    hub.Member[*connection]
 	out       outbox.Outbox
@@ -276,7 +275,7 @@ const (
 
 // failedConnection is what Upgrade returns with an error: it takes nothing.
 func failedConnection(s *Server, r *request, err error) *connection {
-	c := &connection{server: s, request: r, err: err}
+	c := &connection{server: s, request: r}
 	c.member.Init(c)
 	s.hub.Remove(&c.member)
 	c.out.Kill(err)
@@ -334,7 +333,12 @@ func (c *connection) establish(early []byte, state *tls.ConnectionState) {
 }
 
 // Err implements Connection.
-func (c *connection) Err() error { return c.err }
+func (c *connection) Err() error {
+	if c.registered {
+		return nil
+	}
+	return c.out.Cause() // see failedConnection
+}
 
 // ID implements Connection.
 func (c *connection) ID() string { return c.member.ID() }
@@ -426,7 +430,7 @@ func (c *connection) leaveEach(rooms []string) {
 
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {
-	if c.err != nil || !c.close(closeNormal, "", ErrDisconnected) {
+	if !c.close(closeNormal, "", ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}
 	return nil
@@ -434,8 +438,5 @@ func (c *connection) Disconnect() error {
 
 // DisconnectReason implements Connection.
 func (c *connection) DisconnectReason() error {
-	if c.err != nil {
-		return c.err
-	}
 	return c.out.Cause()
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -308,7 +309,8 @@ func (s *Server) encode(event string, data any) (*wire.Frame, error) {
 	buffer := wire.Reserve(wire.MaxLen(s.prefix, event, data))
 	buffer, err := wire.Append(buffer, s.prefix, event, data, s.config.Marshal)
 	if err != nil {
-		return nil, fmt.Errorf("websocket: event %q: %w", event, err)
+		text := fmt.Sprintf("websocket: event %s: %s", quote.String(event, mostName), quote.Any(err, mostText))
+		return nil, &quotedError{text, err}
 	}
 	return wire.SealMessage(buffer, s.config.BinaryMessages), nil
 }

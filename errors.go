@@ -6,8 +6,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
+
+// The texts of errors may go to a log: each is one line, with what a client sent,
+// or an error of the application's that may quote it, cut and escaped. Unwrap and
+// the fields have the originals.
 
 // Errors that callers tell apart with errors.Is. Those that end a connection
 // are what its DisconnectReason returns.
@@ -47,6 +52,9 @@ var (
 	// ErrInvalidMessageType is returned by Connection.Write for a type that is
 	// not one of RFC 6455, section 5.2, or whose data it can't carry.
 	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")
+	// ErrInvalidClose is returned by Connection.Write for a CloseMessage that must
+	// not be sent (RFC 6455, sections 5.5.1 and 7.4). The connection stays open.
+	ErrInvalidClose = errors.New("websocket: a close frame can carry the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999, and a reason of at most 123 bytes of UTF-8")
 	// ErrUnauthorized, returned by Config.Authenticate, refuses a handshake with
 	// 401.
 	ErrUnauthorized = errors.New("websocket: authentication is required")
@@ -95,10 +103,10 @@ func (e *CloseError) Error() string {
 		s = "websocket: connection lost"
 	}
 	if e.Text != "" {
-		s += ": " + strconv.Quote(e.Text)
+		s += ": " + quote.String(e.Text, mostName)
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + quote.Any(e.Err, mostText)
 	}
 	return s
 }
@@ -138,9 +146,9 @@ type MessageError struct {
 // Error implements error.
 func (e *MessageError) Error() string {
 	if e.Event == "" {
-		return fmt.Sprintf("websocket: malformed event: %v", e.Err)
+		return "websocket: malformed event: " + quote.Any(e.Err, mostText)
 	}
-	return fmt.Sprintf("websocket: event %q: %v", e.Event, e.Err)
+	return fmt.Sprintf("websocket: event %s: %s", quote.String(e.Event, mostName), quote.Any(e.Err, mostText))
 }
 
 // Unwrap returns Err.
@@ -153,33 +161,35 @@ func malformed(event wire.Event, err error) *MessageError {
 
 // mismatch is the error for a payload that can't be read as what is wanted.
 func mismatch(e wire.Event, wanted string, err error) *MessageError {
-	text := fmt.Sprintf("%q, sent as %v (type %d), can't be read as %s", clip(e.Payload), e.Type, e.Type, wanted)
+	text := fmt.Sprintf("%s, sent as %v (type %d), can't be read as %s", quote.String(string(e.Payload), mostValue), e.Type, e.Type, wanted)
 	if err != wire.ErrMismatch { // which says no more
-		text += strings.TrimPrefix(err.Error(), wire.ErrMismatch.Error())
+		text += quote.Text(strings.TrimPrefix(fmt.Sprint(err), wire.ErrMismatch.Error()), mostValue)
 	}
-	return &MessageError{Event: eventName(e), Wanted: wanted, Got: e.Type.String(), Err: &payloadError{text, err}}
+	return &MessageError{Event: eventName(e), Wanted: wanted, Got: e.Type.String(), Err: &quotedError{text, err}}
 }
 
-// payloadError is what is wrong with a payload.
-type payloadError struct {
+// quotedError is an error with a text that is fit for a log, in place of its own.
+type quotedError struct {
 	text string
 	err  error
 }
 
 // Error implements error.
-func (e *payloadError) Error() string { return e.text }
+func (e *quotedError) Error() string { return e.text }
 
-// Unwrap returns what reading the payload returned.
-func (e *payloadError) Unwrap() error { return e.err }
+// Unwrap returns the error with its own text.
+func (e *quotedError) Unwrap() error { return e.err }
+
+// What the texts of errors quote, in bytes.
+const (
+	cutName   = 128         // the Event of an error
+	mostName  = 4 * cutName // the same, where each byte is escaped
+	mostValue = 128         // what a client sent
+	mostText  = 1 << 10     // another error, or the value of a panic
+)
 
 // eventName returns the name of an event for an error.
-func eventName(e wire.Event) string { return string(clip(e.Name)) }
-
-// clip shortens what a client sent for an error message.
-func clip(payload []byte) []byte {
-	const most = 128
-	return payload[:min(len(payload), most)]
-}
+func eventName(e wire.Event) string { return string(quote.Cut(e.Name, cutName)) }
 
 // HandlerError reports that a handler returned an error.
 type HandlerError struct {
@@ -191,7 +201,7 @@ type HandlerError struct {
 
 // Error implements error.
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("websocket: the handler of event %q: %v", e.Event, e.Err)
+	return fmt.Sprintf("websocket: the handler of event %s: %s", quote.String(e.Event, mostName), quote.Any(e.Err, mostText))
 }
 
 // Unwrap returns Err.
@@ -213,7 +223,7 @@ type PanicError struct {
 
 // Error implements error.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("websocket: panic in the handler of %q: %v", e.Event, e.Value)
+	return fmt.Sprintf("websocket: panic in the handler of %s: %s", quote.String(e.Event, mostName), quote.Any(e.Value, mostText))
 }
 
 // Unwrap returns the value of the panic if it was an error.

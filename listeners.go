@@ -242,9 +242,7 @@ func (c *connection) report(err error) {
 		c.server.counters.rejected.Add(1)
 	}
 	if len(listed(c, errorFuncs)) == 0 {
-		if text, ok := c.server.warnings.allow(); ok {
-			c.log(levelWarn, err.Error()+" (register OnError to handle this)"+text)
-		}
+		c.log(failedMessage, err)
 	}
 	c.FireOnError(err)
 }
@@ -271,6 +269,6 @@ func (c *connection) panicked(name string, value any) *PanicError {
 func (c *connection) logPanic(name string, value any) *PanicError {
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
 	c.server.counters.panics.Add(1)
-	c.log(levelError, err.Error(), "stack", string(err.Stack))
+	c.log(handlerPanic, err)
 	return err
 }

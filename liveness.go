@@ -12,9 +12,9 @@ import (
 type liveness struct {
 	seen     atomic.Bool     // the client has sent something since the last sweep
 	waiting  atomic.Bool     // the reading goroutine waits itself
-	silent   uint32          // since the client last sent something
-	stuck    uint32          // since the writer last got something out
-	unpinged uint32          // since the last ping
+	silent   uint64          // since the client last sent something
+	stuck    uint64          // since the writer last got something out
+	unpinged uint64          // since the last ping
 	progress outbox.Progress // at the last sweep
 }
 
@@ -28,7 +28,7 @@ func (l *liveness) heard() {
 // sweepLimits are the timeouts of Config in sweeps.
 type sweepLimits struct {
 	interval            time.Duration
-	silent, stuck, ping uint32
+	silent, stuck, ping uint64 // of years, in milliseconds, 32 bits don't hold the number
 }
 
 // newSweepLimits chooses how often to sweep: often enough for each timeout to be
@@ -47,7 +47,7 @@ func newSweepLimits(cfg Config) sweepLimits {
 	limits := sweepLimits{
 		interval: interval,
 		silent:   sweeps(silence, interval),
-		ping:     max(1, uint32(cfg.PingPeriod/interval)),
+		ping:     max(1, uint64(cfg.PingPeriod/interval)),
 	}
 	if cfg.WriteTimeout > 0 {
 		limits.stuck = sweeps(cfg.WriteTimeout, interval)
@@ -57,8 +57,12 @@ func newSweepLimits(cfg Config) sweepLimits {
 
 // sweeps is how many sweeps must have passed for a duration to be over for
 // certain.
-func sweeps(d, interval time.Duration) uint32 {
-	return uint32((d+interval-1)/interval) + 1
+func sweeps(d, interval time.Duration) uint64 {
+	n := uint64(d/interval) + 1
+	if d%interval > 0 {
+		n++
+	}
+	return n
 }
 
 // sweep pings and ends connections until stop is closed. One goroutine does so

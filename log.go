@@ -6,11 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-)
 
-const (
-	levelError = slog.LevelError
-	levelWarn  = slog.LevelWarn
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // appLogger is what we need of an Iris application's logger.
@@ -19,51 +16,119 @@ type appLogger interface {
 	Warn(v ...any)
 }
 
-// log writes to Config.Logger, else to the application's own logger.
-func (s *Server) log(app appLogger, level slog.Level, message string, details ...any) {
-	if logger := s.config.Logger; logger != nil {
-		logger.Log(stdContext.Background(), level, message, details...)
+// logger writes what concerns no single caller: to Config.Logger, else to the
+// application's own logger. Clients have a part in nearly all of it, so each
+// entry is one line of bounded length, except for the stack of a panic, and each
+// kind of entry has a budget.
+type logger struct {
+	slog    *slog.Logger // nil for the application's; immutable
+	budgets [kinds]budget
+}
+
+// kind is what an entry is about. What clients do to exhaust the budget of one
+// doesn't hide another.
+type kind int
+
+const (
+	refusedHandshake kind = iota // by origin, or by a limit
+	refusedUser                  // by Config.Authenticate
+	failedMessage                // rejected, or an error of its handler
+	handlerPanic
+	kinds
+)
+
+// format is how entries of a kind read.
+var format = [kinds]struct {
+	level         slog.Level
+	before, after string
+}{
+	refusedHandshake: {level: slog.LevelWarn},
+	refusedUser:      {level: slog.LevelWarn, before: "websocket: Config.Authenticate refused a client: "},
+	failedMessage:    {level: slog.LevelWarn, after: " (register OnError to handle this)"},
+	handlerPanic:     {level: slog.LevelError},
+}
+
+// What an entry may have in bytes.
+const (
+	mostMessage = 4 << 10
+	mostDetail  = 256
+	mostStack   = 16 << 10
+)
+
+// log writes an entry about an error, unless there have been too many of its
+// kind. The details are names and values in turn. The stack of a PanicError is
+// written, too.
+func (l *logger) log(app appLogger, k kind, err error, details ...any) {
+	note, ok := l.budgets[k].spend()
+	if !ok {
+		return
+	}
+	f := format[k]
+	message := f.before + quote.Any(err, mostMessage) + f.after + note
+	stack := "" // of functions, files and numbers: nothing of a client's
+	if panicked, ok := err.(*PanicError); ok {
+		stack = quote.Lines(string(panicked.Stack), mostStack)
+	}
+	if l.slog != nil {
+		attributes := make([]any, 0, len(details)+2)
+		for i := 0; i+1 < len(details); i += 2 {
+			attributes = append(attributes, details[i], quote.Any(details[i+1], mostDetail))
+		}
+		if stack != "" {
+			attributes = append(attributes, "stack", stack)
+		}
+		l.slog.Log(stdContext.Background(), f.level, message, attributes...)
 		return
 	}
 	for i := 0; i+1 < len(details); i += 2 {
-		message += fmt.Sprintf("\n%v: %v", details[i], details[i+1])
+		message += fmt.Sprintf(" %v=%s", details[i], quote.String(fmt.Sprint(details[i+1]), mostDetail))
 	}
-	if level >= levelError {
+	if stack != "" {
+		message += "\n" + stack
+	}
+	if f.level >= slog.LevelError {
 		app.Error(message)
 	} else {
 		app.Warn(message)
 	}
 }
 
-// log is Server.log for what concerns one connection.
-func (c *connection) log(level slog.Level, message string, details ...any) {
+// log is logger.log for what concerns one connection.
+func (c *connection) log(k kind, err error) {
 	c.mu.Lock()
 	r := c.request
 	c.mu.Unlock()
-	details = append([]any{"connection", c.ID(), "client", r.remoteAddr()}, details...)
-	c.server.log(r.app.Logger(), level, message, details...)
+	c.server.logger.log(r.app.Logger(), k, err, "connection", c.ID(), "client", r.remoteAddr())
 }
 
-// throttle keeps clients from filling the log: it allows warningsPerMinute.
-type throttle struct {
-	mu    sync.Mutex // guards what follows
-	since time.Time
-	count int
+// budget keeps clients from filling the log: it allows entriesPerMinute.
+type budget struct {
+	mu      sync.Mutex // guards what follows
+	since   time.Time
+	spent   int
+	omitted int // since it was spent
 }
 
-const warningsPerMinute = 10
+const entriesPerMinute = 10
 
-// allow reports whether something may be logged now; with the last one for a
-// while comes a text to be added, that says so.
-func (t *throttle) allow() (text string, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now := time.Now(); now.Sub(t.since) > time.Minute {
-		t.since, t.count = now, 0
+// spend reports whether something may be logged now, and returns what is to be
+// added to it: that it is the last one for a while, or how many were left out
+// since then.
+func (b *budget) spend() (note string, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); now.Sub(b.since) >= time.Minute {
+		if b.omitted > 0 {
+			note = fmt.Sprintf(" (%d more of this kind were not logged before)", b.omitted)
+		}
+		b.since, b.spent, b.omitted = now, 0, 0
 	}
-	t.count++
-	if t.count == warningsPerMinute {
-		text = " (this is the last such message for up to a minute; Server.Stats counts on)"
+	if b.spent == entriesPerMinute {
+		b.omitted++
+		return "", false
 	}
-	return text, t.count <= warningsPerMinute
+	if b.spent++; b.spent == entriesPerMinute {
+		note = " (this is the last such message for up to a minute; Server.Stats counts on)"
+	}
+	return note, true
 }

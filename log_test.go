@@ -2,13 +2,19 @@ package websocket_test
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -38,7 +44,7 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 		c.send(long + ";9;x")
 	}
 	wantEcho(t, c)
-	if n := strings.Count(logged.String(), "\n"); n < 2 || n > 11 || logged.Len() > 20000 {
+	if n := strings.Count(logged.String(), "\n"); n != 1+10+10 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
 	}
 }
@@ -80,7 +86,7 @@ func TestTheApplicationsLogger(t *testing.T) {
 	}
 	logged.wantLogged(t, "[WARN]", "https://elsewhere.example", "Origins")
 	dial(t, address(server)+"/ws").send("panic;0;")
-	logged.wantLogged(t, "[ERRO]", "the reason", "log_test.go")
+	logged.wantLogged(t, "[ERRO]", "the reason", ` client="127.0.0.1`, "\ngoroutine ", "log_test.go")
 }
 
 // TestRejectionsAreLoggedWithoutOnError: who has registered nothing must still
@@ -94,7 +100,7 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	c := dial(t, url)
 	c.send("int;0;text")
 	wantEcho(t, c)
-	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") {
+	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") || !strings.Contains(text, " client=127.0.0.1") || strings.Count(text, " connection=") != 1 {
 		t.Errorf("logged %q", text)
 	}
 }
@@ -116,4 +122,114 @@ func TestTheLogSaysThatItFallsSilent(t *testing.T) {
 	if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") || strings.Contains(lines[8], "the last such message") {
 		t.Errorf("%d lines are logged:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
+}
+
+// TestTheLogSpeaksAgain after a minute, and says how much it has left out; what
+// exhausts the budget of one kind of entry leaves that of the others.
+func TestTheLogSpeaksAgain(t *testing.T) {
+	logged := new(logBuffer)
+	setup := func(s *websocket.Server) {
+		s.OnConnection(func(c websocket.Connection) {
+			c.On("int", func(int) {})
+			c.On("panic", func() { panic("mine") })
+		})
+	}
+	cfg := websocket.Config{
+		Logger: slog.New(rawHandler{logged}), Origins: []string{"https://friend.example"},
+		Authenticate: func(ctx iris.Context) (string, error) {
+			if ctx.URLParam("bad") != "" {
+				return "", websocket.ErrForbidden
+			}
+			return "", nil
+		},
+	}
+	inBubble(t, cfg, setup, func(t *testing.T, _ *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		go readAll(conn)
+		send := func(event string) {
+			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		for _, test := range []struct {
+			kind, text string
+			cause      func()
+		}{
+			{"a wrong message", "can't be read as int", func() { send("int;0;text") }},
+			{"a panic", "mine", func() { send("panic;0;") }},
+			{"a refused origin", "https://evil.example", func() { app.ServeHTTP(httptest.NewRecorder(), refusedRequest("/ws", "https://evil.example")) }},
+			{"a refused user", "Authenticate refused", func() { app.ServeHTTP(httptest.NewRecorder(), refusedRequest("/ws?bad=1", "")) }},
+		} {
+			logged.take()
+			for range 14 {
+				test.cause()
+			}
+			lines := logged.takeEntries(test.text)
+			if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") {
+				t.Errorf("%s: %d entries, of which the last one is %.200q", test.kind, len(lines), lines)
+			}
+			time.Sleep(59 * time.Second)
+			if test.cause(); logged.take() != "" {
+				t.Errorf("%s: logged again before a minute was over", test.kind)
+			}
+			time.Sleep(time.Second)
+			test.cause()
+			test.cause()
+			lines = logged.takeEntries(test.text)
+			if len(lines) != 2 || !strings.Contains(lines[0], "(5 more of this kind were not logged before)") || strings.Contains(lines[1], "more of this kind") {
+				t.Errorf("%s: after a minute %.200q", test.kind, lines)
+			}
+			time.Sleep(time.Minute)
+			if test.cause(); strings.Contains(logged.take(), "more of this kind") {
+				t.Errorf("%s: what was left out is told twice", test.kind)
+			}
+		}
+		_ = conn.Close()
+	})
+}
+
+// refusedRequest is a request that would become a connection if it were not
+// refused before.
+func refusedRequest(target, origin string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
+	} {
+		if value != "" {
+			r.Header[name] = []string{value}
+		}
+	}
+	return r
+}
+
+// rawHandler writes what it is given as it is.
+type rawHandler struct{ w io.Writer }
+
+func (rawHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h rawHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h rawHandler) WithGroup(string) slog.Handler          { return h }
+func (h rawHandler) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.Key + "=" + a.Value.String(); return true })
+	_, err := io.WriteString(h.w, text+"\n")
+	return err
+}
+
+// take returns what has been logged since the last call.
+func (b *logBuffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.text.Reset()
+	return b.text.String()
+}
+
+// takeEntries is take for the lines that contain a text.
+func (b *logBuffer) takeEntries(text string) (entries []string) {
+	for line := range strings.Lines(b.take()) {
+		if strings.Contains(line, text) {
+			entries = append(entries, line)
+		}
+	}
+	return entries
 }

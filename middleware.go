@@ -122,7 +122,7 @@ func (f failures) Error() string {
 	for i, err := range f {
 		texts[i] = err.Error()
 	}
-	return strings.Join(texts, "\n")
+	return strings.Join(texts, "; ")
 }
 
 // Unwrap returns all of them.

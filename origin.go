@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // origin is where a page comes from, or what a server is to its pages: all three
@@ -141,7 +143,7 @@ func matchOrigin(pattern string, page origin) bool {
 type originError struct{ origin, server, why string }
 
 func (e *originError) Error() string {
-	return fmt.Sprintf("websocket: a page from %q may not connect to %q: %s", clip([]byte(e.origin)), clip([]byte(e.server)), e.why)
+	return fmt.Sprintf("websocket: a page from %s may not connect to %s: %s", quote.String(e.origin, mostValue), quote.String(e.server, mostValue), e.why)
 }
 
 // whyRefused says what is different, and what to do in just that case: whoever
@@ -150,7 +152,7 @@ func whyRefused(ctx iris.Context, sent string, page, own origin) string {
 	if validOrigin(sent) != nil { // can't be added to Config.Origins either
 		return "this is not how browsers write an origin"
 	}
-	add := fmt.Sprintf("add %q to the Origins of the server's websocket.Config", clip([]byte(sent)))
+	add := fmt.Sprintf("add %s to the Origins of the server's websocket.Config", quote.String(sent, mostValue))
 	const keepPort = "if a proxy in front drops the port from the Host header, as nginx does with $host, have it keep the port ($http_host)"
 	switch {
 	case page.host == "" || page.host != own.host:
@@ -174,7 +176,7 @@ func whyRefused(ctx iris.Context, sent string, page, own origin) string {
 }
 
 func whyAnotherHost(ctx iris.Context, sent string, page, own origin) string {
-	why := fmt.Sprintf("it is neither of the same scheme, host and port nor in the Origins of the server's websocket.Config; to allow it, add %q there", clip([]byte(sent)))
+	why := fmt.Sprintf("it is neither of the same scheme, host and port nor in the Origins of the server's websocket.Config; to allow it, add %s there", quote.String(sent, mostValue))
 	if sent == "null" {
 		return why + ", but any page on the web can arrange to have that origin"
 	}

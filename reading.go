@@ -14,7 +14,7 @@ import (
 
 // Wait implements Connection.
 func (c *connection) Wait() {
-	if c.err == nil && c.serving.CompareAndSwap(false, true) {
+	if c.registered && c.serving.CompareAndSwap(false, true) {
 		c.stays = true
 		c.read(true)
 	}

@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"/custom", "https://mine.example", "", 101, ""},
 		{"/custom", "https://other.example", "", 418, "403 websocket: the CheckOrigin function"},
 		{"/silent", "", "", 403, ""},
-		{"/taken?id=one", "", "", 409, "one exists already"},
+		{"/taken?id=one", "", "", 409, `"one" exists already`},
 		{"/taken", "", "", 500, "IDGenerator"},
 		{"/taken?id=" + url.QueryEscape(websocket.Broadcast), "", "", 500, "IDGenerator"},
 	} {
@@ -93,7 +93,7 @@ func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, nil)
 	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
-	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") {
+	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") || !strings.Contains(logged.String(), " client=127.0.0.1 endpoint=/ws") {
 		t.Errorf("%v, logged %q", err, logged.String())
 	}
 }

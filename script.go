@@ -110,10 +110,10 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	if path == endpoint.Path {
 		panic(fmt.Sprintf("websocket: New: the endpoint %s is the path of the browser client; choose another one, or set Config.ClientPath", path))
 	}
-	taken := clientRoute(party, endpoint.Subdomain, path)
+	taken := clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
 	if taken != nil && s.config.ClientPath == "" && isOtherClient(taken, s) {
 		path = endpoint.Path + DefaultClientPath
-		taken = clientRoute(party, endpoint.Subdomain, path)
+		taken = clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
 	}
 	switch {
 	case taken == nil:
@@ -131,14 +131,16 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	}
 	s.ClientSource = clientSource(string(s.config.EvtMessagePrefix), known, path)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		mountAtRoot(party, method, path, clientRoutePrefix+method+" "+endpoint.Subdomain+path+" "+string(s.config.EvtMessagePrefix), serveClient(s.ClientSource))
+		if clientRoute(party, method, endpoint.Subdomain, path) == nil { // the application may have a HEAD of its own
+			mountAtRoot(party, method, path, clientRoutePrefix+method+" "+endpoint.Subdomain+path+" "+string(s.config.EvtMessagePrefix), serveClient(s.ClientSource))
+		}
 	}
 }
 
 // clientRoute returns the route that serves the path; nil if there is none.
-func clientRoute(party iris.Party, subdomain, path string) *router.Route {
+func clientRoute(party iris.Party, method, subdomain, path string) *router.Route {
 	for _, route := range routesOf(party) {
-		if route.Method == http.MethodGet && route.StatusCode == 0 && route.Subdomain == subdomain && route.Path == path {
+		if route.Method == method && route.StatusCode == 0 && route.Subdomain == subdomain && route.Path == path {
 			return route
 		}
 	}
@@ -154,15 +156,22 @@ func isOtherClient(route *router.Route, s *Server) bool {
 }
 
 // mountAtRoot registers a handler at a path of the application (of the party's
-// subdomain, if it has one), without the party's middleware. Iris offers no way
-// from a party to its application, so the route is made on the party, under a
-// path that nothing else has, and then moved.
+// subdomain, if it has one), without the party's middleware. Nothing has that path
+// and method yet. Iris offers no way from a party to its application, so the route
+// is made on the party, under a path that nothing else has, and then moved; or
+// rather on a copy of the party without its AllowMethods, which would make several
+// routes of one.
 func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handler) {
 	at := path
 	if joinPath(party, "") != "" {
 		at = "/~iris-ws" + path
 	}
-	route := party.Handle(method, at, handler)
+	own := party.Party("/")
+	own.AllowMethods()
+	route := own.Handle(method, at, handler)
+	if route == nil {
+		panic(fmt.Sprintf("websocket: New: Iris does not take the path of the browser client, %s; its log says why", path))
+	}
 	route.Path, route.FormattedPath = path, path
 	route.Handlers = context.Handlers{handler}
 	route.MainHandlerIndex = 0

@@ -38,7 +38,7 @@ type (
 		admission admission
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		counters  counters
-		warnings  throttle // of what any client may cause to be logged
+		logger    logger
 
 		// poller watches the connections on which no goroutine waits, from when
 		// there is the first one until there are no connections. Changed under mu.
@@ -113,6 +113,7 @@ func newServer(cfg Config) *Server {
 		users:     hub.New[*connection](),
 		ping:      wire.NewControl(wire.OpPing, nil),
 		closing:   make(map[*connection]*time.Timer),
+		logger:    logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s
@@ -123,13 +124,15 @@ func newServer(cfg Config) *Server {
 // is established; a request that can't become one is answered with the reason.
 func (s *Server) Handler() iris.Handler {
 	s.drainOnInterruptOf(application())
-	return func(ctx iris.Context) {
-		c, err := s.upgrade(ctx)
-		if err != nil {
-			return
-		}
-		go c.serve(s.connectionListeners())
+	return s.serveHandshake // a method, by which isEndpoint knows it
+}
+
+func (s *Server) serveHandshake(ctx iris.Context) {
+	c, err := s.upgrade(ctx)
+	if err != nil {
+		return
 	}
+	go c.serve(s.connectionListeners())
 }
 
 // OnConnection registers a function that is called with each new connection,

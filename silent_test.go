@@ -162,9 +162,20 @@ func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
 	s := websocket.New(app, "/ws")
 	s.OnConnection(func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws").want("ready;0;")
+	client := dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+	client.want("ready;0;")
 	eventually(t, "it is silent", func() bool { return waiting() == 0 })
 	c, ping := s.GetConnections()[0], []byte{0x89, 0}
+	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
+		// Here the system isn't asked for room, and only a goroutine that may wait
+		// writes.
+		if n, err := websocket.TryWrite(c, ping, false); n != 0 || err != nil {
+			t.Errorf("%d bytes were written directly, %v", n, err)
+		}
+		_ = c.Emit("e", "all the same")
+		client.want("e;0;all the same")
+		return
+	}
 	if n, err := websocket.TryWrite(c, ping, true); n != 0 || err != nil {
 		t.Errorf("while somebody reads: %d bytes were written, %v", n, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // refusal is why a handshake was refused, and with which status.
@@ -127,7 +128,7 @@ func (s *Server) admitOrigin(ctx iris.Context) *refusal {
 	r := ctx.Request()
 	if check := s.config.CheckOrigin; check != nil {
 		if !check(r) {
-			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + string(clip([]byte(r.Header.Get("Origin")))))}
+			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + quote.String(r.Header.Get("Origin"), mostValue))}
 		}
 	} else if err := checkOrigin(ctx, s.config.Origins); err != nil {
 		return &refusal{http.StatusForbidden, err}
@@ -168,7 +169,7 @@ func (s *Server) ask(ctx iris.Context, function string, refused **refusal, f fun
 		if value != nil {
 			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
 			s.counters.panics.Add(1)
-			s.log(ctx.Application().Logger(), levelError, err.Error(), "stack", string(err.Stack))
+			s.logger.log(ctx.Application().Logger(), handlerPanic, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 			*refused = &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
 		}
 	}()
@@ -176,7 +177,7 @@ func (s *Server) ask(ctx iris.Context, function string, refused **refusal, f fun
 }
 
 func errTakenID(id string) error {
-	return errors.New("websocket: a connection with the ID " + string(clip([]byte(id))) + " exists already")
+	return errors.New("websocket: a connection with the ID " + quote.String(id, mostValue) + " exists already")
 }
 
 var (
@@ -240,9 +241,7 @@ func firstOf(supported, offered []string) string {
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
 	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt || refused.err == errBegun { // for whoever operates the server
-		if text, ok := s.warnings.allow(); ok {
-			s.log(ctx.Application().Logger(), levelWarn, refused.err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
-		}
+		s.logger.log(ctx.Application().Logger(), refusedHandshake, refused.err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
 	if refused.status == 0 { // the connection broke during the handshake
 		return

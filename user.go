@@ -46,9 +46,7 @@ func (s *Server) authenticate(ctx iris.Context) (name string, refused *refusal) 
 	if err == nil {
 		return name, nil
 	}
-	if text, ok := s.warnings.allow(); ok {
-		s.log(ctx.Application().Logger(), levelWarn, "websocket: Config.Authenticate refused a client: "+err.Error()+text, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
-	}
+	s.logger.log(ctx.Application().Logger(), refusedUser, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return "", &refusal{http.StatusForbidden, &authenticationError{ErrForbidden, err}}

@@ -55,6 +55,8 @@ package websocket
 import (
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/kataras/iris/v12"
@@ -76,8 +78,10 @@ const (
 // EvtMessagePrefix differs serves its own at endpoint + "/iris-ws.js".
 //
 // The endpoint is a path as Iris takes it, so it may have parameters; handlers
-// read them from Connection.Context. New panics, with a sentence that says what
-// to do, if the endpoint or the configuration is unusable.
+// read them from Connection.Context. If the application has a route of that path
+// already, the party's SetRegisterRule decides, as it does for other routes. New
+// panics, with a sentence that says what to do, if the endpoint or the
+// configuration is unusable.
 //
 // Call it while the application is set up, before it runs.
 func New(party iris.Party, endpoint string, cfg ...Config) *Server {
@@ -96,20 +100,49 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))
 	}
 	s := newServer(config)
-	for _, route := range routesOf(party) {
-		if route.Method == http.MethodGet && route.StatusCode == 0 && route.Tmpl().Src == joinPath(party, endpoint) && route.Subdomain == subdomainOf(party) {
-			panic(fmt.Sprintf("websocket: New: GET %s is registered already; choose another endpoint", route.Tmpl().Src))
-		}
-	}
 	if app, ok := party.(*iris.Application); ok {
 		s.drainOnInterruptOf(app)
 	}
+	s.mountClient(party, s.mount(party, endpoint))
+	return s
+}
+
+// mount registers the endpoint. Where the application has a route of the same
+// path, the rule that it has chosen (SetRegisterRule) decides; Iris doesn't tell
+// the rule, but what becomes of the routes does. Two endpoints of this package on
+// one path are a mistake under each rule.
+func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
+	before := slices.Clone(routesOf(party))
 	route := party.Get(endpoint, s.Handler())
 	if route == nil {
+		for _, r := range before {
+			if isGet(r) && r.Subdomain == subdomainOf(party) && r.Tmpl().Src == joinPath(party, endpoint) {
+				panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteError; choose another endpoint", r.Tmpl().Src))
+			}
+		}
 		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))
 	}
-	s.mountClient(party, route)
-	return s
+	for _, r := range before {
+		switch { // the party's AllowMethods may have made route one of another method
+		case !isGet(r) || r.Subdomain != route.Subdomain || r.Path != route.Path || r.Tmpl().Src != route.Tmpl().Src:
+		case isEndpoint(r):
+			panic(fmt.Sprintf("websocket: New: GET %s is registered already, as an endpoint of this package; choose another endpoint", r.Tmpl().Src))
+		case r == route:
+			panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteSkip, so the endpoint would be without effect; choose another endpoint", r.Tmpl().Src))
+		}
+	}
+	return route
+}
+
+func isGet(route *router.Route) bool {
+	return route.Method == http.MethodGet && route.StatusCode == 0
+}
+
+// isEndpoint reports whether one of the route's handlers is that of a Server,
+// which all Servers share the code of.
+func isEndpoint(route *router.Route) bool {
+	code := reflect.ValueOf((*Server)(nil).serveHandshake).Pointer()
+	return slices.ContainsFunc(route.Handlers, func(h iris.Handler) bool { return reflect.ValueOf(h).Pointer() == code })
 }
 
 // NewServer returns a server for those who mount it by hand, with Handler and

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -15,7 +16,9 @@ const (
 	TextMessage   = websocket.TextMessage
 	BinaryMessage = websocket.BinaryMessage
 	// CloseMessage ends the connection; its data is a status code of two bytes,
-	// the higher one first, and a reason, or nothing. Disconnect is simpler.
+	// the higher one first, and a reason, or nothing. Disconnect is simpler. Who
+	// passes on a CloseError's code must know that 1005 stands for nothing, and
+	// that 1006 was never sent: see ErrInvalidClose.
 	CloseMessage = websocket.CloseMessage
 	PingMessage  = websocket.PingMessage
 	PongMessage  = websocket.PongMessage
@@ -27,9 +30,6 @@ const WriteWait = time.Second
 
 // Write implements Connection.
 func (c *connection) Write(websocketMessageType int, data []byte) error {
-	if c.err != nil {
-		return ErrAlreadyDisconnected
-	}
 	switch websocketMessageType {
 	case TextMessage:
 		return c.send(wire.SealMessage(append(wire.Reserve(len(data)), data...), false))
@@ -51,9 +51,12 @@ func (c *connection) writeClose(data []byte) error {
 	code, reason := 0, ""
 	switch {
 	case len(data) == 1 || len(data) > wire.MaxControlPayload:
-		return ErrInvalidMessageType
+		return ErrInvalidClose
 	case len(data) > 1:
 		code, reason = int(binary.BigEndian.Uint16(data)), string(data[2:])
+		if !wire.ValidCloseCode(code) || !utf8.ValidString(reason) {
+			return ErrInvalidClose // the client would see a violation of the protocol
+		}
 	}
 	if !c.close(code, reason, ErrDisconnected) {
 		return ErrAlreadyDisconnected

@@ -17,9 +17,9 @@ type seat[T any] struct {
 	member *Member[T] // immutable
 	room   *room[T]   // immutable; nil for the seat among everyone
 	index  int        // in room.seats, while seated; guarded by room.mu
-	seated bool       // guarded by room.mu
+	place  int        // in member.seats, while seated; guarded by member.mu
 
-	place   int  // in member.seats, while seated; guarded by member.mu
+	seated  bool // guarded by room.mu
 	leaving bool // its member has begun to leave; guarded by member.mu
 }
 

@@ -272,7 +272,7 @@ func closed(payload []byte, h Handler) error {
 		return Violation("a close frame with half a code")
 	}
 	code, reason := int(binary.BigEndian.Uint16(payload)), payload[2:]
-	if !validCode(code) {
+	if !wire.ValidCloseCode(code) {
 		return Violation("a close frame with a code that must not be sent")
 	}
 	if !utf8.Valid(reason) {
@@ -280,16 +280,6 @@ func closed(payload []byte, h Handler) error {
 	}
 	h.Close(code, string(reason))
 	return io.EOF
-}
-
-// validCode reports whether a client may send a close code (RFC 6455, section
-// 7.4, and the registry that it founds).
-func validCode(code int) bool {
-	switch code {
-	case 1004, noStatus, 1006:
-		return false
-	}
-	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }
 
 // unmask applies a client's mask (RFC 6455, section 5.3), eight bytes at a time.

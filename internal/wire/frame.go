@@ -96,6 +96,17 @@ func NewCloseFrame(code int, reason string) *Frame {
 	return NewFrame(OpClose, append(payload, reason...))
 }
 
+// ValidCloseCode reports whether a close frame may carry a code (RFC 6455, section
+// 7.4, and the registry that it founds): 1004 has no meaning, and 1005, 1006 and
+// 1015 are for programs to say that there was no such frame.
+func ValidCloseCode(code int) bool {
+	switch code {
+	case 1004, 1005, 1006:
+		return false
+	}
+	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999
+}
+
 // Reserve returns a slice to append a payload of about n bytes to, before Seal
 // makes a frame of it. What it holds already is room for the header.
 func Reserve(n int) []byte { return make([]byte, maxHeader, maxHeader+n) }

@@ -125,6 +125,57 @@ func TestControlFrames(t *testing.T) {
 	}
 }
 
+// TestHeaders: where a length takes more bytes (RFC 6455, section 5.2).
+func TestHeaders(t *testing.T) {
+	for _, test := range []struct {
+		opcode  byte
+		payload int
+		want    string
+	}{
+		{wire.OpText, 0, "\x81\x00"},
+		{wire.OpText, 125, "\x81\x7d"},
+		{wire.OpBinary, 126, "\x82\x7e\x00\x7e"},
+		{wire.OpText, 128, "\x81\x7e\x00\x80"},
+		{wire.OpText, 0xFFFF, "\x81\x7e\xff\xff"},
+		{wire.OpText, 0x10000, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
+		{wire.OpPing, 125, "\x89\x7d"},
+	} {
+		payload := strings.Repeat("x", test.payload)
+		if got := string(wire.NewFrame(test.opcode, []byte(payload)).Bytes()); got != test.want+payload {
+			t.Errorf("%d bytes: the frame has %d and begins with %x", test.payload, len(got), got[:min(len(got), 12)])
+		}
+	}
+}
+
+func TestCloseFrames(t *testing.T) {
+	for _, test := range []struct {
+		code         int
+		reason, want string
+	}{
+		{0, "ignored", "\x88\x00"},
+		{1000, "", "\x88\x02\x03\xe8"},
+		{4999, "bye", "\x88\x05\x13\x87bye"},
+		{1001, "a\xffb\xc3", "\x88\x04\x03\xe9ab"},
+		{1001, "\xff", "\x88\x02\x03\xe9"},
+		{1001, strings.Repeat("x", 123), "\x88\x7d\x03\xe9" + strings.Repeat("x", 123)},
+		{1001, strings.Repeat("x", 124), "\x88\x7d\x03\xe9" + strings.Repeat("x", 123)},
+		{1001, strings.Repeat("x", 122) + "ö", "\x88\x7c\x03\xe9" + strings.Repeat("x", 122)},
+	} {
+		if got := string(wire.NewCloseFrame(test.code, test.reason).Bytes()); got != test.want {
+			t.Errorf("%d %q: %q, want %q", test.code, test.reason, got, test.want)
+		}
+	}
+}
+
+func TestValidCloseCode(t *testing.T) {
+	for code := range 1 << 16 {
+		want := code == 1000 || code == 1001 || code == 1002 || code == 1003 || code >= 1007 && code < 1015 || code >= 3000 && code < 5000
+		if got := wire.ValidCloseCode(code); got != want {
+			t.Errorf("%d: %v", code, got)
+		}
+	}
+}
+
 func TestInvalidTextGoesAsBinary(t *testing.T) {
 	for _, test := range []struct {
 		payload string

@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kataras/iris/websocket/internal/quote"
 )
 
 // DefaultPrefix begins each event unless the server is configured otherwise.
@@ -75,7 +77,7 @@ func ValidEvent(name string) error {
 		return ErrEmptyEvent
 	}
 	if strings.IndexByte(name, separator) >= 0 {
-		return fmt.Errorf("%w: %q", ErrEventName, name)
+		return fmt.Errorf("%w: %s", ErrEventName, quote.String(name, 128))
 	}
 	return nil
 }

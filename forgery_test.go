@@ -1,0 +1,225 @@
+package websocket_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// forged is what a client would like to have in a log: a line of its own, and
+// orders to the terminal. What follows would fill it.
+const forged = "x\n[ERRO] forged\r\x1b[2J\u2028\u202eforged\xff"
+
+var hostile = forged + strings.Repeat("y", 100<<10) + forged
+
+// hostileText reads itself, and quotes what it can't read.
+type hostileText struct{}
+
+func (*hostileText) UnmarshalText(text []byte) error { return errors.New("no good: " + string(text)) }
+
+// onlyE is middleware that leaves other events than "e" alone.
+func onlyE(f func(m websocket.Message) error) websocket.Middleware {
+	return func(_ websocket.Connection, m websocket.Message, next func() error) error {
+		if m.Event != "e" {
+			return next()
+		}
+		return f(m)
+	}
+}
+
+// wantHarmless: one line, and no control characters, for each entry. Only the
+// stack of a panic has more lines.
+func wantHarmless(t *testing.T, log string) {
+	t.Helper()
+	entries := 0
+	for line := range strings.Lines(log) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.Contains(line, "websocket: ") {
+			entries++
+		}
+		if !utf8.ValidString(line) || strings.ContainsFunc(strings.TrimPrefix(line, "\t"), func(r rune) bool { return !unicode.IsGraphic(r) }) || strings.HasPrefix(line, "[ERRO] forged") {
+			t.Errorf("a client wrote %.300q", line)
+		}
+	}
+	if entries != 1 || !strings.Contains(log, "forged") || len(log) > 24<<10 {
+		t.Errorf("%d entries of %d bytes: %.300q", entries, len(log), log)
+	}
+}
+
+// hostilePath is the same for an address, which may not be as long.
+var hostilePath = hostile[:15<<10]
+
+// eachLog runs a test for each way in which a program may log.
+func eachLog(t *testing.T, f func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer)) {
+	t.Run("the application's logger", func(t *testing.T) {
+		logged := new(logBuffer)
+		app := iris.New()
+		app.Logger().SetLevel("warn").SetOutput(logged)
+		f(t, app, new(websocket.Config), logged)
+	})
+	t.Run("Config.Logger", func(t *testing.T) {
+		logged := new(logBuffer)
+		f(t, newApp(), &websocket.Config{Logger: slog.New(rawHandler{logged})}, logged)
+	})
+}
+
+// TestNobodyForgesTheLogOfRefusals: path, address, host, origin, and what the
+// functions of the application's make of them.
+func TestNobodyForgesTheLogOfRefusals(t *testing.T) {
+	for name, change := range map[string]func(cfg *websocket.Config, r *http.Request){
+		"an origin": func(_ *websocket.Config, r *http.Request) { r.Header["Origin"] = []string{hostile} },
+		"a host": func(_ *websocket.Config, r *http.Request) {
+			r.Header["Origin"] = []string{"https://a.example"}
+			r.Host = hostilePath
+		},
+		"an address": func(_ *websocket.Config, r *http.Request) {
+			r.Header["Origin"] = []string{"https://a.example"}
+			r.RemoteAddr = hostile
+		},
+		"a path": func(_ *websocket.Config, r *http.Request) {
+			r.Header["Origin"] = []string{"https://a.example"}
+			r.URL.Path += hostilePath
+		},
+		"a path in escape": func(_ *websocket.Config, r *http.Request) {
+			*r = *refusedRequest("/ws/x%0a[ERRO]%20forged%0a%1b[2J", "https://a.example")
+		},
+		"a path, CheckOrigin": func(cfg *websocket.Config, r *http.Request) {
+			cfg.CheckOrigin = func(*http.Request) bool { return false }
+			r.Header["Origin"], r.URL.Path = []string{hostile}, r.URL.Path+hostilePath
+		},
+		"a limit": func(cfg *websocket.Config, r *http.Request) {
+			cfg.MaxConnections = 1
+			cfg.IDGenerator = func(iris.Context) string { return hostile }
+			r.RemoteAddr, r.URL.Path = hostile, r.URL.Path+hostilePath
+		},
+		"Authenticate": func(cfg *websocket.Config, r *http.Request) {
+			cfg.Authenticate = func(ctx iris.Context) (string, error) {
+				return "", fmt.Errorf("%w: %s", websocket.ErrForbidden, ctx.Path())
+			}
+			r.RemoteAddr, r.URL.Path = hostile, r.URL.Path+hostilePath
+		},
+		"a panic of Authenticate": func(cfg *websocket.Config, r *http.Request) {
+			cfg.Authenticate = func(iris.Context) (string, error) { panic(hostile) }
+			r.RemoteAddr, r.URL.Path = hostile, r.URL.Path+hostilePath
+		},
+		"a panic of IDGenerator": func(cfg *websocket.Config, r *http.Request) {
+			cfg.IDGenerator = func(iris.Context) string { panic(errors.New(hostile)) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachLog(t, func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer) {
+				r := refusedRequest("/ws/x", "")
+				change(cfg, r)
+				s := websocket.New(app, "/ws/{rest:path}", *cfg)
+				url := address(listen(t, app, s)) + "/ws/x"
+				if cfg.MaxConnections > 0 {
+					dial(t, url)
+				}
+				w := httptest.NewRecorder()
+				app.ServeHTTP(w, r)
+				if w.Code < 400 {
+					t.Errorf("answered %d", w.Code)
+				}
+				text := logged.take()
+				if wantHarmless(t, text); strings.HasSuffix(name, " host") && !strings.Contains(text, "to allow it, add \"https://a.example\"") {
+					t.Errorf("the remedy is missing: %.300q", text)
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyForgesTheLogOfMessages: names and payloads, what quotes them, and
+// the connection's ID. The same holds where the application logs what OnError is
+// told.
+func TestNobodyForgesTheLogOfMessages(t *testing.T) {
+	name := strings.ReplaceAll(hostile, ";", "")
+	for what, test := range map[string]struct {
+		message string
+		setup   func(s *websocket.Server, c websocket.Connection)
+	}{
+		"a name":        {name + ";9;x", nil},
+		"a payload":     {"int;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) { c.On("int", func(int) {}) }},
+		"digits":        {"int;1;" + strings.Repeat("9", 60000) + "forged", func(_ *websocket.Server, c websocket.Connection) { c.On("int", func(int) {}) }},
+		"digits as int": {"forged;1;" + strings.Repeat("9", 60000), func(_ *websocket.Server, c websocket.Connection) { c.On("forged", func(int8) {}) }},
+		"digits in JSON": {"forged;4;{\"N\":" + strings.Repeat("9", 60000) + "}", func(_ *websocket.Server, c websocket.Connection) {
+			c.On("forged", func(struct{ N int }) {})
+		}},
+		"the error of UnmarshalText": {"text;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) { c.On("text", func(hostileText) {}) }},
+		"the error of a handler": {"e;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) {
+			c.On("e", func(s string) error { return errors.New(s) })
+		}},
+		"the error of a middleware": {"e;0;" + hostile, func(s *websocket.Server, _ websocket.Connection) {
+			s.Use(onlyE(func(m websocket.Message) error { return errors.New(m.String()) }))
+		}},
+		"an error of Emit, of a name": {"e;0;" + hostile + ";", func(_ *websocket.Server, c websocket.Connection) {
+			c.On("e", func(s string) error { return c.Emit(s, 1) })
+		}},
+		"an error of Emit, of the data": {"e;0;" + name, func(_ *websocket.Server, c websocket.Connection) {
+			c.On("e", func(s string) error { return c.Emit(s, make(chan int)) })
+		}},
+		"the name of a panic":   {name + ";0;", func(_ *websocket.Server, c websocket.Connection) { c.On(name, func() { panic(1) }) }},
+		"a panic":               {"e;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) { c.On("e", func(s string) { panic(s) }) }},
+		"a panic with an error": {"e;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) { c.On("e", func(s string) { panic(errors.New(s)) }) }},
+		"a panic with a value":  {"e;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) { c.On("e", func(m websocket.Message) { panic(m) }) }},
+		"a panic of OnMessage":  {"", func(_ *websocket.Server, c websocket.Connection) { c.OnMessage(func([]byte) { panic(hostile) }) }},
+		"a panic of OnAny": {"e;0;" + hostile, func(_ *websocket.Server, c websocket.Connection) {
+			c.OnAny(func(m websocket.Message) {
+				if m.Event == "e" {
+					panic(m.String())
+				}
+			})
+		}},
+		"a panic of middleware": {"e;0;" + hostile, func(s *websocket.Server, _ websocket.Connection) {
+			s.Use(onlyE(func(websocket.Message) error { panic(hostile) }))
+		}},
+		"a panic of On, of a name": {"e;0;" + hostile + ";", func(_ *websocket.Server, c websocket.Connection) {
+			c.On("e", func(s string) { c.On(s, func() {}) })
+		}},
+		"a reserved room": {"e;0;", func(_ *websocket.Server, c websocket.Connection) { c.On("e", func() { c.Join(websocket.All) }) }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			run := func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer, onError bool) {
+				cfg.MaxMessageSize = 1 << 20
+				cfg.IDGenerator = func(iris.Context) string { return hostile }
+				s := websocket.New(app, "/ws", *cfg)
+				s.OnConnection(func(c websocket.Connection) {
+					if onError {
+						c.OnError(func(err error) { _, _ = io.WriteString(logged, err.Error()+" forged\n") })
+					}
+					if test.setup != nil {
+						test.setup(s, c)
+					}
+					c.On("chat", func(string) { _ = c.Emit("chat", "done") })
+				})
+				c := dial(t, address(listen(t, app, s))+"/ws")
+				message := "native"
+				if test.message != "" {
+					message = prefix + test.message
+				}
+				if err := c.WriteMessage(gorilla.BinaryMessage, []byte(message)); err != nil {
+					t.Fatal(err)
+				}
+				c.send("chat;0;")
+				c.want("chat;0;done")
+				wantHarmless(t, logged.take())
+			}
+			eachLog(t, func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer) {
+				run(t, app, cfg, logged, false)
+			})
+			t.Run("OnError", func(t *testing.T) { run(t, newApp(), new(websocket.Config), new(logBuffer), true) })
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package websocket_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// eachRule runs a test for each thing that a party may want of two routes of one
+// path.
+func eachRule(t *testing.T, f func(t *testing.T, app *iris.Application, rule string)) {
+	for name, set := range map[string]func(app *iris.Application){
+		"the default": func(*iris.Application) {},
+		"override":    func(app *iris.Application) { app.SetRegisterRule(iris.RouteOverride) },
+		"skip":        func(app *iris.Application) { app.SetRegisterRule(iris.RouteSkip) },
+		"error":       func(app *iris.Application) { app.SetRegisterRule(iris.RouteError) },
+		"overlap":     func(app *iris.Application) { app.SetRegisterRule(iris.RouteOverlap) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp()
+			set(app)
+			f(t, app, name)
+		})
+	}
+}
+
+// TestARouteThatIsThere: what the rule allows is allowed, and works; what would be
+// without effect is not.
+func TestARouteThatIsThere(t *testing.T) {
+	for _, path := range []string{"/ws", "/ws/{room}"} {
+		eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
+			app.Get(path, func(ctx iris.Context) {
+				if ctx.URLParam("stay") != "" {
+					_, _ = ctx.WriteString("the first one's")
+					return
+				}
+				ctx.StopWithStatus(http.StatusUnauthorized) // and has written nothing
+			})
+			var s *websocket.Server
+			mount := func() { s = websocket.New(app, path) }
+			switch rule {
+			case "skip":
+				wantPanic(t, rule, []string{"GET " + path, "RouteSkip", "without effect", "another endpoint"}, mount)
+				return
+			case "error":
+				wantPanic(t, rule, []string{"GET " + path, "RouteError", "another endpoint"}, mount)
+				return
+			}
+			mount()
+			s.OnConnection(echo)
+			server := listen(t, app, s)
+			path := strings.Replace(path, "{room}", "one", 1)
+			c := dial(t, address(server)+path)
+			wantEcho(t, c)
+			response := handshake(t, server, path+"?stay=1", "")
+			want := http.StatusSwitchingProtocols
+			if rule == "overlap" {
+				want = http.StatusOK
+			}
+			if response.StatusCode != want {
+				t.Errorf("where the first one doesn't stop: %s", response.Status)
+			}
+			_ = response.Body.Close()
+		})
+	}
+}
+
+// TestNoRouteThatIsThere: each rule takes an endpoint, its client, and a second
+// one beside it.
+func TestNoRouteThatIsThere(t *testing.T) {
+	eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+		first := websocket.New(app, "/a")
+		second := websocket.New(app.Party("/v1"), "/b")
+		other := websocket.New(app.Party("/v1"), "/c", websocket.Config{EvtMessagePrefix: []byte("c:")})
+		own := websocket.New(app.Party("/v2"), "/d", websocket.Config{ClientPath: "/own.js"})
+		sub := websocket.New(app.Subdomain("chat"), "/e")
+		server := listen(t, app, first, second, other, own, sub)
+		for path, part := range map[string]string{
+			"/iris-ws.js": `ENDPOINT = "/a"`, "/v1/c/iris-ws.js": `PREFIX = "c:"`, "/own.js": `ENDPOINT = "/v2/d"`,
+		} {
+			wantScript(t, server, path, part)
+		}
+		for _, path := range []string{"/a", "/v1/b", "/v1/c", "/v2/d"} {
+			dial(t, address(server)+path)
+		}
+		const host = "chat.localhost:8080"
+		if response := handshake(t, server, "/e", host); response.StatusCode != http.StatusSwitchingProtocols {
+			t.Errorf("on a subdomain: %s", response.Status)
+		}
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if response := request(t, server, method, "/iris-ws.js", host); response.StatusCode != http.StatusOK {
+				t.Errorf("%s of the script on a subdomain: %s", method, response.Status)
+			}
+		}
+	})
+}
+
+// wantScript has the script answer to both of its methods.
+func wantScript(t *testing.T, server *httptest.Server, path, part string) {
+	t.Helper()
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		response := request(t, server, method, path, "")
+		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") {
+			t.Errorf("%s %s: %s", method, path, response.Status)
+		}
+		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
+			t.Errorf("%s is without %s", path, part)
+		}
+	}
+}
+
+func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequest(method, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		r.Host = host
+	}
+	response, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// TestTwoEndpointsOnOnePath are a mistake, whatever the rule, also if one of them
+// was mounted by hand.
+func TestTwoEndpointsOnOnePath(t *testing.T) {
+	eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+		websocket.New(app, "/ws")
+		app.Get("/hand", websocket.NewServer(websocket.Config{}).Handler())
+		websocket.New(app.Party("/v1", func(ctx iris.Context) { ctx.Next() }), "/guarded/{room}")
+		for name, mount := range map[string]func(){
+			"/ws":                  func() { websocket.New(app, "/ws") },
+			"/ws, of a party":      func() { websocket.New(app.Party("/"), "/ws") },
+			"/ws, written so":      func() { websocket.New(app, "/ws/") },
+			"/hand":                func() { websocket.New(app, "/hand") },
+			"/v1/guarded/{room}":   func() { websocket.New(app, "/v1/guarded/{room}") },
+			"/v1/guarded/ of /v1/": func() { websocket.New(app.Party("/v1/"), "/guarded/{room}") },
+		} {
+			wantPanic(t, name, []string{"GET /", "already", "another endpoint"}, mount)
+		}
+	})
+}
+
+// TestTwoRoutesByHand: an endpoint behind another route, as far as the rule lets it.
+func TestTwoRoutesByHand(t *testing.T) {
+	eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
+		s := websocket.NewServer(websocket.Config{})
+		s.OnConnection(echo)
+		app.Get("/ws", func(ctx iris.Context) { ctx.StopExecution() })
+		app.Get("/ws", s.Handler())
+		server := listen(t, app, s)
+		if rule == "skip" || rule == "error" {
+			if response := handshake(t, server, "/ws", ""); response.StatusCode == http.StatusSwitchingProtocols {
+				t.Error("the second route is in effect")
+			}
+			return
+		}
+		wantEcho(t, dial(t, address(server)+"/ws"))
+	})
+}
+
+// TestTheApplicationsHeadStays: and the GET beside it is served.
+func TestTheApplicationsHeadStays(t *testing.T) {
+	for _, party := range []string{"/", "/v1"} {
+		eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+			app.Head("/iris-ws.js", func(ctx iris.Context) { ctx.Header("X-Mine", "yes") })
+			s := websocket.New(app.Party(party), "/ws")
+			server := listen(t, app, s)
+			response, err := server.Client().Head(server.URL + "/iris-ws.js")
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantHeader(t, response, "X-Mine", "yes")
+			_ = response.Body.Close()
+			if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, "SCRIPT_PATH") {
+				t.Errorf("the script is %.40q", source)
+			}
+		})
+	}
+}
+
+// TestPartiesThatAllowMethods: for each of which Iris makes a route, in an order of
+// its own.
+func TestPartiesThatAllowMethods(t *testing.T) {
+	for _, party := range []string{"/", "/v1"} {
+		for _, methods := range [][]string{{http.MethodOptions}, {http.MethodGet, http.MethodOptions}, {http.MethodHead, http.MethodPost}} {
+			eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+				p := app.Party(party)
+				p.AllowMethods(methods...)
+				s := websocket.New(p, "/ws")
+				p.Get("/later", func(ctx iris.Context) { ctx.StatusCode(http.StatusAccepted) })
+				server := listen(t, app, s)
+				wantScript(t, server, "/iris-ws.js", "SCRIPT_PATH")
+				if response := request(t, server, methods[0], strings.TrimSuffix(party, "/")+"/later", ""); response.StatusCode != http.StatusAccepted {
+					t.Errorf("the party has lost its methods: %s", response.Status)
+				}
+				dial(t, address(server)+strings.TrimSuffix(party, "/")+"/ws")
+			})
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package websocket_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// written connects a client whose connection the test writes to.
+func written(t *testing.T) (*client, websocket.Connection) {
+	t.Helper()
+	connections := make(chan websocket.Connection, 1)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
+	return dial(t, url), receive(t, connections)
+}
+
+// TestInvalidClosesAreNotSent: a client would take them for a violation of the
+// protocol, and what else there is to say would be lost.
+func TestInvalidClosesAreNotSent(t *testing.T) {
+	a, c := written(t)
+	data := map[string][]byte{
+		"half a code":            {3},
+		"a reason of 124 bytes":  gorilla.FormatCloseMessage(1000, strings.Repeat("x", 124)),
+		"a reason of 1000 bytes": gorilla.FormatCloseMessage(1000, strings.Repeat("x", 1000)),
+		"a reason not UTF-8":     gorilla.FormatCloseMessage(1000, "\xff"),
+		"half a character":       gorilla.FormatCloseMessage(1000, "\xc3"),
+	}
+	for name, data := range data {
+		if err := c.Write(websocket.CloseMessage, data); err != websocket.ErrInvalidClose {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for code := range 1 << 16 {
+		if code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999 {
+			continue
+		}
+		if err := c.Write(websocket.CloseMessage, binary.BigEndian.AppendUint16(nil, uint16(code))); err != websocket.ErrInvalidClose {
+			t.Fatalf("%d: %v", code, err)
+		}
+	}
+	if err := c.Emit("chat", "still here"); err != nil || c.DisconnectReason() != nil {
+		t.Errorf("%v, %v", err, c.DisconnectReason())
+	}
+	a.want("chat;0;still here")
+}
+
+func TestValidClosesAreSent(t *testing.T) {
+	for name, test := range map[string]struct {
+		data []byte
+		code int
+	}{
+		"nothing":               {nil, 1005},
+		"1000":                  {[]byte{0x03, 0xE8}, 1000},
+		"1003":                  {[]byte{0x03, 0xEB}, 1003},
+		"1007":                  {gorilla.FormatCloseMessage(1007, ""), 1007},
+		"1013":                  {gorilla.FormatCloseMessage(1013, ""), 1013}, // gorilla doesn't know 1014
+		"3000":                  {gorilla.FormatCloseMessage(3000, ""), 3000},
+		"4999":                  {gorilla.FormatCloseMessage(4999, "my reason"), 4999},
+		"a reason of 123 bytes": {gorilla.FormatCloseMessage(4001, strings.Repeat("ö", 61)+"x"), 4001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, c := written(t)
+			if err := c.Write(websocket.CloseMessage, test.data); err != nil {
+				t.Fatal(err)
+			}
+			if reason := c.DisconnectReason(); reason != websocket.ErrDisconnected {
+				t.Errorf("ends with %v", reason)
+			}
+			_ = a.SetReadDeadline(time.Now().Add(patience))
+			_, _, err := a.ReadMessage()
+			var closed *gorilla.CloseError
+			if !errors.As(err, &closed) || closed.Code != test.code || len(test.data) > 2 && closed.Text != string(test.data[2:]) {
+				t.Errorf("the client sees %v", err)
+			}
+			if err := c.Write(websocket.CloseMessage, test.data); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("the second time: %v", err)
+			}
+		})
+	}
+}
+
+// TestWrittenKinds: text that is none goes as binary; what a ping can't carry is
+// refused.
+func TestWrittenKinds(t *testing.T) {
+	a, c := written(t)
+	pings := make(chan string, 2)
+	a.SetPingHandler(func(data string) error { pings <- data; return nil })
+	for _, test := range []struct {
+		kind int
+		data string
+		want int
+	}{
+		{websocket.TextMessage, "text", gorilla.TextMessage},
+		{websocket.TextMessage, "no \xff text", gorilla.BinaryMessage},
+		{websocket.BinaryMessage, "text", gorilla.BinaryMessage},
+		{websocket.TextMessage, "", gorilla.TextMessage},
+	} {
+		if err := c.Write(test.kind, []byte(test.data)); err != nil {
+			t.Fatal(err)
+		}
+		_ = a.SetReadDeadline(time.Now().Add(patience))
+		if kind, data, err := a.ReadMessage(); err != nil || kind != test.want || string(data) != test.data {
+			t.Errorf("%q, written as %d: %d %q, %v", test.data, test.kind, kind, data, err)
+		}
+	}
+	long := strings.Repeat("x", 125)
+	for _, kind := range []int{websocket.PingMessage, websocket.PongMessage} {
+		if err := c.Write(kind, []byte(long)); err != nil {
+			t.Errorf("125 bytes: %v", err)
+		}
+		if err := c.Write(kind, []byte(long+"x")); err != websocket.ErrInvalidMessageType {
+			t.Errorf("126 bytes: %v", err)
+		}
+	}
+	if err := c.Emit("chat", "after"); err != nil {
+		t.Fatal(err)
+	}
+	a.want("chat;0;after")
+	if got := receive(t, pings); got != long || len(pings) > 0 {
+		t.Errorf("a ping of %q, and %d more", got, len(pings))
+	}
+}
