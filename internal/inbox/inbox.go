@@ -248,9 +248,10 @@ func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
 	text, compressed := in.opcode == wire.OpText, in.compressed
 	in.end() // before the handler, which may not return
 	if compressed {
-		return in.inflate(text, payload, h)
+		in.inflate(text, payload, h)
+	} else {
+		deliver(text, payload, h)
 	}
-	deliver(text, payload, h)
 	return nil
 }
 

@@ -1,0 +1,411 @@
+package inbox
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// decoder decompresses a whole message at once (RFC 1951), with the message
+// itself as the window. compress/flate doesn't do: after a last block it doesn't go
+// on, and it hides how much input has become how much output.
+type decoder struct {
+	in   []byte
+	pos  int    // how much of in has been put into bits
+	bits uint64 // the next bits, the lowest first
+	n    uint   // how many of bits count
+
+	out   []byte // room for output
+	w     int    // how much of out has been written
+	limit int    // of w
+
+	literals, distances code // of the block
+	lengths             [maxLiterals + maxDistances]uint8
+}
+
+const (
+	maxLiterals  = 286 // RFC 1951, section 3.2.7
+	maxDistances = 30
+	endOfBlock   = 256
+)
+
+// decode decompresses in to d.out[:d.w]. It reports data that goes on after its end,
+// or ends before, as ErrCorrupt, and more than limit bytes of output as ErrTooLarge.
+func (d *decoder) decode(in []byte, limit int) error {
+	d.in, d.pos, d.bits, d.n = in, 0, 0, 0
+	d.out, d.w, d.limit = d.out[:min(cap(d.out), limit)], 0, limit
+	for {
+		header, ok := d.take(3)
+		if !ok || d.wasteful() {
+			return ErrCorrupt
+		}
+		var err error
+		switch header >> 1 {
+		case 0:
+			d.align()
+			if d.pos == len(d.in) {
+				return nil // the empty block that the sender has removed the rest of
+			}
+			err = d.stored()
+		case 1:
+			err = d.block(&fixedLiterals, &fixedDistances)
+		case 2:
+			if !d.codes() {
+				return ErrCorrupt
+			}
+			err = d.block(&d.literals, &d.distances)
+		default:
+			err = ErrCorrupt
+		}
+		if err != nil {
+			return err
+		}
+		// A last block is the last of a stream; the message may go on with another
+		// one, at the next byte (RFC 7692, section 7.2.3.4).
+		if final := header & 1; final != 0 {
+			if d.align(); d.pos == len(d.in) {
+				return nil
+			}
+		}
+	}
+}
+
+// wasteful reports input that has yielded too little: somebody wants to keep the
+// server busy. The worst that a sender has a use for is to flush each byte, which
+// takes eleven where it isn't compressed.
+func (d *decoder) wasteful() bool { return int64(d.pos)-int64(d.n/8) > 16*int64(d.w)+1<<10 }
+
+// fill puts at least 56 bits into d.bits, if there are as many.
+func (d *decoder) fill() {
+	for d.n <= 56 && d.pos < len(d.in) {
+		d.bits |= uint64(d.in[d.pos]) << d.n
+		d.pos++
+		d.n += 8
+	}
+}
+
+// take reads a number of up to 16 bits.
+func (d *decoder) take(n uint) (v int, ok bool) {
+	if d.n < n {
+		if d.fill(); d.n < n {
+			return 0, false
+		}
+	}
+	v = int(d.bits & (1<<n - 1))
+	d.bits >>= n
+	d.n -= n
+	return v, true
+}
+
+// align drops the bits up to the next byte, and puts back what hasn't been used.
+func (d *decoder) align() {
+	d.pos -= int(d.n / 8)
+	d.bits, d.n = 0, 0
+}
+
+// grow makes room for n more bytes.
+func (d *decoder) grow(n int) error {
+	if n > d.limit-d.w {
+		return ErrTooLarge
+	}
+	if n > len(d.out)-d.w {
+		out := make([]byte, d.w+max(n, min(d.limit-d.w, max(d.w, 512))))
+		copy(out, d.out[:d.w])
+		d.out = out
+	}
+	return nil
+}
+
+// stored copies a block that isn't compressed (section 3.2.4).
+func (d *decoder) stored() error {
+	in := d.in[d.pos:]
+	if len(in) < 4 {
+		return ErrCorrupt
+	}
+	n := int(binary.LittleEndian.Uint16(in))
+	if n != int(^binary.LittleEndian.Uint16(in[2:])) || n > len(in)-4 {
+		return ErrCorrupt
+	}
+	if err := d.grow(n); err != nil {
+		return err
+	}
+	d.w += copy(d.out[d.w:], in[4:4+n])
+	d.pos += 4 + n
+	return nil
+}
+
+// block decodes the symbols of a block (section 3.2.3).
+func (d *decoder) block(literals, distances *code) error {
+	in, pos, b, n := d.in, d.pos, d.bits, d.n // in registers
+	out, w := d.out, d.w
+	for {
+		// A length, a distance and the bits that belong to them are at most 48.
+		if n < 48 {
+			if len(in)-pos >= 8 {
+				b |= binary.LittleEndian.Uint64(in[pos:]) << n
+				pos += int(63-n) >> 3
+				n |= 56
+			} else {
+				for ; n <= 56 && pos < len(in); n += 8 {
+					b |= uint64(in[pos]) << n
+					pos++
+				}
+			}
+		}
+		entry := literals.short[b&(1<<shortBits-1)]
+		if entry == 0 {
+			entry = literals.long(b)
+		}
+		size := uint(entry & sizeMask)
+		if size == 0 || size > n {
+			return ErrCorrupt
+		}
+		b >>= size
+		n -= size
+		symbol := int(entry >> sizeBits)
+		if symbol < endOfBlock {
+			if w == len(out) {
+				d.w = w
+				if err := d.grow(1); err != nil {
+					return err
+				}
+				out = d.out
+			}
+			out[w] = byte(symbol)
+			w++
+			continue
+		}
+		if symbol == endOfBlock {
+			d.pos, d.bits, d.n, d.w = pos, b, n, w
+			return nil
+		}
+		if symbol >= maxLiterals {
+			return ErrCorrupt
+		}
+		l := lengthCodes[symbol-endOfBlock-1]
+		length := int(l.base) + int(b&(1<<l.extra-1))
+		b >>= l.extra
+		used := uint(l.extra)
+
+		entry = distances.short[b&(1<<shortBits-1)]
+		if entry == 0 {
+			entry = distances.long(b)
+		}
+		size = uint(entry & sizeMask)
+		symbol = int(entry >> sizeBits)
+		if size == 0 || symbol >= maxDistances {
+			return ErrCorrupt
+		}
+		b >>= size
+		e := distanceCodes[symbol]
+		distance := int(e.base) + int(b&(1<<e.extra-1))
+		b >>= e.extra
+		used += size + uint(e.extra)
+		if used > n || distance > w {
+			return ErrCorrupt
+		}
+		n -= used
+
+		if length > len(out)-w {
+			d.w = w
+			if err := d.grow(length); err != nil {
+				return err
+			}
+			out = d.out
+		}
+		// What is copied may be a part of what it is copied to: it repeats then.
+		from, end := w-distance, w+length
+		for w < end {
+			w += copy(out[w:end], out[from:w])
+		}
+	}
+}
+
+// codes reads the codes of a block that has its own (section 3.2.7).
+func (d *decoder) codes() bool {
+	counts, ok := d.take(5 + 5 + 4)
+	literals, distances, lengths := counts&31+257, counts>>5&31+1, counts>>10+4
+	if !ok || literals > maxLiterals || distances > maxDistances {
+		return false
+	}
+	var sizes [19]uint8
+	for _, i := range lengthOrder[:lengths] {
+		size, ok := d.take(3)
+		if !ok {
+			return false
+		}
+		sizes[i] = uint8(size)
+	}
+	meta := &d.distances // isn't needed yet
+	if !meta.init(sizes[:]) {
+		return false
+	}
+	all := d.lengths[:literals+distances]
+	for i := 0; i < len(all); {
+		if d.n < 7+7 {
+			d.fill()
+		}
+		entry := meta.short[d.bits&(1<<shortBits-1)]
+		size := uint(entry & sizeMask)
+		if size == 0 || size > d.n {
+			return false
+		}
+		d.bits >>= size
+		d.n -= size
+		symbol := uint8(entry >> sizeBits)
+		if symbol < 16 {
+			all[i] = symbol
+			i++
+			continue
+		}
+		var repeated uint8
+		times, more := 3, uint(3)
+		switch symbol {
+		case 16:
+			if i == 0 {
+				return false
+			}
+			repeated, more = all[i-1], 2
+		case 18:
+			times, more = 11, 7
+		}
+		extra, ok := d.take(more)
+		if times += extra; !ok || times > len(all)-i {
+			return false
+		}
+		for range times {
+			all[i] = repeated
+			i++
+		}
+	}
+	return d.literals.init(all[:literals]) && d.distances.init(all[literals:])
+}
+
+var lengthOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
+
+// base is what a symbol stands for, with the bits that are added (section 3.2.5).
+type base struct {
+	base  uint16
+	extra uint8
+}
+
+var lengthCodes, distanceCodes = func() (lengths [maxLiterals - endOfBlock - 1]base, distances [maxDistances]base) {
+	next := 3
+	for i := range lengths {
+		extra := max(i/4-1, 0)
+		lengths[i] = base{uint16(next), uint8(extra)}
+		next += 1 << extra
+	}
+	lengths[len(lengths)-1] = base{258, 0}
+	next = 1
+	for i := range distances {
+		extra := max(i/2-1, 0)
+		distances[i] = base{uint16(next), uint8(extra)}
+		next += 1 << extra
+	}
+	return lengths, distances
+}()
+
+const (
+	maxBits   = 15 // of a code
+	shortBits = 9  // of the codes that short has
+
+	sizeBits = 4
+	sizeMask = 1<<sizeBits - 1
+)
+
+// code is a Huffman code (section 3.2.2). An entry is a symbol and, in its lowest
+// bits, the size of the symbol's code; 0 is none.
+type code struct {
+	short   [1 << shortBits]uint16  // by the next bits, of which only the lowest count
+	symbols [maxLiterals + 2]uint16 // in the order of their codes
+	end     [maxBits + 1]uint32     // the first code after those of a size, as the upper bits of 16
+	offset  [maxBits + 1]int        // from the codes of a size to their place in symbols
+}
+
+// init makes the code of the sizes of its symbols' codes. It reports false if there
+// is no such code; one without symbols, or with a single one, may be incomplete.
+func (c *code) init(sizes []uint8) bool {
+	var counts, next [maxBits + 1]uint16
+	for _, size := range sizes {
+		counts[size]++
+	}
+	first, total, longest := 0, uint16(0), 0
+	for size := 1; size <= maxBits; size++ {
+		first <<= 1
+		c.offset[size] = int(total) - first
+		next[size] = total
+		first += int(counts[size])
+		total += counts[size]
+		c.end[size] = uint32(first) << (16 - size)
+		if first > 1<<size {
+			return false
+		}
+		if counts[size] > 0 {
+			longest = size
+		}
+	}
+	if first != 1<<maxBits && total != 0 && (total != 1 || longest != 1) {
+		return false
+	}
+	for symbol, size := range sizes {
+		if size > 0 {
+			c.symbols[next[size]] = uint16(symbol)
+			next[size]++
+		}
+	}
+	c.fill(counts[:], min(max(longest, 1), shortBits))
+	return true
+}
+
+// fill sets c.short, by the lowest width bits first: the less there is, the less it
+// takes.
+func (c *code) fill(counts []uint16, width int) {
+	clear(c.short[:1<<width])
+	symbols, next := c.symbols[:], uint16(0)
+	for size := 1; size <= width; size++ {
+		next <<= 1
+		for _, symbol := range symbols[:counts[size]] {
+			for i := bits.Reverse16(next) >> (16 - size); i < 1<<width; i += 1 << size {
+				c.short[i] = symbol<<sizeBits | uint16(size)
+			}
+			next++
+		}
+		symbols = symbols[counts[size]:]
+	}
+	for n := 1 << width; n < len(c.short); n *= 2 {
+		copy(c.short[n:], c.short[:n])
+	}
+}
+
+// long returns the entry of a code that short doesn't have.
+func (c *code) long(b uint64) uint16 {
+	v := bits.Reverse16(uint16(b))
+	for size := shortBits + 1; size <= maxBits; size++ {
+		if uint32(v) < c.end[size] {
+			return c.symbols[int(v>>(16-size))+c.offset[size]]<<sizeBits | uint16(size)
+		}
+	}
+	return 0
+}
+
+var fixedLiterals, fixedDistances = func() (literals, distances code) {
+	var sizes [maxLiterals + 2]uint8
+	for i := range sizes {
+		switch {
+		case i < 144:
+			sizes[i] = 8
+		case i < 256:
+			sizes[i] = 9
+		case i < 280:
+			sizes[i] = 7
+		default:
+			sizes[i] = 8
+		}
+	}
+	literals.init(sizes[:])
+	for i := range 32 {
+		sizes[i] = 5
+	}
+	distances.init(sizes[:32])
+	return literals, distances
+}()

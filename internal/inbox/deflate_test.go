@@ -1,0 +1,355 @@
+package inbox
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// packed compresses pieces at a level, and ends each with end: Flush or Close. The
+// last one's removed tail is removed.
+func packed(t testing.TB, level int, end func(*flate.Writer) error, pieces ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range pieces {
+		if _, err := io.WriteString(w, piece); err != nil {
+			t.Fatal(err)
+		}
+		if err := end(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
+}
+
+// finished compresses each piece to a stream of its own, which ends with a last block.
+func finished(t testing.TB, pieces ...string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, piece := range pieces {
+		var b bytes.Buffer
+		w, _ := flate.NewWriter(&b, flate.BestCompression) // the level is valid
+		_, _ = io.WriteString(w, piece)                    // a bytes.Buffer doesn't fail
+		_ = w.Close()
+		all.Write(b.Bytes())
+	}
+	return all.String()
+}
+
+func unhex(s string) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// written makes a stream of bits.
+func written(f func(w *bitWriter)) string {
+	var w bitWriter
+	f(&w)
+	return string(w.bytes())
+}
+
+// huffman writes the code of a symbol, its highest bit first.
+func (w *bitWriter) huffman(code, size uint) {
+	for i := range size {
+		w.put(uint64(code>>(size-1-i)&1), 1)
+	}
+}
+
+// fixed begins a block with the codes of RFC 1951, section 3.2.6.
+func (w *bitWriter) fixed() { w.put(0, 1); w.put(1, 2) }
+
+// a is a literal in a fixed block.
+func (w *bitWriter) a() { w.huffman(0x30+'a', 8) }
+
+// match is a length symbol of up to 279, and a distance symbol, in a fixed block.
+func (w *bitWriter) match(length, distance uint) {
+	w.huffman(length-256, 7)
+	w.huffman(distance, 5)
+}
+
+// end ends a fixed block and the message.
+func (w *bitWriter) end() { w.put(0, 7); w.put(0, 3) }
+
+// lengths begins a block with codes of its own, of which the code lengths of the 19
+// symbols for lengths are given.
+func (w *bitWriter) lengths(literals, distances uint64, sizes map[int]uint64) {
+	w.put(0, 1)
+	w.put(2, 2)
+	w.put(literals-257, 5)
+	w.put(distances-1, 5)
+	w.put(19-4, 4)
+	for _, symbol := range []int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15} {
+		w.put(sizes[symbol], 3)
+	}
+}
+
+// TestDecode: what is a message, and what isn't.
+func TestDecode(t *testing.T) {
+	const corrupt = "\x00corrupt"
+	half := strings.Repeat("0123456789abcdef", 2500) // more than the window of 32 KiB
+	for name, test := range map[string]struct{ in, want string }{
+		"RFC 7692, 7.2.3.1":                  {unhex("f248cdc9c90700"), "Hello"},
+		"RFC 7692, 7.2.3.3, stored":          {unhex("000500faff48656c6c6f00"), "Hello"},
+		"RFC 7692, 7.2.3.4, a last block":    {unhex("f348cdc9c9070000"), "Hello"},
+		"RFC 7692, 7.2.3.5, two blocks":      {unhex("f248050000 00ffff cac9c90700"), "Hello"},
+		"a last block, and nothing":          {unhex("f348cdc9c90700"), "Hello"},
+		"goes on after a last block":         {unhex("f248cdc9c9d75100040000ffff2acf2fca490100"), "Hello, world"},
+		"goes on after a last block of data": {finished(t, "Hello") + unhex("f248cdc9c90700"), "HelloHello"},
+		"many last blocks":                   {finished(t, strings.Split("one at a time, all of them last", "")...), "one at a time, all of them last"},
+		"many last blocks, and then one":     {finished(t, "a", "b") + "\x00", "ab"},
+		"a last block in the end removed":    {strings.TrimSuffix(finished(t, "Hello"), "\x00\x00\xff\xff"), "Hello"},
+		"a last block of stored data":        {unhex("010500faff48656c6c6f"), "Hello"},
+		"a last block, then what refers to before it": {finished(t, half) + written(func(w *bitWriter) {
+			w.fixed()
+			w.match(257, 29) // three bytes from as far as can be
+			w.put(1<<13-1, 13)
+			w.end()
+		}), half + half[len(half)-32768:][:3]},
+		"a last block, then garbage":                          {unhex("f348cdc9c90700ff"), corrupt},
+		"a last block, then half a block":                     {unhex("f348cdc9c907000000"), corrupt},
+		"a last block, then the removed tail":                 {unhex("f348cdc9c90700 00 0000ffff"), corrupt},
+		"the tail that should have been removed":              {unhex("f248cdc9c90700 0000ffff"), corrupt},
+		"nothing at all":                                      {"", corrupt},
+		"nothing":                                             {"\x00", ""},
+		"nothing, last":                                       {"\x01", ""},
+		"nothing in a last fixed block":                       {"\x03\x00", ""},
+		"the same, cut":                                       {"\x03", corrupt},
+		"nothing, twice":                                      {unhex("000000ffff00"), ""},
+		"data that would take the tail":                       {unhex("000400fbff"), corrupt},
+		"last data that would take the tail":                  {unhex("010400fbff"), corrupt},
+		"data that would take the tail and what stands after": {unhex("010900f6ff"), corrupt},
+		"a length and a wrong complement":                     {unhex("000500fbff48656c6c6f00"), corrupt},
+		"a reserved kind of block":                            {"\x06", corrupt},
+		"a length of a reserved symbol": {written(func(w *bitWriter) {
+			w.fixed()
+			w.a()
+			w.huffman(0xC0+286-280, 8)
+			w.huffman(0, 5)
+			w.end()
+		}), corrupt},
+		"a repeated byte":               {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 0); w.end() }), "aaaa"},
+		"a distance of a reserved kind": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 30); w.end() }), corrupt},
+		"a distance beyond the message": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 1); w.end() }), corrupt},
+		"codes of its own":              {written(func(w *bitWriter) { w.dynamic(false); w.put(0, 3); w.put(1, 1); w.put(0, 3) }), "aaa"},
+		"codes of its own, last":        {written(func(w *bitWriter) { w.dynamic(true); w.put(0, 3); w.put(1, 1) }), "aaa"},
+		"287 literals":                  {written(func(w *bitWriter) { w.lengths(287, 1, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"31 distances":                  {written(func(w *bitWriter) { w.lengths(257, 31, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"too many codes":                {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 1, 1: 1, 18: 1}); w.put(0, 64) }), corrupt},
+		"too few codes":                 {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 2, 1: 2, 18: 2}); w.put(0, 64) }), corrupt},
+		"no code":                       {written(func(w *bitWriter) { w.lengths(257, 1, nil); w.put(0, 64) }), corrupt},
+		"a repetition of nothing":       {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{1: 1, 16: 1}); w.put(1, 64) }), corrupt},
+		"more zeros than codes": {written(func(w *bitWriter) {
+			w.lengths(257, 1, map[int]uint64{1: 1, 18: 1})
+			w.put(255, 8)
+			w.put(255, 8) // 276 of 258
+			w.put(0, 64)
+		}), corrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d decoder
+			for range 2 { // nothing of the first is in the second
+				err := d.decode([]byte(test.in), math.MaxInt)
+				if (err != nil) != (test.want == corrupt) || err != nil && err != ErrCorrupt {
+					t.Fatalf("%v", err)
+				}
+				if err == nil && string(d.out[:d.w]) != test.want {
+					t.Fatalf("%.200q, want %.200q", d.out[:d.w], test.want)
+				}
+			}
+		})
+	}
+}
+
+// TestDecodeWhatIsCut: no part of a message is one, where it has one block.
+func TestDecodeWhatIsCut(t *testing.T) {
+	var d decoder
+	for name, whole := range map[string]string{
+		"fixed":   packed(t, flate.BestCompression, (*flate.Writer).Flush, "a short text, short"),
+		"dynamic": packed(t, flate.BestCompression, (*flate.Writer).Flush, chatter(2000)),
+		"stored":  packed(t, flate.NoCompression, (*flate.Writer).Flush, chatter(2000)),
+	} {
+		for n := range whole {
+			if whole[:n] == "\x00" {
+				continue // an empty one
+			}
+			if err := d.decode([]byte(whole[:n]), math.MaxInt); err != ErrCorrupt {
+				t.Errorf("%s, the first %d bytes of %d: %v", name, n, len(whole), err)
+			}
+		}
+		if err := d.decode([]byte(whole), math.MaxInt); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDecodeUpToALimit: the limit is on what comes out, to the byte, whatever kind of
+// block it comes from.
+func TestDecodeUpToALimit(t *testing.T) {
+	const size = 5000
+	for name, in := range map[string]string{
+		"literals": packed(t, flate.HuffmanOnly, (*flate.Writer).Flush, noise(100)+chatter(size-100)),
+		"matches":  packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Repeat("x", size)),
+		"stored":   packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(size)),
+	} {
+		for _, limit := range []int{1, 100, size - 1, size, size + 1, 2 * size, math.MaxInt} {
+			for _, room := range []int{0, size / 2, size, 3 * size} {
+				d := decoder{out: make([]byte, room)}
+				want := error(nil)
+				if limit < size {
+					want = ErrTooLarge
+				}
+				if err := d.decode([]byte(in), limit); err != want || err == nil && d.w != size || d.w > limit {
+					t.Errorf("%s, a limit of %d, room for %d: %d bytes, %v; want %v", name, limit, room, d.w, err, want)
+				}
+				if len(d.out) > max(room, min(limit, 2*size)) {
+					t.Errorf("%s, a limit of %d, room for %d: it has taken room for %d", name, limit, room, len(d.out))
+				}
+			}
+		}
+	}
+}
+
+// TestWasteIsRefused: input that yields next to nothing keeps the server busy. What a
+// sender may have a use for passes.
+func TestWasteIsRefused(t *testing.T) {
+	flushed := packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Split(strings.Repeat("x", 10_000), "")...)
+	if len(flushed) < 100_000 {
+		t.Fatalf("a flush takes %d bytes of 10,000", len(flushed))
+	}
+	for name, test := range map[string]struct {
+		in   string
+		want error
+	}{
+		"each byte is flushed":              {flushed, nil},
+		"empty blocks":                      {emptyBlocks(1000), nil},
+		"too many empty blocks":             {emptyBlocks(1100), ErrCorrupt},
+		"empty stored blocks":               {strings.Repeat(unhex("000000ffff"), 204) + "\x00", nil},
+		"too many empty stored blocks":      {strings.Repeat(unhex("000000ffff"), 207) + "\x00", ErrCorrupt},
+		"last blocks":                       {strings.Repeat("\x03\x00", 512), nil},
+		"too many last blocks":              {strings.Repeat("\x03\x00", 520), ErrCorrupt},
+		"empty blocks after a few bytes":    {finished(t, noise(100)) + emptyBlocks(2500), nil},
+		"too many after a few bytes":        {finished(t, noise(100)) + emptyBlocks(2700), ErrCorrupt},
+		"a few bytes after empty blocks":    {strings.Repeat("\x03\x00", 510) + finished(t, noise(100)), nil},
+		"many empty blocks after a lot":     {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(160_000), nil},
+		"too many empty blocks after a lot": {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(162_000), ErrCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d decoder
+			if err := d.decode([]byte(test.in), math.MaxInt); err != test.want {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+// reference decodes by compress/flate. The empty block that the sender has removed is
+// put back as one of stored data, so that it can be told from data which would take it
+// for its own: what isn't followed by that block is no message.
+func reference(in []byte) (out []byte, ok bool) {
+	out, ok = referenceBefore(in, "x")
+	other, okToo := referenceBefore(in, "xx")
+	return out, ok && okToo && bytes.Equal(out, other)
+}
+
+func referenceBefore(in []byte, data string) (out []byte, ok bool) {
+	removed := string([]byte{byte(len(data)), 0, ^byte(len(data)), 0xff}) + data
+	const end = "\x01\x00\x00\xff\xff"
+	r := bytes.NewReader(slices.Concat(in, []byte(removed+end)))
+	stream := flate.NewReader(r)
+	for {
+		more, err := io.ReadAll(stream)
+		if out = append(out, more...); err != nil {
+			return nil, false
+		}
+		switch r.Len() {
+		case len(removed) + len(end):
+			return out, true // ends with a last block
+		case len(end), 0:
+			return bytes.CutSuffix(out, []byte(data))
+		}
+		if err := stream.(flate.Resetter).Reset(r, out[max(0, len(out)-32768):]); err != nil {
+			return nil, false
+		}
+	}
+}
+
+// compare decodes in both ways.
+func compare(d *decoder, in []byte) error {
+	want, ok := reference(in)
+	err := d.decode(in, 1<<20)
+	switch {
+	case err == ErrCorrupt && ok && len(in) > 1024: // it may be wasteful
+		return nil
+	case (err == nil) != (ok && len(want) <= 1<<20):
+		return fmt.Errorf("%x: %v, compress/flate: %v", in, err, ok)
+	case err == nil && !bytes.Equal(d.out[:d.w], want):
+		return fmt.Errorf("%x: %.200q, compress/flate: %.200q", in, d.out[:d.w], want)
+	}
+	return nil
+}
+
+// TestDecodeAsCompressFlateDoes: the same comes of the same bytes, good and bad ones.
+func TestDecodeAsCompressFlateDoes(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	var d decoder
+	good, bad := 0, 0
+	for range 4000 {
+		text := noise(1 + random.IntN(30))
+		switch random.IntN(3) {
+		case 0:
+			text = chatter(1 + random.IntN(1500))
+		case 1:
+			text = strings.Repeat(text, 1+random.IntN(100))
+		}
+		end := (*flate.Writer).Flush
+		if random.IntN(8) == 0 {
+			end = (*flate.Writer).Close
+		}
+		in := []byte(packed(t, random.IntN(12)-2, end, text))
+		if random.IntN(4) == 0 {
+			in = append([]byte(finished(t, chatter(random.IntN(100)))), in...)
+		}
+		for range random.IntN(3) {
+			in[random.IntN(min(len(in), 1+random.IntN(200)))] ^= 1 << random.IntN(8)
+		}
+		if err := compare(&d, in); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.decode(in, 1<<20); err == nil {
+			good++
+		} else {
+			bad++
+		}
+	}
+	if good < 1000 || bad < 1000 {
+		t.Errorf("%d are good, %d are bad: too few of a kind", good, bad)
+	}
+}
+
+// FuzzDecode looks for bytes of which compress/flate makes something else.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(packed(f, flate.BestCompression, (*flate.Writer).Flush, chatter(500))))
+	f.Add([]byte(packed(f, flate.BestSpeed, (*flate.Writer).Flush, "a", "b", "a short text, a short one")))
+	f.Add([]byte(finished(f, "a", chatter(100))))
+	f.Add([]byte(emptyBlocks(50)))
+	f.Add([]byte("\x01\x04\x00\xfb\xff"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if err := compare(new(decoder), in); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
