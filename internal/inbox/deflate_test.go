@@ -307,7 +307,7 @@ func TestDecodeAsCompressFlateDoes(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	var d decoder
 	good, bad := 0, 0
-	for range 4000 {
+	for range 1500 {
 		text := noise(1 + random.IntN(30))
 		switch random.IntN(3) {
 		case 0:
@@ -335,7 +335,7 @@ func TestDecodeAsCompressFlateDoes(t *testing.T) {
 			bad++
 		}
 	}
-	if good < 1000 || bad < 1000 {
+	if good < 400 || bad < 400 {
 		t.Errorf("%d are good, %d are bad: too few of a kind", good, bad)
 	}
 }

@@ -4,7 +4,8 @@
 //
 // A message that came in one piece is handed on where it lies; only what is
 // incomplete is copied, and held no larger than it is so far: a client that
-// announces much and sends little takes little.
+// announces much and sends little takes little. What can't become a message any
+// more is rejected at once, not at its end.
 package inbox
 
 import (
@@ -61,9 +62,13 @@ type Inbox struct {
 	compressed bool // that message is
 	discarding bool // that message has been rejected
 
-	skip    int    // how much of the payload being discarded is still to come
-	rest    []byte // the beginning of a frame of which the end hasn't come
-	message []byte // the payloads of the frames of a message so far
+	last    bool    // the frame of which left has to come is that message's last
+	mask    [4]byte // of that frame, for what comes next
+	left    int     // how much of that frame's payload is still to come
+	message []byte  // the payloads of the frames of that message so far
+	checked int     // how much of message is known to be valid UTF-8
+
+	rest []byte // the beginning of a header or a control frame of which the end hasn't come
 }
 
 // Init prepares an inbox that takes messages of up to limit bytes, after
@@ -80,9 +85,9 @@ func (in *Inbox) Feed(data []byte, h Handler) error {
 	}
 	whole := len(data)
 	for len(data) > 0 {
-		if in.skip > 0 {
-			n := min(in.skip, len(data))
-			in.skip -= n
+		if in.left > 0 {
+			n := min(in.left, len(data))
+			in.part(data[:n], h)
 			data = data[n:]
 			continue
 		}
@@ -93,18 +98,25 @@ func (in *Inbox) Feed(data []byte, h Handler) error {
 		if !ok {
 			break
 		}
-		if f.opcode < wire.OpClose && in.refuses(f, h) {
-			data, in.skip = data[f.size:], f.payload
-			continue
-		}
-		if len(data) < f.size+f.payload {
+		control, complete := f.opcode >= wire.OpClose, len(data)-f.size >= f.payload
+		if control && !complete {
 			break
 		}
-		payload := data[f.size : f.size+f.payload]
-		unmask(payload, f.mask)
-		data = data[f.size+f.payload:]
-		if err := in.frame(f, payload, h); err != nil {
-			return err
+		switch {
+		case !control && in.refuses(f):
+			data = data[f.size:]
+			in.refuse(f, h)
+		case complete:
+			payload := data[f.size : f.size+f.payload]
+			unmask(payload, f.mask)
+			data = data[f.size+f.payload:]
+			if err := in.frame(f, payload, h); err != nil {
+				return err
+			}
+		default:
+			data = data[f.size:]
+			in.begin(f)
+			in.last, in.mask, in.left = f.fin, f.mask, f.payload
 		}
 	}
 	switch {
@@ -192,27 +204,35 @@ func (in *Inbox) expects(f frame) error {
 	return nil
 }
 
-// refuses rejects a message that its next frame makes too large, before any of
-// it is held, and reports whether the frame is to be discarded. What compressed
-// data makes of itself is another matter: see inflate.
-func (in *Inbox) refuses(f frame, h Handler) bool {
+// refuses reports whether a frame is to be discarded: one of a message that has
+// been rejected, or that makes it too large, before any of it is held. What
+// compressed data makes of itself is another matter: see inflate.
+func (in *Inbox) refuses(f frame) bool {
 	most := in.limit
 	if in.compressed || f.compressed {
 		most += most/8 + 64 // what doesn't shrink grows a little
 	}
-	if !in.discarding && f.payload <= most-len(in.message) {
-		return false
-	}
-	first := !in.discarding
+	return in.discarding || f.payload > most-len(in.message)
+}
+
+// refuse discards a frame, and the rest of its message.
+func (in *Inbox) refuse(f frame, h Handler) {
 	in.begin(f)
+	in.last, in.left = f.fin, f.payload
+	in.reject(ErrTooLarge, h)
+}
+
+// reject discards the message that is being received, with what is left of its
+// frame, unless that has been done.
+func (in *Inbox) reject(err error, h Handler) {
+	first := !in.discarding
 	in.message, in.discarding = nil, true
-	if f.fin {
+	if in.left == 0 && in.last {
 		in.end()
 	}
 	if first {
-		h.Reject(ErrTooLarge)
+		h.Reject(err)
 	}
-	return true
 }
 
 func (in *Inbox) begin(f frame) {
@@ -222,7 +242,30 @@ func (in *Inbox) begin(f frame) {
 }
 
 func (in *Inbox) end() {
-	in.opcode, in.compressed, in.discarding, in.message = 0, false, false, nil
+	in.opcode, in.compressed, in.discarding, in.message, in.checked = 0, false, false, nil, 0
+}
+
+// part takes a part of the payload of a frame that comes in several.
+func (in *Inbox) part(data []byte, h Handler) {
+	in.left -= len(data)
+	if in.discarding {
+		if in.left == 0 && in.last {
+			in.end()
+		}
+		return
+	}
+	unmask(data, in.mask)
+	in.mask = rotate(in.mask, len(data))
+	if n := len(in.message) + len(data); n > cap(in.message) {
+		in.message = append(make([]byte, 0, max(n, min(2*len(in.message), n+in.left))), in.message...)
+	}
+	in.message = append(in.message, data...)
+	switch {
+	case in.left == 0 && in.last:
+		in.finish(in.message, h)
+	case !in.plausible():
+		in.reject(ErrInvalidUTF8, h)
+	}
 }
 
 // frame takes a whole frame.
@@ -238,29 +281,57 @@ func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
 		return closed(payload, h)
 	}
 	in.begin(f)
-	if !f.fin {
+	if !f.fin || len(in.message) > 0 {
 		in.message = append(in.message, payload...)
-		return nil
+		payload = in.message
 	}
-	if len(in.message) > 0 {
-		payload = append(in.message, payload...)
-	}
-	text, compressed := in.opcode == wire.OpText, in.compressed
-	in.end() // before the handler, which may not return
-	if compressed {
-		in.inflate(text, payload, h)
-	} else {
-		deliver(text, payload, h)
+	switch in.last = f.fin; {
+	case f.fin:
+		in.finish(payload, h)
+	case !in.plausible():
+		in.reject(ErrInvalidUTF8, h)
 	}
 	return nil
 }
 
-func deliver(text bool, payload []byte, h Handler) {
-	if text && !utf8.Valid(payload) {
+// finish takes a whole message.
+func (in *Inbox) finish(payload []byte, h Handler) {
+	text, compressed, checked := in.opcode == wire.OpText, in.compressed, in.checked
+	in.end() // before the handler, which may not return
+	switch {
+	case compressed:
+		in.inflate(text, payload, h)
+	case text && !utf8.Valid(payload[checked:]):
 		h.Reject(ErrInvalidUTF8)
-		return
+	default:
+		h.Message(text, payload)
 	}
-	h.Message(text, payload)
+}
+
+// plausible reports whether what has come of a message can become a valid one: a
+// text is rejected as soon as that is out of the question, not at its end.
+func (in *Inbox) plausible() bool {
+	if in.opcode != wire.OpText || in.compressed {
+		return true
+	}
+	whole := wholeRunes(in.message)
+	valid := utf8.Valid(in.message[in.checked:whole])
+	in.checked = whole
+	return valid
+}
+
+// wholeRunes returns the length of text without a rune at its end that isn't
+// complete, but may become so.
+func wholeRunes(text []byte) int {
+	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+		if end := text[len(text)-i:]; utf8.RuneStart(end[0]) {
+			if !utf8.FullRune(end) {
+				return len(text) - i
+			}
+			break
+		}
+	}
+	return len(text)
 }
 
 // closed takes a close frame (RFC 6455, section 5.5.1).
@@ -294,4 +365,12 @@ func unmask(p []byte, mask [4]byte) {
 	for i := range p {
 		p[i] ^= mask[i%4]
 	}
+}
+
+// rotate returns the mask of what comes n bytes later.
+func rotate(mask [4]byte, n int) (later [4]byte) {
+	for i := range later {
+		later[i] = mask[(i+n)%4]
+	}
+	return later
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -161,18 +162,29 @@ func TestCompressionThatWasNotAgreedOn(t *testing.T) {
 	}
 }
 
-// TestWhatIsAnnouncedTakesNothing: memory is taken by what has come.
+// TestWhatIsAnnouncedTakesNothing: memory is taken by what has come, and no more than
+// as much again.
 func TestWhatIsAnnouncedTakesNothing(t *testing.T) {
 	in := newInbox(1 << 30)
-	whole := masked(0x82, strings.Repeat("x", 1<<20))
-	if _, err := feed(in, whole[:100], 100); err != nil {
-		t.Fatal(err)
+	const size = 1 << 20
+	whole := masked(0x82, strings.Repeat("x", size))
+	header := len(whole) - size
+	var got count
+	for at := 0; at < len(whole)-1; {
+		n := min(1+at, 4096, len(whole)-1-at)
+		if err := in.Feed(bytes.Clone(whole[at:at+n]), &got); err != nil {
+			t.Fatal(err)
+		}
+		at += n
+		if held := cap(in.rest) + cap(in.message); at > 100 && held > 2*at {
+			t.Fatalf("%d bytes of a large message hold %d", at, held)
+		}
 	}
-	if cap(in.rest) > 128 {
-		t.Errorf("100 bytes of a large message hold %d", cap(in.rest))
+	if cap(in.message) > size || cap(in.rest) > 0 || len(in.message) != len(whole)-1-header {
+		t.Errorf("all of a message but one byte hold %d and %d", cap(in.message), cap(in.rest))
 	}
-	if got, err := feed(in, whole[100:], 4096); err != nil || len(got) != 1 {
-		t.Fatal(len(got), err)
+	if err := in.Feed(bytes.Clone(whole[len(whole)-1:]), &got); err != nil || got != 1 {
+		t.Fatal(got, err)
 	}
 	if in.rest != nil || in.message != nil {
 		t.Errorf("%d and %d bytes are held after the message", cap(in.rest), cap(in.message))
@@ -231,15 +243,22 @@ func FuzzFeed(f *testing.F) {
 		if checked.longest > limit {
 			t.Fatalf("a message of %d bytes", checked.longest)
 		}
+		if checked.invalid {
+			t.Fatal("a text that is not valid UTF-8")
+		}
 	})
 }
 
 type checker struct {
 	longest int
+	invalid bool
 	closed  bool
 }
 
-func (c *checker) Message(_ bool, payload []byte) { c.longest = max(c.longest, len(payload)) }
+func (c *checker) Message(text bool, payload []byte) {
+	c.longest = max(c.longest, len(payload))
+	c.invalid = c.invalid || text && !utf8.Valid(payload)
+}
 func (c *checker) Ping(payload []byte) {
 	c.longest = max(c.longest, len(payload)-wire.MaxControlPayload)
 }

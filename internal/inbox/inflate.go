@@ -1,6 +1,9 @@
 package inbox
 
-import "sync"
+import (
+	"sync"
+	"unicode/utf8"
+)
 
 // maxKept is the largest room for a message that is kept for the next one.
 const maxKept = 64 << 10
@@ -13,10 +16,14 @@ func (in *Inbox) inflate(text bool, payload []byte, h Handler) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
 	err := d.decode(payload, in.limit)
-	if err != nil {
+	message := d.out[:d.w]
+	switch {
+	case err != nil:
 		h.Reject(err)
-	} else {
-		deliver(text, d.out[:d.w], h)
+	case text && !utf8.Valid(message):
+		h.Reject(ErrInvalidUTF8)
+	default:
+		h.Message(text, message)
 	}
 }
 
