@@ -1,0 +1,122 @@
+package websocket_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// deflate compresses a message as RFC 7692, section 7.2.1 says, with a flush after
+// every n bytes.
+func deflate(payload string, level, n int) string {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, level)
+	if err != nil {
+		panic(err) // the level is valid
+	}
+	for first := true; first || payload != ""; first = false {
+		piece := payload[:min(n, len(payload))]
+		payload = payload[len(piece):]
+		_, _ = w.Write([]byte(piece)) // a bytes.Buffer doesn't fail
+		_ = w.Flush()
+	}
+	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
+}
+
+// mixed is text that shrinks, but not by much.
+func mixed(n int) string {
+	return strings.ToValidUTF8(hex.EncodeToString([]byte(noise(n/2 + 1)))[:n], "")
+}
+
+// deflateCases are about permessage-deflate: RFC 7692, section 7.
+func deflateCases() (cases []conformanceCase) {
+	add := func(e conformanceCase) {
+		e.name, e.compress = "deflate: "+e.name, true
+		cases = append(cases, e)
+	}
+	for _, data := range []struct {
+		name    string
+		opcode  byte
+		payload func(int) string
+	}{
+		{"text", opText, pattern}, {"mixed text", opText, mixed}, {"repeated binary", opBinary, func(n int) string { return strings.Repeat("\xff", n) }}, {"noise", opBinary, noise},
+	} {
+		for _, n := range []int{0, 1, 16, 64, 127, 128, 129, 256, 1024, 4096, 8192, 16384, 32767, 32768, 32769, 65536, 131072} {
+			payload := data.payload(n)
+			want := []reply{{data.opcode, payload}}
+			for _, level := range []int{flate.NoCompression, flate.BestSpeed, flate.BestCompression, flate.HuffmanOnly} {
+				packed := deflate(payload, level, 1<<20)
+				add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, level %d", data.name, n, level), send: [][]byte{clientFrame(fin|rsv1|data.opcode, packed)}, want: want})
+			}
+			packed := deflate(payload, flate.DefaultCompression, 1000)
+			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, with flushes, in fragments", data.name, n), send: fragments(rsv1|data.opcode, packed, 1+len(packed)/7), want: want})
+			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, with flushes, in writes", data.name, n), send: chops(1+len(packed)/9, clientFrame(fin|rsv1|data.opcode, packed)), want: want})
+			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, not compressed", data.name, n), send: [][]byte{clientFrame(fin|data.opcode, payload)}, want: want})
+		}
+	}
+	packed := deflate("Hello, world", flate.BestSpeed, 100)
+	hello, plain := clientFrame(fin|rsv1|opText, packed), clientFrame(fin|opText, "plain")
+	want := reply{opText, "Hello, world"}
+	add(conformanceCase{name: "compressed and plain in turn", send: [][]byte{hello, plain, hello, plain}, want: []reply{want, {opText, "plain"}, want, {opText, "plain"}}})
+	add(conformanceCase{name: "a hundred messages in one write", send: [][]byte{slices.Repeat(hello, 100)}, want: slices.Repeat([]reply{want}, 100)})
+	add(conformanceCase{name: "byte by byte", send: chops(1, hello), want: []reply{want}})
+	add(conformanceCase{name: "a ping between fragments", send: [][]byte{clientFrame(rsv1|opText, packed[:3]), clientFrame(fin|opPing, "x"), clientFrame(fin|opContinuation, packed[3:])}, want: []reply{{opPong, "x"}, want}})
+	add(conformanceCase{name: "the bit again on a continuation", send: [][]byte{clientFrame(rsv1|opText, packed[:3]), clientFrame(fin|rsv1|opContinuation, packed[3:])}, close: 1002})
+	add(conformanceCase{name: "a ping with the bit", send: [][]byte{clientFrame(fin|rsv1|opPing, "")}, close: 1002})
+	cases = append(cases, conformanceCase{name: "deflate: not agreed on", send: [][]byte{hello}, close: 1002})
+
+	hexed := func(s string) string {
+		data, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+		if err != nil {
+			panic(err)
+		}
+		return string(data)
+	}
+	for _, test := range []struct{ name, payload, text string }{
+		{"one block", hexed("f248cdc9c90700"), "Hello"},
+		{"two blocks", hexed("f248050000 00ffff cac9c90700"), "Hello"},
+		{"a stored block", hexed("000500faff48656c6c6f00"), "Hello"},
+		{"a final block", hexed("f348cdc9c9070000"), "Hello"},
+		{"a final block and nothing behind it", hexed("f348cdc9c90700"), "Hello"},
+		{"on after a final block", hexed("f248cdc9c9d75100040000ffff2acf2fca490100"), "Hello, world"},
+		{"two final blocks", hexed("f348cdc9c90700 f348cdc9c90700 00"), "HelloHello"},
+		{"an empty message", hexed("00"), ""},
+		{"an empty message with a fixed block", hexed("0200"), ""},
+	} {
+		add(conformanceCase{name: test.name, send: [][]byte{clientFrame(fin|rsv1|opText, test.payload)}, want: []reply{{opText, test.text}}})
+	}
+	for _, test := range []struct{ name, payload string }{
+		{"garbage", "\xff\xff\xff\xff\xff"},
+		{"a reserved kind of block", hexed("06")},
+		{"half a message", packed[:len(packed)/2]},
+		{"a stored block that is too short", hexed("000500faff4865")},
+		{"a stored block with a bad length", hexed("00050000004865")},
+		{"a distance beyond the beginning", hexed("4a 04 02 00")},
+		{"garbage after a final block", hexed("f348cdc9c90700 ffffffff")},
+		{"nothing at all", ""},
+	} {
+		if test.payload == "" {
+			continue // with the tail that the sender has removed, it is an empty block without its first byte
+		}
+		add(conformanceCase{name: "corrupt: " + test.name, send: [][]byte{clientFrame(fin|rsv1|opBinary, test.payload)}, close: 1007})
+	}
+	add(conformanceCase{name: "a text that isn't UTF-8", send: [][]byte{clientFrame(fin|rsv1|opText, deflate("so far so good \xff", flate.BestSpeed, 100))}, close: 1007})
+	add(conformanceCase{name: "half a character", send: [][]byte{clientFrame(fin|rsv1|opText, deflate("\xce", flate.BestSpeed, 100))}, close: 1007})
+
+	const limit = 64 << 10
+	for _, n := range []int{limit - 1, limit, limit + 1, 100 * limit} {
+		e := conformanceCase{name: fmt.Sprintf("%d bytes of zeros where %d may come", n, limit), limit: true, send: [][]byte{clientFrame(fin|rsv1|opBinary, deflate(strings.Repeat("\x00", n), flate.BestCompression, 1<<30))}}
+		if n <= limit {
+			e.want = []reply{{opBinary, strings.Repeat("\x00", n)}}
+		} else {
+			e.close = 1009
+		}
+		add(e)
+	}
+	add(conformanceCase{name: "the limit of noise, which grows when it is compressed", limit: true,
+		send: [][]byte{clientFrame(fin|rsv1|opBinary, deflate(noise(limit), flate.BestSpeed, 1<<20))}, want: []reply{{opBinary, noise(limit)}}})
+	return cases
+}

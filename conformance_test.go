@@ -1,0 +1,322 @@
+package websocket_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// The conformance test holds the server to RFC 6455 and RFC 7692, frame by frame,
+// over TCP and over TLS. Its client is written here and shares nothing with the
+// library. The cases stand in the files beside this one, by their topic.
+
+// Opcodes of RFC 6455, section 5.2, and the bits beside them.
+const (
+	opContinuation, opText, opBinary, opClose, opPing, opPong = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+	fin, rsv1, rsv2, rsv3 = 0x80, 0x40, 0x20, 0x10
+)
+
+// conformanceCase is one case: what the client sends on a connection of its own, and what
+// comes back.
+type conformanceCase struct {
+	name     string
+	compress bool     // permessage-deflate is agreed on
+	limit    bool     // the server has the usual Config.MaxMessageSize, else a large one
+	send     [][]byte // a write each
+	want     []reply
+	close    int // the code that the server closes with; 0 if it goes on
+
+	// unfinished is set where the last frame that is sent lacks a part: what the
+	// client sent then would be taken for that, so it just ends its side.
+	unfinished bool
+}
+
+// reply is a frame from the server, decompressed.
+type reply struct {
+	opcode  byte
+	payload string
+}
+
+// conformanceLimit is Config.MaxMessageSize where no limit is tested.
+const conformanceLimit = 1 << 20
+
+// conformanceCases is how many exchanges there are at least, each over TCP and
+// over TLS.
+const conformanceCases = 900
+
+func TestConformance(t *testing.T) {
+	cases := append(framingCases(), controlCases()...)
+	cases = append(cases, closeCases()...)
+	cases = append(cases, textCases()...)
+	cases = append(cases, deflateCases()...)
+	if len(cases) < conformanceCases {
+		t.Errorf("there are %d cases, and were %d", len(cases), conformanceCases)
+	}
+	seen := make(map[string]bool)
+	for _, c := range cases {
+		if seen[c.name] {
+			t.Errorf("two cases are named %q", c.name)
+		}
+		seen[c.name] = true
+	}
+	for name, start := range map[string]func(*httptest.Server){
+		"TCP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp()
+			var servers []*websocket.Server
+			for _, cfg := range []struct {
+				path string
+				websocket.Config
+			}{
+				{"/large", websocket.Config{MaxMessageSize: conformanceLimit}},
+				{"/usual", websocket.Config{}},
+				{"/compress/large", websocket.Config{MaxMessageSize: conformanceLimit, EnableCompression: true}},
+				{"/compress/usual", websocket.Config{EnableCompression: true}},
+			} {
+				s := websocket.New(app, cfg.path, cfg.Config)
+				s.OnConnection(echoInKind)
+				servers = append(servers, s)
+			}
+			server := listenWith(t, app, start, servers...)
+			t.Run("cases", func(t *testing.T) {
+				for _, c := range cases {
+					t.Run(c.name, func(t *testing.T) {
+						t.Parallel()
+						c.run(t, server)
+					})
+				}
+			})
+			t.Logf("%d cases", len(cases))
+			for _, s := range servers {
+				if n := s.Stats(); n.Panics != 0 || n.SlowConsumers != 0 {
+					t.Errorf("%+v", n)
+				}
+			}
+		})
+	}
+}
+
+// echoInKind answers text with text and binary with binary.
+func echoInKind(c websocket.Connection) {
+	c.OnError(func(error) {})
+	c.OnNativeMessage(func(m websocket.Message) {
+		if m.Type == websocket.TypeString {
+			_ = c.EmitText(m.String())
+		} else {
+			_ = c.EmitBinary(m.Bytes())
+		}
+	})
+}
+
+// run makes the conformanceCase, and then the closing handshake, whoever begins it.
+func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
+	path := "/large"
+	if e.limit {
+		path = "/usual"
+	}
+	if e.compress {
+		path = "/compress" + path
+	}
+	peer := connectPeer(t, server, path, e.compress)
+	defer func() { _ = peer.conn.Close() }()
+	sent := make(chan error, 1)
+	go func() { // the answers are read meanwhile
+		for _, data := range e.send {
+			if _, err := peer.conn.Write(data); err != nil {
+				sent <- err
+				return
+			}
+		}
+		if e.close == 0 {
+			_, err := peer.conn.Write(clientFrame(fin|opClose, closePayload(1000, "")))
+			sent <- err
+			return
+		}
+		sent <- nil
+	}()
+	for i, want := range e.want {
+		got, err := peer.next()
+		if err != nil || got != want {
+			t.Fatalf("frame %d is %s, %v, want %s", i, got, err, want)
+		}
+	}
+	code := e.close
+	if code == 0 {
+		code = 1000
+	}
+	got, err := peer.next()
+	if err != nil || got.opcode != opClose || len(got.payload) < 2 || int(binary.BigEndian.Uint16([]byte(got.payload))) != code {
+		t.Fatalf("at the end comes %s, %v, want a close frame with code %d", got, err, code)
+	}
+	if err := <-sent; err != nil && e.close == 0 {
+		t.Error(err)
+	}
+	switch {
+	case e.close == 0: // has been sent
+	case e.unfinished:
+		_ = peer.conn.(interface{ CloseWrite() error }).CloseWrite()
+	default:
+		_, _ = peer.conn.Write(clientFrame(fin|opClose, closePayload(code, "")))
+	}
+	if got, err := peer.next(); !isEnd(err) {
+		t.Errorf("after the close frame comes %s, %v", got, err)
+	}
+}
+
+// isEnd reports whether an error is the end of a connection: a reset, too, since
+// the server may not have read all.
+func isEnd(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) && !network.Timeout()
+}
+
+// peer is the client of a conformanceCase.
+type peer struct {
+	conn   net.Conn
+	reader *bufio.Reader
+	within bool // a fragmented message
+}
+
+// connectPeer makes a handshake by hand.
+func connectPeer(t *testing.T, server *httptest.Server, path string, compress bool) *peer {
+	t.Helper()
+	address := server.Listener.Addr().String()
+	var conn net.Conn
+	var err error
+	if strings.HasPrefix(server.URL, "https") {
+		conn, err = tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	} else {
+		conn, err = net.Dial("tcp", address)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	request := strings.Replace(goodHandshake, "/ws", path, 1)
+	if compress {
+		request += "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{conn: conn, reader: bufio.NewReader(conn)}
+	response, err := http.ReadResponse(p.reader, nil)
+	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", response, err)
+	}
+	if agreed := response.Header.Get("Sec-WebSocket-Extensions") != ""; agreed != compress {
+		t.Fatalf("agreed on compression: %v", agreed)
+	}
+	return p
+}
+
+// next reads a frame, and fails unless it is one that a server may send: not masked,
+// of the shortest possible length, and whole, as this server's are.
+func (p *peer) next() (r reply, err error) {
+	header := make([]byte, 2, 10)
+	if _, err := io.ReadFull(p.reader, header); err != nil {
+		return r, err
+	}
+	r.opcode = header[0] & 0x0F
+	length, least := uint64(header[1]&0x7F), uint64(0)
+	switch length {
+	case 126:
+		length, least = p.length(2), 126
+	case 127:
+		length, least = p.length(8), 1<<16
+	}
+	payload := make([]byte, length)
+	if _, err := io.ReadFull(p.reader, payload); err != nil {
+		return r, err
+	}
+	switch {
+	case header[1]&0x80 != 0:
+		return r, errors.New("the frame is masked")
+	case length < least:
+		return r, errors.New("the length takes more bytes than it needs")
+	case r.opcode >= opClose && length > 125:
+		return r, errors.New("a control frame is too long")
+	case header[0]&fin == 0 || header[0]&(rsv2|rsv3) != 0:
+		return r, fmt.Errorf("the first byte is %#x", header[0])
+	}
+	if header[0]&rsv1 != 0 {
+		if payload, err = io.ReadAll(flate.NewReader(strings.NewReader(string(payload) + "\x00\x00\xff\xff\x01\x00\x00\xff\xff"))); err != nil {
+			return r, err
+		}
+	}
+	r.payload = string(payload)
+	return r, nil
+}
+
+// length reads a length of so many bytes; what is cut short comes to light with the
+// payload.
+func (p *peer) length(n int) uint64 {
+	buffer := make([]byte, 8)
+	_, _ = io.ReadFull(p.reader, buffer[8-n:])
+	return binary.BigEndian.Uint64(buffer)
+}
+
+func (r reply) String() string {
+	return fmt.Sprintf("opcode %d, %d bytes %.60q", r.opcode, len(r.payload), r.payload)
+}
+
+// clientFrame makes a masked frame, with the shortest possible length.
+func clientFrame(first byte, payload string) []byte {
+	f := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		f = append(f, 0x80|byte(n))
+	case n < 1<<16:
+		f = binary.BigEndian.AppendUint16(append(f, 0x80|126), uint16(n))
+	default:
+		f = binary.BigEndian.AppendUint64(append(f, 0x80|127), uint64(n))
+	}
+	mask := [4]byte{0xA5, byte(len(payload)), 0x5A, first}
+	f = append(f, mask[:]...)
+	for i := range len(payload) {
+		f = append(f, payload[i]^mask[i%4])
+	}
+	return f
+}
+
+// fragments makes frames of a message, cut into pieces of n bytes.
+func fragments(first byte, payload string, n int) [][]byte {
+	var frames [][]byte
+	for {
+		piece := payload[:min(n, len(payload))]
+		payload = payload[len(piece):]
+		if payload == "" {
+			return append(frames, clientFrame(first|fin, piece))
+		}
+		frames = append(frames, clientFrame(first, piece))
+		first = opContinuation
+	}
+}
+
+// chops cuts what is sent into writes of n bytes.
+func chops(n int, frames ...[]byte) [][]byte {
+	var writes [][]byte
+	for all := bytes.Join(frames, nil); len(all) > 0; all = all[min(n, len(all)):] {
+		writes = append(writes, all[:min(n, len(all))])
+	}
+	return writes
+}
+
+func closePayload(code int, reason string) string {
+	return string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason
+}
