@@ -79,20 +79,6 @@ func newInbox(limit int) *Inbox {
 
 const limit = 1000
 
-// TestCloseCodes: a client may send what a server may, and nothing else.
-func TestCloseCodes(t *testing.T) {
-	for code := range 1 << 16 {
-		got, err := feed(newInbox(limit), masked(0x88, string([]byte{byte(code >> 8), byte(code)})), 100)
-		want := io.EOF
-		if !wire.ValidCloseCode(code) {
-			want = Violation("a close frame with a code that must not be sent")
-		}
-		if err != want || (len(got) == 1) != (want == io.EOF) {
-			t.Errorf("%d: %v, %q", code, err, got)
-		}
-	}
-}
-
 // TestFeed: whatever the pieces, the same comes of the same bytes.
 func TestFeed(t *testing.T) {
 	long := strings.Repeat("ab", 400)
