@@ -151,7 +151,7 @@ func TestControlIsBounded(t *testing.T) {
 	}
 	for i := range 10000 {
 		o.Answer([]byte{byte(i >> 8), byte(i)})
-		if n := o.control.Len(); n > maxControl {
+		if n := o.control.frame.Len(); n > maxControl {
 			t.Fatalf("%d bytes wait after %d pings", n, i+1)
 		}
 	}

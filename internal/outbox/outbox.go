@@ -55,7 +55,7 @@ type Outbox struct {
 
 	mu       sync.Mutex    // guards what follows; held for a few instructions only
 	queue    []*wire.Frame // in the order of their arrival
-	control  *wire.Frame   // pings and pongs that go before the queue; nil for none
+	control  *control      // pings and pongs that wait; nil for none
 	exempt   *wire.Frame   // queued or being written though larger than limit; nil for none
 	bytes    int           // of the queue and of the batch being written, except for exempt
 	progress Progress      // of the writers
@@ -72,6 +72,14 @@ type Outbox struct {
 	// What a Flusher's write left over; owned by the writer.
 	rest []*wire.Frame // the batch
 	skip int           // how many bytes of it are out
+}
+
+// control is pings and pongs of our own accord. A pong comes behind what was queued
+// before it, so that whoever waits for it knows that all of that has come; how much
+// later it comes doesn't matter.
+type control struct {
+	frame  *wire.Frame
+	behind int // how many frames of the queue
 }
 
 type state byte
@@ -138,7 +146,7 @@ func (o *Outbox) Ping(frame *wire.Frame) Result {
 		return Closed
 	}
 	if o.control == nil {
-		o.control = frame
+		o.control = &control{frame, len(o.queue)}
 	} else {
 		o.appendControl(wire.OpPing, nil)
 	}
@@ -147,10 +155,15 @@ func (o *Outbox) Ping(frame *wire.Frame) Result {
 
 // appendControl is called under mu.
 func (o *Outbox) appendControl(opcode byte, payload []byte) {
-	if o.control != nil && o.control.Len() > maxControl-wire.MaxControlPayload {
-		o.control = nil
+	c := o.control
+	if c == nil {
+		c = new(control)
+		o.control = c
 	}
-	o.control = wire.AppendControl(o.control, opcode, payload)
+	if c.frame != nil && c.frame.Len() > maxControl-wire.MaxControlPayload {
+		c.frame = nil
+	}
+	c.frame, c.behind = wire.AppendControl(c.frame, opcode, payload), len(o.queue)
 }
 
 // startControl is called under mu.

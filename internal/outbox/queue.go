@@ -40,15 +40,16 @@ func (o *Outbox) takeQueue() []*wire.Frame {
 	return batch
 }
 
-// takeControl puts pings and pongs before what is queued, under mu: they aren't
-// parts of the ordered stream, and whoever waits for them waits for nothing else.
+// takeControl puts the pings and pongs that wait into the queue, under mu.
 func (o *Outbox) takeControl() {
-	if o.control == nil {
+	c := o.control
+	if c == nil {
 		return
 	}
-	o.put(o.control)
-	copy(o.queue[1:], o.queue)
-	o.queue[0], o.control = o.control, nil
+	o.control = nil
+	o.put(c.frame)
+	copy(o.queue[c.behind+1:], o.queue[c.behind:])
+	o.queue[c.behind] = c.frame
 }
 
 // release takes the bytes of a batch off the count, and gives its room back,
