@@ -49,6 +49,7 @@ func BenchmarkFeed(b *testing.B) {
 		{"compressed, 60 KiB of one byte", masked(0xC1, deflated(b, strings.Repeat("x", 60<<10))), 1 << 20},
 		{"compressed, 60 KiB of noise", masked(0xC2, deflated(b, noise(60<<10))), 1 << 20},
 		{"compressed, empty blocks", masked(0xC2, emptyBlocks(65_000)), 1 << 20},
+		{"compressed, tiny blocks", masked(0xC2, tinyBlocks(65_000)), 1 << 20},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			in, data := newInbox(64<<10), make([]byte, len(test.frame))
@@ -78,6 +79,18 @@ func emptyBlocks(n int) string {
 		w.put(1, 1) // the end of the block
 	}
 	w.put(0, 3) // the removed block
+	return string(w.bytes())
+}
+
+// tinyBlocks are emptyBlocks with two literals in each: enough that it isn't waste.
+func tinyBlocks(n int) string {
+	var w bitWriter
+	for w.b.Len() < n-12 {
+		w.dynamic(false)
+		w.put(0, 2)
+		w.put(1, 1)
+	}
+	w.put(0, 3)
 	return string(w.bytes())
 }
 

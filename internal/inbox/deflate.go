@@ -151,7 +151,7 @@ func (d *decoder) block(literals, distances *code) error {
 				}
 			}
 		}
-		entry := literals.short[b&(1<<shortBits-1)]
+		entry := literals.short[b&literals.mask]
 		if entry == 0 {
 			entry = literals.long(b)
 		}
@@ -186,7 +186,7 @@ func (d *decoder) block(literals, distances *code) error {
 		b >>= l.extra
 		used := uint(l.extra)
 
-		entry = distances.short[b&(1<<shortBits-1)]
+		entry = distances.short[b&distances.mask]
 		if entry == 0 {
 			entry = distances.long(b)
 		}
@@ -244,7 +244,7 @@ func (d *decoder) codes() bool {
 		if d.n < 7+7 {
 			d.fill()
 		}
-		entry := meta.short[d.bits&(1<<shortBits-1)]
+		entry := meta.short[d.bits&meta.mask]
 		size := uint(entry & sizeMask)
 		if size == 0 || size > d.n {
 			return false
@@ -272,10 +272,14 @@ func (d *decoder) codes() bool {
 		if times += extra; !ok || times > len(all)-i {
 			return false
 		}
-		for range times {
-			all[i] = repeated
-			i++
+		if run := all[i : i+times]; repeated == 0 {
+			clear(run)
+		} else {
+			for j := range run {
+				run[j] = repeated
+			}
 		}
+		i += times
 	}
 	return d.literals.init(all[:literals]) && d.distances.init(all[literals:])
 }
@@ -316,7 +320,8 @@ const (
 // code is a Huffman code (section 3.2.2). An entry is a symbol and, in its lowest
 // bits, the size of the symbol's code; 0 is none.
 type code struct {
-	short   [1 << shortBits]uint16  // by the next bits, of which only the lowest count
+	short   [1 << shortBits]uint16  // by the next bits
+	mask    uint64                  // of as many of them as the longest code has, at most shortBits
 	symbols [maxLiterals + 2]uint16 // in the order of their codes
 	end     [maxBits + 1]uint32     // the first code after those of a size, as the upper bits of 16
 	offset  [maxBits + 1]int        // from the codes of a size to their place in symbols
@@ -326,8 +331,15 @@ type code struct {
 // is no such code; one without symbols, or with a single one, may be incomplete.
 func (c *code) init(sizes []uint8) bool {
 	var counts, next [maxBits + 1]uint16
-	for _, size := range sizes {
-		counts[size]++
+	var all [maxLiterals + 2]uint16 // the symbols that have a code
+	used := all[:0]
+	for i := 0; i < len(sizes); i++ {
+		if len(sizes)-i >= 8 && binary.LittleEndian.Uint64(sizes[i:]) == 0 {
+			i += 7 // none of these has: often most haven't
+		} else if size := sizes[i]; size > 0 {
+			counts[size]++
+			used = append(used, uint16(i))
+		}
 	}
 	first, total, longest := 0, uint16(0), 0
 	for size := 1; size <= maxBits; size++ {
@@ -337,9 +349,6 @@ func (c *code) init(sizes []uint8) bool {
 		first += int(counts[size])
 		total += counts[size]
 		c.end[size] = uint32(first) << (16 - size)
-		if first > 1<<size {
-			return false
-		}
 		if counts[size] > 0 {
 			longest = size
 		}
@@ -347,19 +356,18 @@ func (c *code) init(sizes []uint8) bool {
 	if first != 1<<maxBits && total != 0 && (total != 1 || longest != 1) {
 		return false
 	}
-	for symbol, size := range sizes {
-		if size > 0 {
-			c.symbols[next[size]] = uint16(symbol)
-			next[size]++
-		}
+	for _, symbol := range used {
+		size := sizes[symbol]
+		c.symbols[next[size]] = symbol
+		next[size]++
 	}
 	c.fill(counts[:], min(max(longest, 1), shortBits))
 	return true
 }
 
-// fill sets c.short, by the lowest width bits first: the less there is, the less it
-// takes.
+// fill sets c.short for codes of up to width bits.
 func (c *code) fill(counts []uint16, width int) {
+	c.mask = 1<<width - 1
 	clear(c.short[:1<<width])
 	symbols, next := c.symbols[:], uint16(0)
 	for size := 1; size <= width; size++ {
@@ -371,9 +379,6 @@ func (c *code) fill(counts []uint16, width int) {
 			next++
 		}
 		symbols = symbols[counts[size]:]
-	}
-	for n := 1 << width; n < len(c.short); n *= 2 {
-		copy(c.short[n:], c.short[:n])
 	}
 }
 

@@ -97,6 +97,27 @@ func (w *bitWriter) lengths(literals, distances uint64, sizes map[int]uint64) {
 	}
 }
 
+// own begins a block with codes of the sizes given, each of which is written in four bits.
+func (w *bitWriter) own(literals, distances []uint8) {
+	sizes := make(map[int]uint64)
+	for size := range 16 {
+		sizes[size] = 4
+	}
+	w.lengths(uint64(len(literals)), uint64(len(distances)), sizes)
+	for _, size := range slices.Concat(literals, distances) {
+		w.huffman(uint(size), 4)
+	}
+}
+
+// sized are the sizes of the codes of n symbols, of which those given have one.
+func sized(n int, sizes map[int]uint8) []uint8 {
+	all := make([]uint8, n)
+	for symbol, size := range sizes {
+		all[symbol] = size
+	}
+	return all
+}
+
 // TestDecode: what is a message, and what isn't.
 func TestDecode(t *testing.T) {
 	const corrupt = "\x00corrupt"
@@ -146,12 +167,87 @@ func TestDecode(t *testing.T) {
 		"a distance beyond the message": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 1); w.end() }), corrupt},
 		"codes of its own":              {written(func(w *bitWriter) { w.dynamic(false); w.put(0, 3); w.put(1, 1); w.put(0, 3) }), "aaa"},
 		"codes of its own, last":        {written(func(w *bitWriter) { w.dynamic(true); w.put(0, 3); w.put(1, 1) }), "aaa"},
-		"287 literals":                  {written(func(w *bitWriter) { w.lengths(287, 1, map[int]uint64{1: 1, 18: 1}) }), corrupt},
-		"31 distances":                  {written(func(w *bitWriter) { w.lengths(257, 31, map[int]uint64{1: 1, 18: 1}) }), corrupt},
-		"too many codes":                {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 1, 1: 1, 18: 1}); w.put(0, 64) }), corrupt},
-		"too few codes":                 {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 2, 1: 2, 18: 2}); w.put(0, 64) }), corrupt},
-		"no code":                       {written(func(w *bitWriter) { w.lengths(257, 1, nil); w.put(0, 64) }), corrupt},
-		"a repetition of nothing":       {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{1: 1, 16: 1}); w.put(1, 64) }), corrupt},
+		"287 literals, otherwise right": {written(func(w *bitWriter) {
+			w.own(sized(287, map[int]uint8{'a': 1, endOfBlock: 1}), sized(1, nil))
+			w.put(0, 1)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), corrupt},
+		"286 literals, as many as there may be": {written(func(w *bitWriter) {
+			w.own(sized(286, map[int]uint8{'a': 1, endOfBlock: 1}), sized(30, nil))
+			w.put(0, 1)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), "a"},
+		"31 distances, otherwise right": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{'a': 1, endOfBlock: 1}), sized(31, nil))
+			w.put(0, 1)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), corrupt},
+		"a single literal code":             {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil)); w.put(0, 1+3) }), ""},
+		"the code beside it":                {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil)); w.put(1, 1+3) }), corrupt},
+		"a single literal code of two bits": {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 2}), sized(1, nil)); w.put(0, 2+3) }), corrupt},
+		"too few literal codes, otherwise right": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{'a': 2, endOfBlock: 2}), sized(1, nil))
+			w.huffman(0, 2)
+			w.huffman(1, 2)
+			w.put(0, 3)
+		}), corrupt},
+		"too many literal codes, otherwise right": {written(func(w *bitWriter) {
+			w.own(sized(258, map[int]uint8{'a': 1, endOfBlock: 1, 257: 1}), sized(1, nil))
+			w.put(0, 1)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), corrupt},
+		"too few distance codes, otherwise right": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{'a': 1, endOfBlock: 1}), sized(2, map[int]uint8{0: 2, 1: 2}))
+			w.put(0, 1)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), corrupt},
+		"too few codes of lengths, otherwise right": {written(func(w *bitWriter) {
+			w.lengths(257, 1, map[int]uint64{1: 2, 18: 2})
+			for _, zeros := range []uint64{138, 118} {
+				w.huffman(1, 2)
+				w.put(zeros-11, 7)
+			}
+			w.huffman(0, 2) // the end of the block
+			w.huffman(0, 2) // a distance
+			w.put(0, 1)
+			w.put(0, 3)
+		}), corrupt},
+		"cut where the rest would be zeros": {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{'a': 1, endOfBlock: 1}), sized(1, nil)) })[:138], corrupt},
+		"no literal code":                   {written(func(w *bitWriter) { w.own(sized(257, nil), sized(1, nil)); w.put(0, 64) }), corrupt},
+		"a single distance code": {written(func(w *bitWriter) {
+			w.own(sized(258, map[int]uint8{'a': 1, endOfBlock: 2, 257: 2}), sized(1, map[int]uint8{0: 1}))
+			w.put(0, 1)
+			w.huffman(3, 2)
+			w.put(0, 1)
+			w.huffman(2, 2)
+			w.put(0, 3)
+		}), "aaaa"},
+		"the distance code beside it": {written(func(w *bitWriter) {
+			w.own(sized(258, map[int]uint8{'a': 1, endOfBlock: 2, 257: 2}), sized(1, map[int]uint8{0: 1}))
+			w.put(0, 1)
+			w.huffman(3, 2)
+			w.put(1, 1)
+			w.huffman(2, 2)
+			w.put(0, 3)
+		}), corrupt},
+		"no distance code": {written(func(w *bitWriter) {
+			w.own(sized(258, map[int]uint8{'a': 1, endOfBlock: 2, 257: 2}), sized(1, nil))
+			w.put(0, 1)
+			w.huffman(3, 2)
+			w.huffman(2, 2)
+			w.put(0, 3)
+		}), corrupt},
+		"287 literals":            {written(func(w *bitWriter) { w.lengths(287, 1, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"31 distances":            {written(func(w *bitWriter) { w.lengths(257, 31, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"too many codes":          {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 1, 1: 1, 18: 1}); w.put(0, 64) }), corrupt},
+		"too few codes":           {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 2, 1: 2, 18: 2}); w.put(0, 64) }), corrupt},
+		"no code":                 {written(func(w *bitWriter) { w.lengths(257, 1, nil); w.put(0, 64) }), corrupt},
+		"a repetition of nothing": {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{1: 1, 16: 1}); w.put(1, 64) }), corrupt},
 		"more zeros than codes": {written(func(w *bitWriter) {
 			w.lengths(257, 1, map[int]uint64{1: 1, 18: 1})
 			w.put(255, 8)
@@ -162,7 +258,7 @@ func TestDecode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var d decoder
 			for range 2 { // nothing of the first is in the second
-				err := d.decode([]byte(test.in), math.MaxInt)
+				err := d.decode([]byte(test.in), 1<<20)
 				if (err != nil) != (test.want == corrupt) || err != nil && err != ErrCorrupt {
 					t.Fatalf("%v", err)
 				}
@@ -171,6 +267,54 @@ func TestDecode(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDecodeLongCodes: codes and what is added to them may take 48 bits.
+func TestDecodeLongCodes(t *testing.T) {
+	// Codes of 1, 2 and so on up to 15 bits; the longest are those with the most added.
+	literals, distances := sized(286, map[int]uint8{284: 15, 283: 15}), sized(30, map[int]uint8{29: 15, 28: 15})
+	for i := range 13 {
+		literals['a'+i], distances[i] = uint8(i+1), uint8(i+1)
+	}
+	literals[endOfBlock], distances[20] = 14, 14
+	random := rand.New(rand.NewPCG(7, 8))
+	var d decoder
+	for range 200 {
+		var symbols bitWriter
+		symbols.own(literals, distances)
+		code := func(sizes []uint8, symbol int) {
+			size := sizes[symbol]
+			code := uint(1)<<size - 2 // ones, and then a zero
+			if size == 15 && (symbol == 284 || symbol == 29) {
+				code++ // the last one is all ones
+			}
+			symbols.huffman(code, uint(size))
+		}
+		for range 200 {
+			if random.IntN(3) > 0 {
+				code(literals, 'a'+random.IntN(13))
+				continue
+			}
+			code(literals, 283+random.IntN(2))
+			symbols.put(uint64(random.IntN(1<<5)), 5)
+			switch distance := 28 + random.IntN(2); random.IntN(8) {
+			case 0:
+				code(distances, 0)
+			default:
+				code(distances, distance)
+				symbols.put(uint64(random.IntN(1<<13)), 13)
+			}
+		}
+		code(literals, endOfBlock)
+		symbols.put(0, 3)
+		in := []byte(strings.TrimSuffix(packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(33_000)), "\x00") + string(symbols.bytes()))
+		if err := compare(&d, in); err != nil {
+			t.Fatalf("%.300s", err)
+		}
+		if err := d.decode(in, math.MaxInt); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -220,6 +364,25 @@ func TestDecodeUpToALimit(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestRoomGrowsByDoubling: a large message doesn't copy what there is of it for each bit
+// that comes, and a small one takes little.
+func TestRoomGrowsByDoubling(t *testing.T) {
+	in := []byte(packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Repeat("x", 1<<20)))
+	for n, most := range map[int]float64{1 << 20: 12, math.MaxInt: 13} {
+		if got := testing.AllocsPerRun(1, func() {
+			if err := new(decoder).decode(in, n); err != nil {
+				t.Fatal(err)
+			}
+		}); got > most+1 {
+			t.Errorf("a limit of %d: %v allocations for 1 MiB", n, got)
+		}
+	}
+	var d decoder
+	if err := d.decode([]byte(deflated(t, "abc")), 1<<20); err != nil || len(d.out) > 1024 {
+		t.Errorf("three bytes take room for %d, %v", len(d.out), err)
 	}
 }
 

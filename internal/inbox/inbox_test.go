@@ -126,7 +126,7 @@ func TestFeed(t *testing.T) {
 		"a long ping":                           {[][]byte{masked(0x89, strings.Repeat("x", 126))}, nil, Violation("a control frame is fragmented or too long")},
 		"a length with its highest bit":         {[][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}}, nil, Violation("invalid frame length")},
 		"a length larger than any address":      {[][]byte{{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
-		"a fragment after a length of any size": {[][]byte{masked(0x01, "x"), {0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
+		"a fragment after a length of any size": {[][]byte{masked(0x01, strings.Repeat("x", 50)), {0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			input := slices.Concat(test.frames...)
@@ -137,6 +137,41 @@ func TestFeed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFirstBytes: what each first byte of a frame is, and what it is within a message.
+func TestFirstBytes(t *testing.T) {
+	for _, deflate := range []bool{false, true} {
+		for _, within := range []bool{false, true} {
+			for first := range 0x100 {
+				bits, opcode, fin := first>>4&7, first&0x0F, first&0x80 != 0
+				var want error
+				switch {
+				case bits != 0 && (bits != 4 || !deflate || opcode != 1 && opcode != 2):
+					want = Violation("a reserved bit is set")
+				case opcode == 0 && !within:
+					want = Violation("a continuation of no message")
+				case (opcode == 1 || opcode == 2) && within:
+					want = Violation("a message begins within a message")
+				case opcode > 2 && opcode < 8, opcode > 10:
+					want = Violation("an unknown opcode")
+				case opcode >= 8 && !fin:
+					want = Violation("a control frame is fragmented or too long")
+				case opcode == 8:
+					want = io.EOF
+				}
+				in := new(Inbox)
+				in.Init(limit, deflate)
+				var begins []byte
+				if within {
+					begins = masked(0x01, "a")
+				}
+				if _, err := feed(in, slices.Concat(begins, masked(byte(first), "")), 100); err != want {
+					t.Errorf("%02x, deflate %v, within a message %v: %v, want %v", first, deflate, within, err, want)
+				}
+			}
+		}
 	}
 }
 
@@ -174,6 +209,20 @@ func TestWhatIsAnnouncedTakesNothing(t *testing.T) {
 	}
 	if in.rest != nil || in.message != nil {
 		t.Errorf("%d and %d bytes are held after the message", cap(in.rest), cap(in.message))
+	}
+}
+
+// TestWhatIsRejectedTakesNothing: what there was of it is given up at once.
+func TestWhatIsRejectedTakesNothing(t *testing.T) {
+	for name, frames := range map[string][]byte{
+		"too large":      slices.Concat(masked(0x02, strings.Repeat("x", limit)), masked(0x00, "x")),
+		"invalid":        slices.Concat(masked(0x01, strings.Repeat("x", limit/2)), masked(0x00, "\xff")),
+		"invalid, begun": masked(0x81, strings.Repeat("x", limit/2)+"\xff more")[:limit/2+10],
+	} {
+		in := newInbox(limit)
+		if got, err := feed(in, frames, 100); err != nil || len(got) != 1 || in.message != nil || in.rest != nil {
+			t.Errorf("%s: %q, %v, and %d bytes are held", name, got, err, cap(in.message)+cap(in.rest))
+		}
 	}
 }
 

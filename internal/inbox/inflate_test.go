@@ -96,6 +96,7 @@ func TestCompressionEndsWithTheMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantSizes(t, limit, slices.Concat(test.frames, plain, tooLong, plain), test.want, "100", tooLarge, "100")
+			wantSizes(t, limit, slices.Concat(test.frames, tooLong, plain), test.want, tooLarge, "100")
 			wantSizes(t, limit, slices.Concat(test.frames, masked(0x01, "x"), masked(0x80, strings.Repeat("x", limit)), plain), test.want, tooLarge, "100")
 		})
 	}
@@ -135,12 +136,14 @@ func TestDecompressionAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	least := math.Inf(1)
+	without := 0
 	for range 20 { // a garbage collection empties the pool, and so does the race detector, at random
-		least = min(least, testing.AllocsPerRun(1, feed))
+		if testing.AllocsPerRun(1, feed) == 0 {
+			without++
+		}
 	}
-	if least != 0 {
-		t.Errorf("%v allocations", least)
+	if without < 5 {
+		t.Errorf("%d of 20 have allocated nothing", without)
 	}
 }
 

@@ -198,6 +198,45 @@ func TestWhatFollowsARejectedText(t *testing.T) {
 	}
 }
 
+// TestAFragmentAfterAFrameInPieces: that the frame was the last of its message says
+// nothing of the fragment.
+func TestAFragmentAfterAFrameInPieces(t *testing.T) {
+	whole := slices.Concat(masked(0x81, "in pieces"), masked(0x01, "\xff"), masked(0x80, "discarded"), masked(0x81, "a"))
+	for at := range whole {
+		in, got := newInbox(limit), transcript{}
+		for _, piece := range [][]byte{whole[:at], whole[at:]} {
+			if err := in.Feed(bytes.Clone(piece), &got); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got, []string{`message true "in pieces"`, invalid, `message true "a"`}) {
+			t.Errorf("cut after %d: %q", at, got)
+		}
+	}
+}
+
+// TestATextIsCheckedOnce, not from its beginning with each piece.
+func TestATextIsCheckedOnce(t *testing.T) {
+	text := strings.Repeat("aé日\U0001F600", 50)
+	for name, frames := range map[string][]byte{
+		"in pieces":    masked(0x81, text+"more")[:len(masked(0x81, text+"more"))-4],
+		"in fragments": masked(0x01, text),
+	} {
+		in := newInbox(limit)
+		for i := range frames {
+			if _, err := feed(in, frames[i:i+1], 1); err != nil {
+				t.Fatal(err)
+			}
+			if in.checked > len(in.message) || in.checked <= len(in.message)-utf8.UTFMax && in.left > 0 {
+				t.Fatalf("%s: %d of %d bytes are known to be valid", name, in.checked, len(in.message))
+			}
+		}
+		if in.checked != len(text) {
+			t.Errorf("%s: %d of %d bytes are known to be valid", name, in.checked, len(text))
+		}
+	}
+}
+
 // TestTheMaskOfAFrameInPieces goes on where it was.
 func TestTheMaskOfAFrameInPieces(t *testing.T) {
 	payload := chatter(300)
