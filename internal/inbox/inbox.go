@@ -108,7 +108,6 @@ func (in *Inbox) Feed(data []byte, h Handler) error {
 			in.refuse(f, h)
 		case complete:
 			payload := data[f.size : f.size+f.payload]
-			unmask(payload, f.mask)
 			data = data[f.size+f.payload:]
 			if err := in.frame(f, payload, h); err != nil {
 				return err
@@ -262,7 +261,7 @@ func (in *Inbox) part(data []byte, h Handler) {
 	in.message = append(in.message, data...)
 	switch {
 	case in.left == 0 && in.last:
-		in.finish(in.message, h)
+		in.finish(h)
 	case !in.plausible():
 		in.reject(ErrInvalidUTF8, h)
 	}
@@ -270,6 +269,7 @@ func (in *Inbox) part(data []byte, h Handler) {
 
 // frame takes a whole frame.
 func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
+	unmask(payload, f.mask)
 	switch f.opcode {
 	case wire.OpPing:
 		h.Ping(payload)
@@ -280,24 +280,30 @@ func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
 	case wire.OpClose:
 		return closed(payload, h)
 	}
-	in.begin(f)
-	if !f.fin || len(in.message) > 0 {
-		in.message = append(in.message, payload...)
-		payload = in.message
+	if f.fin && f.opcode != wire.OpContinuation { // a whole message
+		in.deliver(f.opcode == wire.OpText, f.compressed, payload, 0, h)
+		return nil
 	}
+	in.begin(f)
+	in.message = append(in.message, payload...)
 	switch in.last = f.fin; {
 	case f.fin:
-		in.finish(payload, h)
+		in.finish(h)
 	case !in.plausible():
 		in.reject(ErrInvalidUTF8, h)
 	}
 	return nil
 }
 
-// finish takes a whole message.
-func (in *Inbox) finish(payload []byte, h Handler) {
-	text, compressed, checked := in.opcode == wire.OpText, in.compressed, in.checked
+// finish takes the end of a message that came in several pieces.
+func (in *Inbox) finish(h Handler) {
+	text, compressed, payload, checked := in.opcode == wire.OpText, in.compressed, in.message, in.checked
 	in.end() // before the handler, which may not return
+	in.deliver(text, compressed, payload, checked, h)
+}
+
+// deliver takes a whole message, of which a part may have been checked.
+func (in *Inbox) deliver(text, compressed bool, payload []byte, checked int, h Handler) {
 	switch {
 	case compressed:
 		in.inflate(text, payload, h)
