@@ -189,7 +189,6 @@ func isEnd(err error) bool {
 type peer struct {
 	conn   net.Conn
 	reader *bufio.Reader
-	within bool // a fragmented message
 }
 
 // connectPeer makes a handshake by hand.
