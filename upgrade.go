@@ -64,8 +64,10 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 		case connected:
 		case c == nil:
 			place.give()
-		case refused != nil:
-			c.kill(refused.err)
+		case refused != nil: // its place is free before the client is told
+			if c.killed(refused.err) {
+				c.tearDown()
+			}
 			c = nil
 		default: // a function of the application's panicked
 			c.kill(errNotConnected)
