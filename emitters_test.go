@@ -64,6 +64,7 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		"others except":         {conn.To(websocket.Broadcast).Except("blue"), "bd"},
 		"of a connection":       {conn.To("blue").Except("a"), "c"},
 		"all of a connection":   {conn.To(websocket.All).Except("d"), "abc"},
+		"simply all":            {conn.To(websocket.All), "abcd"},
 		"itself":                {conn.Volatile(), "a"},
 		"not even itself":       {conn.Except("red"), ""},
 		"volatile":              {s.To("red").Volatile(), "ab"},
@@ -82,12 +83,18 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		if err := test.emitter.EmitMessage([]byte(name)); err != nil {
 			t.Error(err)
 		}
+		if err := test.emitter.EmitText(name); err != nil {
+			t.Error(err)
+		}
+		if err := test.emitter.EmitBinary([]byte(name)); err != nil {
+			t.Error(err)
+		}
 		if err := s.Emit("end", name); err != nil {
 			t.Error(err)
 		}
 		for id, c := range clients {
 			if strings.Contains(test.to, id) {
-				c.want("e;0;"+name, name)
+				c.want("e;0;"+name, name, name, name)
 			}
 			c.want("end;0;" + name)
 		}

@@ -39,6 +39,9 @@ func Interrupted(s *Server) bool {
 	return slices.Contains(interrupted.servers, s)
 }
 
+// Watches reports whether the server has a poller.
+func Watches(s *Server) bool { return s.poller.Load() != nil }
+
 // CloseWhenGone begins to close a connection of which the transport is gone, as
 // happens when the client vanishes at that moment. It returns how many connections
 // the server believes to be closing.

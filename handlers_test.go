@@ -540,3 +540,18 @@ func TestOffInAHandler(t *testing.T) {
 	}
 	c.want("other;0;", "by;1;1", "by;1;2", "by;1;3", "end;0;")
 }
+
+// TestUnhandledMessages are those for which nothing is registered, by whomever.
+func TestUnhandledMessages(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.On("connection's", func() {}) })
+	s.On("server's", func() {})
+	s.On("end", func(c websocket.Connection) { _ = c.Emit("end", c.Server().Stats().Unhandled) })
+	c := dial(t, url)
+	c.send("connection's;0;")
+	c.send("server's;0;")
+	c.send("end;0;")
+	c.want("end;4;0")
+	c.send("nobody's;0;")
+	c.send("end;0;")
+	c.want("end;4;1")
+}
