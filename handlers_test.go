@@ -555,3 +555,28 @@ func TestUnhandledMessages(t *testing.T) {
 	c.send("end;0;")
 	c.want("end;4;1")
 }
+
+// TestPointersToRawJSON: as json.RawMessage itself, save for null.
+func TestPointersToRawJSON(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("e", func(raw *json.RawMessage) {
+			text := "nil"
+			if raw != nil {
+				text = string(*raw)
+			}
+			_ = c.Emit("got", text)
+		})
+	})
+	c := dial(t, url)
+	for payload, want := range map[string]string{`4;{"a": 1}`: `{"a": 1}`, "1;12": "12", "0;text": `"text"`, "4;null": "nil"} {
+		c.send("e;" + payload)
+		c.want("got;0;" + want)
+	}
+}
+
+// TestServerHandlersThatCannotBe: the panic says that a connection may come first,
+// which it may not on a connection.
+func TestServerHandlersThatCannotBe(t *testing.T) {
+	s := websocket.NewServer(websocket.Config{})
+	wantPanic(t, "a handler", []string{`Server.On("chat"`, "a websocket.Connection may stand before"}, func() { s.On("chat", 1) })
+}
