@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -154,4 +155,64 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 		_ = next.Close()
 		return true
 	})
+}
+
+// TestAViolatorsPlace is free as soon as the client has seen that it is to go, which
+// it does long before CloseTimeout: its answer isn't waited for, nor is it understood.
+func TestAViolatorsPlace(t *testing.T) {
+	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
+	for range 3 {
+		var c *client
+		eventually(t, "there is a place", func() bool {
+			conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+			c = &client{conn, t}
+			return err == nil
+		})
+		conn := c.NetConn()
+		if _, err := conn.Write([]byte("\x81\x01x")); err != nil { // not masked
+			t.Fatal(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		if data, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(data), "\x88") {
+			t.Fatalf("received %q, %v; want a close frame and the end", data, err)
+		}
+		if _, err := conn.Write(frame(0x88, "\x03\xea")); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
+	eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 })
+}
+
+// TestAnAddressThatIsNone: whatever a client writes into the header, it counts.
+func TestAnAddressThatIsNone(t *testing.T) {
+	app := newApp()
+	app.Configure(iris.WithRemoteAddrHeader("X-Real-Ip"), func(app *iris.Application) {
+		app.ConfigurationReadOnly().(*iris.Configuration).RemoteAddrHeadersForce = true // has Iris believe anything
+	})
+	s := websocket.New(app, "/ws", websocket.Config{MaxConnectionsPerAddress: 2})
+	url := address(listen(t, app, s)) + "/ws"
+	says := func(text string) func(*gorilla.Dialer, http.Header) {
+		return func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Real-Ip", text) }
+	}
+	dial(t, url, says("garbage:1"))
+	dial(t, url, says("more of it:1"))
+	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
+	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
+	dial(t, url, says("203.0.113.1"))
+}
+
+// TestAddressesAreForgotten when their last connection has gone.
+func TestAddressesAreForgotten(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
+	for _, ip := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
+		wantEcho(t, dial(t, url, from(ip)))
+	}
+	if n := websocket.Addresses(s); n != 2 {
+		t.Errorf("%d addresses are remembered, want 2", n)
+	}
+	for _, c := range s.GetConnections() {
+		_ = c.Disconnect()
+	}
+	eventually(t, "none are remembered", func() bool { return websocket.Addresses(s) == 0 })
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -63,6 +64,7 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		"others except":         {conn.To(websocket.Broadcast).Except("blue"), "bd"},
 		"of a connection":       {conn.To("blue").Except("a"), "c"},
 		"all of a connection":   {conn.To(websocket.All).Except("d"), "abc"},
+		"simply all":            {conn.To(websocket.All), "abcd"},
 		"itself":                {conn.Volatile(), "a"},
 		"not even itself":       {conn.Except("red"), ""},
 		"volatile":              {s.To("red").Volatile(), "ab"},
@@ -81,12 +83,18 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		if err := test.emitter.EmitMessage([]byte(name)); err != nil {
 			t.Error(err)
 		}
+		if err := test.emitter.EmitText(name); err != nil {
+			t.Error(err)
+		}
+		if err := test.emitter.EmitBinary([]byte(name)); err != nil {
+			t.Error(err)
+		}
 		if err := s.Emit("end", name); err != nil {
 			t.Error(err)
 		}
 		for id, c := range clients {
 			if strings.Contains(test.to, id) {
-				c.want("e;0;"+name, name)
+				c.want("e;0;"+name, name, name, name)
 			}
 			c.want("end;0;" + name)
 		}
@@ -332,5 +340,71 @@ func TestEmittersToOneConnectionSaySo(t *testing.T) {
 	}
 	if err := s.To("slow").Emit("e", ""); err != nil {
 		t.Errorf("to a room: %v", err)
+	}
+}
+
+// TestExceptOfOneEmitter: two that are made of the same one have nothing to do with
+// each other, however many it leaves out itself.
+func TestExceptOfOneEmitter(t *testing.T) {
+	s, connect := named(t, websocket.Config{})
+	clients := map[string]*client{"a": connect("a", "room"), "b": connect("b", "room")}
+	for bases := 0; bases < 6; bases++ {
+		for name, base := range map[string]websocket.Emitter{"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room")} {
+			for range bases {
+				base = base.Except("nobody")
+			}
+			withoutA, withoutB := base.Except("a"), base.Except("b")
+			_ = withoutA.Emit("e", "for b")
+			_ = withoutB.Emit("e", "for a")
+			_ = s.Emit("end", name)
+			for id, c := range clients {
+				c.want("e;0;for "+id, "end;0;"+name)
+			}
+		}
+	}
+}
+
+// TestTheLimitOfVolatile: a message that doesn't fit beside what little waits is
+// dropped; it is no reason to end the connection.
+func TestTheLimitOfVolatile(t *testing.T) {
+	const limit = 8 << 10
+	inBubble(t, websocket.Config{MaxQueuedBytes: limit, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		client := pipeTo(t, app)
+		defer func() { _ = client.Close() }()
+		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the response waits for the client
+		c := s.GetConnections()[0]
+		if err := c.EmitMessage([]byte("waits")); err != nil {
+			t.Fatal(err)
+		}
+		for _, emitter := range []websocket.Emitter{c.Volatile(), s.To(websocket.All).Volatile()} {
+			if err := emitter.EmitMessage(make([]byte, limit-200)); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := s.Stats(); n.Dropped != 2 || n.SlowConsumers != 0 || n.Connections != 1 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// TestAnEmitterSaysItOfItsOwn: that one connection has ended is nothing that an
+// emitter to another one says.
+func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
+	s, connect := named(t, websocket.Config{})
+	ended, open := connect("ended"), connect("open")
+	gone, there := s.GetConnection("ended"), s.GetConnection("open")
+	_ = gone.Disconnect()
+	ended.wantClosed(1000)
+	for range 100 {
+		if err := gone.Except("nobody").Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			t.Fatalf("to the one that has ended: %v", err)
+		}
+		if err := there.Except("nobody").Emit("e", ""); err != nil {
+			t.Fatalf("to the other one: %v", err)
+		}
+		open.want("e;0;")
 	}
 }

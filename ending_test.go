@@ -230,3 +230,70 @@ func TestClosingWhatIsGone(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// TestDisconnectFromACallback: whichever it is, no other of its functions is missing
+// after it.
+func TestDisconnectFromACallback(t *testing.T) {
+	native := func(c *client) { c.sendText("native") }
+	event := func(c *client) { c.send("e;0;") }
+	for name, test := range map[string]struct {
+		register func(c websocket.Connection, disconnect func())
+		cause    func(c *client)
+	}{
+		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*client) {}},
+		"On":           {func(c websocket.Connection, disconnect func()) { c.On("e", disconnect) }, event},
+		"OnAny":        {func(c websocket.Connection, disconnect func()) { c.OnAny(func(websocket.Message) { disconnect() }) }, event},
+		"OnMessage":    {func(c websocket.Connection, disconnect func()) { c.OnMessage(func([]byte) { disconnect() }) }, native},
+		"OnNativeMessage": {func(c websocket.Connection, disconnect func()) {
+			c.OnNativeMessage(func(websocket.Message) { disconnect() })
+		}, native},
+		"OnPong": {func(c websocket.Connection, disconnect func()) { c.OnPong(disconnect) }, func(c *client) {
+			_ = c.WriteMessage(gorilla.PongMessage, nil)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			left, ended := make(chan string, 1), make(chan error, 1)
+			_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+				c.OnLeave(func(room string) { left <- room })
+				c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+				test.register(c, func() { _ = c.Disconnect() })
+			})
+			c := dial(t, url)
+			test.cause(c)
+			c.wantClosed(1000)
+			receive(t, left)
+			if err := receive(t, ended); !errors.Is(err, websocket.ErrDisconnected) {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
+}
+
+// TestOnDisconnectWithinOnDisconnect: registered by one that runs, it is called, too.
+func TestOnDisconnectWithinOnDisconnect(t *testing.T) {
+	calls := make(chan string, 4)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnDisconnect(func() {
+			c.OnDisconnect(func() { calls <- "inner" })
+			calls <- "outer"
+		})
+		c.OnDisconnect(func() { calls <- "last" })
+	})
+	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, nil)
+	for _, want := range []string{"inner", "outer", "last"} {
+		if got := receive(t, calls); got != want {
+			t.Errorf("called %s, want %s", got, want)
+		}
+	}
+}
+
+// TestTheTextOfTheClientsClose is what the reason has, with its code.
+func TestTheTextOfTheClientsClose(t *testing.T) {
+	f, connections := watch()
+	_, url := onConnection(t, websocket.Config{}, f)
+	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
+	var closed *websocket.CloseError
+	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != (websocket.CloseError{Code: 4001, Text: "my reason"}) {
+		t.Errorf("ended with %#v", err)
+	}
+}

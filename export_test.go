@@ -1,6 +1,9 @@
 package websocket
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // For tests.
 var (
@@ -18,6 +21,26 @@ func SweepLimits(cfg Config) (interval time.Duration, silent, stuck, ping uint64
 
 // RoomMembers counts a room's members, those that have ended included.
 func RoomMembers(s *Server, room string) int { return len(s.hub.Members(room)) }
+
+// UserMembers counts a user's connections, those that have ended included.
+func UserMembers(s *Server, user string) int { return len(s.users.Members(user)) }
+
+// Addresses counts the addresses of which connections are remembered.
+func Addresses(s *Server) int {
+	s.admission.mu.Lock()
+	defer s.admission.mu.Unlock()
+	return len(s.admission.byAddress)
+}
+
+// Interrupted reports whether an interrupt shuts the server down.
+func Interrupted(s *Server) bool {
+	interrupted.mu.Lock()
+	defer interrupted.mu.Unlock()
+	return slices.Contains(interrupted.servers, s)
+}
+
+// Watches reports whether the server has a poller.
+func Watches(s *Server) bool { return s.poller.Load() != nil }
 
 // CloseWhenGone begins to close a connection of which the transport is gone, as
 // happens when the client vanishes at that moment. It returns how many connections

@@ -470,3 +470,113 @@ func TestErrorsThatAreNilPointers(t *testing.T) {
 		t.Errorf("%d are counted as failed", n)
 	}
 }
+
+// TestWhatIsKeptStays: a message that a function keeps is not overwritten by the
+// next one.
+func TestWhatIsKeptStays(t *testing.T) {
+	var kept []func() string // appended to by the connection's goroutine
+	keep := func(m websocket.Message) {
+		text := m.String()
+		kept = append(kept, func() string { return text + "=" + m.String() + "=" + string(m.Bytes()) })
+	}
+	keepBytes := func(p []byte) {
+		text := string(p)
+		kept = append(kept, func() string { return text + "=" + string(p) + "=" + string(p) })
+	}
+	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
+		s.OnAny(func(_ websocket.Connection, m websocket.Message) { keep(m) })
+		s.OnConnection(func(c websocket.Connection) {
+			c.OnAny(keep)
+			c.On("message", keep)
+			websocket.On(c, "message", keep)
+			c.On("bytes", keepBytes)
+			c.On("raw", func(p json.RawMessage) { keepBytes(p) })
+			c.OnMessage(keepBytes)
+			c.OnNativeMessage(keep)
+			c.On("say", func() {
+				for _, what := range kept {
+					_ = c.Emit("kept", what())
+				}
+				_ = c.Emit("done", "")
+			})
+		})
+	})
+	c := dial(t, url)
+	for _, digit := range []string{"1", "2", "3"} {
+		payload := strings.Repeat(digit, 20)
+		received := s.Stats().Received
+		for _, event := range []string{"message;0;", "bytes;3;", "raw;1;", "none;0;"} {
+			c.send(event + payload)
+		}
+		c.sendText(payload)
+		eventually(t, "all are handled", func() bool { return s.Stats().Received == received+5 })
+	}
+	c.send("say;0;")
+	n := 0
+	for got := c.next(); got != prefix+"done;0;"; got = c.next() {
+		n++
+		if parts := strings.Split(strings.TrimPrefix(got, prefix+"kept;0;"), "="); parts[0] != parts[1] || parts[0] != parts[2] {
+			t.Errorf("what was %q became %q and %q", parts[0], parts[1], parts[2])
+		}
+	}
+	if n != 3*(4*2+2+1+1+2)+2 {
+		t.Errorf("%d messages were kept", n)
+	}
+}
+
+// TestOffInAHandler: the message that is being handled is handled to its end, by
+// each handler once.
+func TestOffInAHandler(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("other", func() { _ = c.Emit("other", "") })
+		c.On("e", func() { c.Off("other"); _ = c.Emit("by", 1) })
+		c.On("e", func() { c.Off("e"); _ = c.Emit("by", 2) })
+		c.On("e", func() { _ = c.Emit("by", 3) })
+		c.On("end", func() { _ = c.Emit("end", "") })
+	})
+	c := dial(t, url)
+	for _, event := range []string{"other", "e", "other", "e", "end"} {
+		c.send(event + ";0;")
+	}
+	c.want("other;0;", "by;1;1", "by;1;2", "by;1;3", "end;0;")
+}
+
+// TestUnhandledMessages are those for which nothing is registered, by whomever.
+func TestUnhandledMessages(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.On("connection's", func() {}) })
+	s.On("server's", func() {})
+	s.On("end", func(c websocket.Connection) { _ = c.Emit("end", c.Server().Stats().Unhandled) })
+	c := dial(t, url)
+	c.send("connection's;0;")
+	c.send("server's;0;")
+	c.send("end;0;")
+	c.want("end;4;0")
+	c.send("nobody's;0;")
+	c.send("end;0;")
+	c.want("end;4;1")
+}
+
+// TestPointersToRawJSON: as json.RawMessage itself, save for null.
+func TestPointersToRawJSON(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("e", func(raw *json.RawMessage) {
+			text := "nil"
+			if raw != nil {
+				text = string(*raw)
+			}
+			_ = c.Emit("got", text)
+		})
+	})
+	c := dial(t, url)
+	for payload, want := range map[string]string{`4;{"a": 1}`: `{"a": 1}`, "1;12": "12", "0;text": `"text"`, "4;null": "nil"} {
+		c.send("e;" + payload)
+		c.want("got;0;" + want)
+	}
+}
+
+// TestServerHandlersThatCannotBe: the panic says that a connection may come first,
+// which it may not on a connection.
+func TestServerHandlersThatCannotBe(t *testing.T) {
+	s := websocket.NewServer(websocket.Config{})
+	wantPanic(t, "a handler", []string{`Server.On("chat"`, "a websocket.Connection may stand before"}, func() { s.On("chat", 1) })
+}

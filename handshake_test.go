@@ -61,6 +61,7 @@ func TestBadHandshakes(t *testing.T) {
 		{"a key with bits left over", line + upgrade + version + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n", 400},
 		{"no base64", line + upgrade + version + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!Q==\r\n", 400},
 		{"extensions that are malformed", line + upgrade + version + key + "Sec-WebSocket-Extensions: permessage-deflate; =\r\n", 400},
+		{"extensions that are no tokens", line + upgrade + version + key + "Sec-WebSocket-Extensions: {x}\r\n", 400},
 		{"not for a GET", "POST /post HTTP/1.1\r\n" + upgrade + version + key, 405},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestBadHandshakes(t *testing.T) {
 				return
 			case asked.Load() != 0:
 				t.Error("a function was asked about a request that is no handshake")
-			case test.status == 426 && (response.Header.Get("Sec-WebSocket-Version") != "13" || response.Header.Get("Upgrade") != "websocket"):
+			case test.status == 426 && (response.Header.Get("Sec-WebSocket-Version") != "13" || response.Header.Get("Upgrade") != "websocket" || !strings.EqualFold(response.Header.Get("Connection"), "Upgrade")):
 				t.Errorf("the response has the header %v", response.Header)
 			case test.status == 405 && response.Header.Get("Allow") != "GET":
 				t.Errorf("the response has the header %v", response.Header)

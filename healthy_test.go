@@ -154,3 +154,39 @@ func TestAShortReadTimeoutPingsInTime(t *testing.T) {
 		reader.Wait()
 	})
 }
+
+// TestALongLoopToOneClient: whichever emitter to one client it uses, the loop gives
+// way, so that a client that reads receives everything.
+func TestALongLoopToOneClient(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const messages = 200_000
+	payload := strings.Repeat("x", 200)
+	for name, of := range map[string]func(s *websocket.Server, c websocket.Connection) websocket.Emitter{
+		"the connection":      func(_ *websocket.Server, c websocket.Connection) websocket.Emitter { return c },
+		"to its room":         func(s *websocket.Server, c websocket.Connection) websocket.Emitter { return s.To(c.ID()) },
+		"to its ID":           func(s *websocket.Server, c websocket.Connection) websocket.Emitter { return s.ToID(c.ID()) },
+		"the one with Except": func(_ *websocket.Server, c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+				emitter := of(c.Server(), c)
+				c.On("loop", func() {
+					for range messages {
+						if err := emitter.Emit("h", payload); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			})
+			conn := dial(t, url)
+			conn.send("loop;0;")
+			_ = conn.SetReadDeadline(time.Now().Add(2 * patience))
+			for n := range messages {
+				if _, _, err := conn.NextReader(); err != nil {
+					t.Fatalf("after %d messages: %v, %+v", n, err, s.Stats())
+				}
+			}
+		})
+	}
+}

@@ -432,3 +432,24 @@ func TestAShortTimeoutBesideALongOne(t *testing.T) {
 		_ = conn.Close()
 	})
 }
+
+// TestNoWriteTimeout: a client that speaks may let what is written to it wait for
+// ever.
+func TestNoWriteTimeout(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{WriteTimeout: -1}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		_ = s.Emit("e", "never read")
+		for range 120 {
+			if err := conn.WriteMessage(gorilla.PongMessage, nil); err != nil {
+				t.Fatalf("%v, %v", err, ends.all())
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if list := ends.all(); len(list) != 0 {
+			t.Errorf("ended with %v", list[0].reason)
+		}
+		_ = conn.Close()
+	})
+}

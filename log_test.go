@@ -233,3 +233,41 @@ func (b *logBuffer) takeEntries(text string) (entries []string) {
 	}
 	return entries
 }
+
+// TestRejectionsAreNotLoggedWithOnError: who is told of them decides what to log.
+func TestRejectionsAreNotLoggedWithOnError(t *testing.T) {
+	logged, told := new(logBuffer), make(chan error, 16)
+	_, url := onConnection(t, websocket.Config{Logger: slog.New(rawHandler{logged})}, func(c websocket.Connection) {
+		echo(c)
+		c.OnError(func(err error) { told <- err })
+		c.On("int", func(int) {})
+		c.On("fails", func() error { return errHandler })
+	})
+	c := dial(t, url)
+	c.send("int;0;text")
+	c.send("fails;0;")
+	wantEcho(t, c)
+	if len(told) != 2 {
+		t.Errorf("OnError was told %d times", len(told))
+	}
+	if text := logged.take(); text != "" {
+		t.Errorf("logged %q", text)
+	}
+}
+
+// TestRefusalsByALimitAreLogged for whoever operates the server.
+func TestRefusalsByALimitAreLogged(t *testing.T) {
+	for option, cfg := range map[string]websocket.Config{
+		"Config.MaxConnections ":          {MaxConnections: 1},
+		"Config.MaxConnectionsPerAddress": {MaxConnectionsPerAddress: 1},
+	} {
+		logged := new(logBuffer)
+		cfg.Logger = slog.New(rawHandler{logged})
+		_, url := onConnection(t, cfg, echo)
+		wantEcho(t, dial(t, url))
+		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil {
+			t.Fatal("connected")
+		}
+		logged.wantLogged(t, strings.TrimSpace(option), "endpoint=/ws")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -349,5 +350,68 @@ func TestALargeHandshake(t *testing.T) {
 		if response.StatusCode != want {
 			t.Errorf("an address of %d bytes: %s", length, response.Status)
 		}
+	}
+}
+
+// TestContextAfterTheEnd: one that is asked for only then is done already.
+func TestContextAfterTheEnd(t *testing.T) {
+	connections := make(chan websocket.Connection, 1)
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
+	client := dial(t, url)
+	c := receive(t, connections)
+	_ = c.Disconnect()
+	client.wantClosed(1000)
+	if err := s.Shutdown(t.Context()); err != nil { // waits until all functions have returned
+		t.Fatal(err)
+	}
+	if err := c.Context().Request().Context().Err(); err == nil {
+		t.Error("the standard context isn't done")
+	}
+}
+
+// TestWhatTheIDGeneratorStores is in the context, in which no handler is to follow.
+func TestWhatTheIDGeneratorStores(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{IDGenerator: func(ctx iris.Context) string {
+		ctx.Values().Set("stored", "by the generator")
+		return "1"
+	}}, func(c websocket.Connection) {
+		c.On("ask", func() {
+			_ = c.Emit("answer", fmt.Sprint(c.Context().Values().Get("stored"), ", ", c.Context().IsStopped()))
+		})
+	})
+	c := dial(t, url)
+	c.send("ask;0;")
+	c.want("answer;0;by the generator, true")
+}
+
+// TestWhichHeadersAreKept where there is no room for all: small ones before large
+// ones, and of the same size the first ones of the alphabet.
+func TestWhichHeadersAreKept(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnError(func(error) {})
+		c.On("ask", func() {
+			var names []string
+			for name := range c.Context().Request().Header {
+				if strings.HasPrefix(name, "X-Test-") {
+					names = append(names, name)
+				}
+			}
+			slices.Sort(names)
+			_ = c.Emit("answer", strings.Join(names, " "))
+		})
+	})
+	const many = 40
+	var all []string
+	c := dial(t, url, func(_ *gorilla.Dialer, h http.Header) {
+		h.Set("X-Test-A-Large", strings.Repeat("x", 5000))
+		for i := range many {
+			all = append(all, fmt.Sprintf("X-Test-B%02d", i))
+			h.Set(all[i], strings.Repeat("x", 900))
+		}
+	})
+	c.send("ask;0;")
+	kept := strings.Fields(strings.TrimPrefix(c.next(), prefix+"answer;0;"))
+	if len(kept) < 10 || len(kept) >= many || !slices.Equal(kept, all[:len(kept)]) {
+		t.Errorf("kept are %v", kept)
 	}
 }

@@ -154,3 +154,22 @@ func TestSubdomains(t *testing.T) {
 		t.Errorf("the endpoint: %s", response.Status)
 	}
 }
+
+// TestTheEndpointIsNoScript: one path can't be both.
+func TestTheEndpointIsNoScript(t *testing.T) {
+	wantPanic(t, "the usual path", []string{"/iris-ws.js", "Config.ClientPath"}, func() { websocket.New(newApp(), "/iris-ws.js") })
+	wantPanic(t, "a path of its own", []string{"/ws", "Config.ClientPath"}, func() {
+		websocket.New(newApp(), "/ws", websocket.Config{ClientPath: "/ws"})
+	})
+}
+
+// TestAPrefixThatEndsLikeAnother is another one all the same.
+func TestAPrefixThatEndsLikeAnother(t *testing.T) {
+	app := newApp()
+	first := websocket.New(app, "/first", websocket.Config{EvtMessagePrefix: []byte("my-app:")})
+	second := websocket.New(app, "/second", websocket.Config{EvtMessagePrefix: []byte("app:")})
+	server := listen(t, app, first, second)
+	for path, part := range map[string]string{"/iris-ws.js": `PREFIX = "my-app:"`, "/second/iris-ws.js": `PREFIX = "app:"`} {
+		wantScript(t, server, path, part)
+	}
+}

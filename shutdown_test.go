@@ -280,3 +280,92 @@ func TestShutdownEndsWhatIsClosing(t *testing.T) {
 		t.Error("the transport is still open")
 	}
 }
+
+// TestShutdownDuringAHandshake: who is asked who the client is, or which ID it has,
+// when the server ends, answers for nothing.
+func TestShutdownDuringAHandshake(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	for name, cfg := range map[string]websocket.Config{
+		"Authenticate": {Authenticate: func(iris.Context) (string, error) { asked <- struct{}{}; <-answer; return "ann", nil }},
+		"IDGenerator":  {IDGenerator: func(iris.Context) string { asked <- struct{}{}; <-answer; return "1" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, url := onConnection(t, cfg, func(websocket.Connection) { t.Error("connected") })
+			status := make(chan int, 1)
+			go func() {
+				conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
+				if err == nil {
+					_ = conn.Close()
+				}
+				if response == nil {
+					response = new(http.Response)
+				}
+				status <- response.StatusCode
+			}()
+			receive(t, asked)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			answer <- struct{}{}
+			if got := receive(t, status); got != http.StatusServiceUnavailable {
+				t.Errorf("answered with %d", got)
+			}
+			eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 })
+		})
+	}
+}
+
+// TestShutdownIsInAHurry: who is still to be told when the context ends is told then.
+func TestShutdownIsInAHurry(t *testing.T) {
+	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		for range 450 {
+			go readAll(pipe(t, app))
+		}
+		synctest.Wait()
+		const patience = 5 * time.Millisecond // which no pause between two batches is over by
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(patience, cancel)
+		start := time.Now()
+		if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if took := time.Since(start); took != patience {
+			t.Errorf("it took %v, want %v", took, patience)
+		}
+		synctest.Wait()
+		if n := s.GetTotalConnections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	})
+}
+
+// TestApplicationsThatAreNotInterrupted: one that doesn't want to be, and one that is
+// built and not run; what the program has for OnBuild is called, and its error counts.
+func TestApplicationsThatAreNotInterrupted(t *testing.T) {
+	run := func(configurators ...iris.Configurator) func(app *iris.Application) error {
+		return func(app *iris.Application) error {
+			return app.Run(func(*iris.Application) error { return nil }, append(configurators, iris.WithoutStartupLog)...)
+		}
+	}
+	for name, start := range map[string]func(app *iris.Application) error{
+		"without interrupts": run(iris.WithoutInterruptHandler),
+		"not run":            (*iris.Application).Build,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, want := range []error{nil, errHandler} {
+				app, calls := newApp(), 0
+				app.OnBuild = func() error { calls++; return want }
+				s := websocket.New(app, "/ws")
+				if err := start(app); !errors.Is(err, want) {
+					t.Errorf("ended with %v, want %v", err, want)
+				}
+				if calls != 1 {
+					t.Errorf("the program's OnBuild was called %d times", calls)
+				}
+				if websocket.Interrupted(s) {
+					t.Error("an interrupt is caught")
+				}
+			}
+		})
+	}
+}

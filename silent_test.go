@@ -276,3 +276,17 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 		_ = conn.Close()
 	}
 }
+
+// TestSilentAgainAfterEverybodyLeft: the poller ends with the last connection, and
+// there is another one for the next.
+func TestSilentAgainAfterEverybodyLeft(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { _ = c.Emit("ready", "") })
+	for range 3 {
+		c := dial(t, url)
+		c.want("ready;0;")
+		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 && websocket.Watches(s) })
+		_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+		c.wantClosed(gorilla.CloseNormalClosure)
+		eventually(t, "the poller has ended", func() bool { return !websocket.Watches(s) })
+	}
+}

@@ -84,6 +84,8 @@ func TestUsers(t *testing.T) {
 			if rooms := s.GetConnectionsByRoom("ann"); len(rooms) != 0 {
 				t.Error("a user is a room")
 			}
+			_ = one.WriteMessage(gorilla.CloseMessage, nil)
+			eventually(t, "nothing is left of the user", func() bool { return websocket.UserMembers(s, "ann") == 0 })
 		})
 	}
 }

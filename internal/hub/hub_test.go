@@ -437,3 +437,17 @@ func TestAnOccupiedRoomIsNotBuried(t *testing.T) {
 		t.Errorf("%d rooms", n)
 	}
 }
+
+// TestJoiningTheRoomOfItsOwn says whether a member is in it.
+func TestJoiningTheRoomOfItsOwn(t *testing.T) {
+	h := New[*client]()
+	a := addClients(t, h, "a")[0]
+	h.leave(&a.member, "a")
+	if !h.Join(&a.member, "a") {
+		t.Error("has not joined")
+	}
+	h.Remove(&a.member)
+	if h.Join(&a.member, "a") {
+		t.Error("joined after its end")
+	}
+}
