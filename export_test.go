@@ -3,6 +3,8 @@ package websocket
 import (
 	"slices"
 	"time"
+
+	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // For tests.
@@ -47,7 +49,8 @@ func Watches(s *Server) bool { return s.poller.Load() != nil }
 // the server believes to be closing.
 func CloseWhenGone(c Connection) int {
 	conn := c.(*connection)
+	result := conn.out.Close(wire.NewCloseFrame(closeNormal, ""), ErrDisconnected)
 	conn.closeTransport()
-	conn.close(closeNormal, "", ErrDisconnected)
+	conn.closing(result)
 	return len(conn.server.closingConnections())
 }
