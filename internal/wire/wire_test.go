@@ -301,3 +301,10 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+// TestANameThatBeginsWithASeparator is none, either.
+func TestANameThatBeginsWithASeparator(t *testing.T) {
+	if wire.ValidEvent(";a") == nil {
+		t.Error("it is valid")
+	}
+}
