@@ -54,7 +54,7 @@ var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 // server; each field says what it is when left at zero.
 type Config struct {
 	// IDGenerator returns the ID of a new connection, from the request that it
-	// began with. It may block; it must be safe for concurrent use. An empty
+	// began with. It is asked before Authenticate. It may block; it must be safe for concurrent use. An empty
 	// ID, or one that is connected already, refuses the handshake (500, 409): a
 	// client whose last connection is lost but not yet noticed must wait, so
 	// make users known by Authenticate, which may have several connections, and

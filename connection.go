@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/inbox"
@@ -64,11 +63,9 @@ type Connection interface {
 	// is done when the connection has ended. As every iris.Context, it is not
 	// safe for concurrent use.
 	//
-	// It is made when it is asked for, and given up when the callback that asked
-	// for it has returned, to save memory: each callback, and each goroutine of
-	// your own, gets another one. So what is stored in its values lives no longer
-	// than it: SetValue is for what is to outlive a callback. What middleware had
-	// changed or stored before the handshake is in each of them.
+	// Each call makes another one, so keep it in a variable while you use it, and
+	// what is to outlive that with SetValue: what is stored in one context is in no
+	// other. What middleware had changed or stored before the handshake is in each.
 	//
 	// Of the headers, 16 KiB are kept. If the client sent more, the most usual and
 	// the smallest are, and the first call reports ErrIncompleteRequest to
@@ -258,9 +255,6 @@ type connection struct {
 	request *request
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
 
-	// context is what Context has made for the callback that runs; nil if it has
-	// made none, or none runs. Set under mu.
-	context atomic.Pointer[context.Context]
 }
 
 var _ Connection = (*connection)(nil)
@@ -292,16 +286,8 @@ func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
 	c.out.Hold()
 	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
 	c.phase.Store(unanswered)
+	c.serving.Store(true) // nobody else may read
 	return c
-}
-
-// keepRequest replaces what is kept of the request, during the handshake.
-func (c *connection) keepRequest(r *request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cancel == nil { // else somebody has found the connection and its context
-		c.request = r
-	}
 }
 
 // took is called with the network connection once it has been taken over: from now
@@ -318,12 +304,15 @@ func (c *connection) took(conn net.Conn) bool {
 	return true
 }
 
-// establish is called when the handshake has been answered. What has been sent to
-// the connection meanwhile is written; a goroutine that reads must be started.
-func (c *connection) establish(early []byte, state *tls.ConnectionState) {
-	if _, secure := c.transport.(*tls.Conn); !secure && state != nil {
+// establish is called when the handshake has been answered, with what is kept of
+// its request. What has been sent to the connection meanwhile is written; a
+// goroutine that reads must be started.
+func (c *connection) establish(early []byte, kept *request) {
+	if _, secure := c.transport.(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
-		c.request = c.request.withTLS(state)
+		next := *kept
+		next.background = c.request.background
+		c.request = &next
 		c.mu.Unlock()
 	}
 	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
@@ -348,21 +337,8 @@ func (c *connection) Server() *Server { return c.server }
 
 // Context implements Connection.
 func (c *connection) Context() iris.Context {
-	ctx, incomplete := c.rebuildContext()
-	if incomplete {
-		c.report(ErrIncompleteRequest)
-	}
-	return ctx
-}
-
-// rebuildContext returns the context that a callback has asked for already, or
-// makes one. incomplete is reported once.
-func (c *connection) rebuildContext() (ctx iris.Context, incomplete bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if ctx := c.context.Load(); ctx != nil {
-		return ctx, false
-	}
+	incomplete := false
 	if c.cancel == nil {
 		c.request, c.cancel = c.request.withCancel()
 		incomplete = c.request.incomplete
@@ -370,23 +346,12 @@ func (c *connection) rebuildContext() (ctx iris.Context, incomplete bool) {
 			c.cancel()
 		}
 	}
-	ctx = c.request.context(c.transport)
-	if c.phase.Load()&busy != 0 {
-		c.context.Store(ctx)
-		if c.phase.Load()&busy == 0 { // the callback has returned meanwhile
-			c.context.Store(nil)
-		}
+	r, conn := c.request, c.transport
+	c.mu.Unlock()
+	if incomplete {
+		c.report(ErrIncompleteRequest)
 	}
-	return ctx, incomplete
-}
-
-// releaseContext is called when a callback has returned: the context that it asked
-// for is not kept, since it would be the largest part of an idle connection.
-// Nothing in it is looked at: a goroutine of the application's may be using it.
-func (c *connection) releaseContext() {
-	if c.context.Load() != nil {
-		c.context.Store(nil)
-	}
+	return r.context(conn)
 }
 
 // Join implements Connection.

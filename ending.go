@@ -198,7 +198,6 @@ func (c *connection) enter() bool { return c.phase.CompareAndSwap(0, busy) }
 
 // leave is called when a handler has returned.
 func (c *connection) leave() {
-	c.releaseContext()
 	if !c.phase.CompareAndSwap(busy, 0) { // ended meanwhile
 		c.tearDown()
 	}
@@ -225,7 +224,6 @@ func (c *connection) release() {
 	if cancel != nil {
 		cancel()
 	}
-	c.releaseContext()
 	c.givePlace()
 	if c.registered {
 		c.server.live.Done()

@@ -33,7 +33,8 @@ func parseOrigin(text string) (o origin, ok bool) {
 	if !found {
 		return origin{}, false
 	}
-	return newOrigin(strings.ToLower(scheme), hostport)
+	// Go's x/net/websocket, the usual client of 2016, sends a '/' at the end.
+	return newOrigin(strings.ToLower(scheme), strings.TrimSuffix(hostport, "/"))
 }
 
 // newOrigin returns the origin of a scheme and a host with or without a port:
@@ -103,7 +104,7 @@ func serverOrigin(ctx iris.Context) (own origin, text string, ok bool) {
 // section 10.2).
 func checkOrigin(ctx iris.Context, allowed []string) error {
 	sent := ctx.Request().Header["Origin"]
-	if len(sent) == 0 || slices.Contains(allowed, "*") {
+	if len(sent) == 0 || len(sent) == 1 && sent[0] == "" || slices.Contains(allowed, "*") {
 		return nil // no browser, or no matter
 	}
 	own, server, known := serverOrigin(ctx)

@@ -106,7 +106,7 @@ func TestOwnOrigin(t *testing.T) {
 		{"http://[::ffff:c000:201]", http, "192.0.2.1", false},
 
 		// What is no origin, though its server might be this one.
-		{"", http, "example.com", false},
+		{"", http, "example.com", true}, // as none
 		{"null", http, "example.com", false},
 		{"null", http, "null", false},
 		{"foo://example.com", http, "example.com", false},
@@ -120,7 +120,9 @@ func TestOwnOrigin(t *testing.T) {
 		{"http:///example.com", http, "example.com", false},
 		{"http://", http, "", false},
 		{"http://:80", http, ":80", false},
-		{"http://example.com/", http, "example.com", false},
+		{"http://example.com/", http, "example.com", true}, // as clients in Go send it
+		{"http://example.com//", http, "example.com", false},
+		{"http://example.com/x", http, "example.com", false},
 		{"http://example.com/path", http, "example.com", false},
 		{"http://example.com?query", http, "example.com", false},
 		{"http://example.com#fragment", http, "example.com", false},
@@ -174,12 +176,12 @@ func TestListedOrigins(t *testing.T) {
 		{"http://example.com:443", "http://example.com", false},
 		{"https://example.com", "https://example.com.evil.com", false},
 		{"https://example.com", "https://example.com.", false},
-		{"https://example.com", "https://example.com/", false},
+		{"https://example.com", "https://example.com/", true},
 		{"https://example.com", "https://evil.example@example.com", false},
 		{"https://example.com", "//example.com", false},
 		{"https://example.com", "null", false},
 		{"https://example.com", "://", false},
-		{"https://example.com", "", false},
+		{"https://example.com", "", true},
 		{"https://[2001:db8::1]:8443", "https://[2001:DB8::1]:8443", true},
 		{"https://[2001:db8::1]:*", "https://[2001:db8::1]", true},
 		{"https://[2001:db8::1]:*", "https://[2001:db8::1]:8443", true},
@@ -269,7 +271,7 @@ func TestPagesOnThisMachine(t *testing.T) {
 		{"foo://localhost", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"//localhost", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"http://me@localhost", "localhost:8080", "127.0.0.1:5000", false, false},
-		{"http://localhost/", "localhost:8080", "127.0.0.1:5000", false, false},
+		{"http://localhost/", "localhost:8080", "127.0.0.1:5000", false, true},
 		{"null", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"file://", "localhost:8080", "127.0.0.1:5000", false, false},
 	} {
@@ -383,8 +385,7 @@ func TestRefusedOriginsSayTheRemedy(t *testing.T) {
 		"another host than the proxy's":  {asked{origin: "http://evil.example", host: "backend", header: []string{"X-Forwarded-Host", "example.com"}}, true, []string{keepHost}},
 		"null":                           {asked{origin: "null", host: "localhost"}, true, []string{anyPage}},
 		"an app":                         {asked{origin: "app://localhost", host: "localhost"}, true, nil},
-		"malformed":                      {asked{origin: "http://example.com/", host: "example.com"}, false, []string{noOrigin}},
-		"empty":                          {asked{origin: "", host: "example.com"}, false, []string{noOrigin}},
+		"malformed":                      {asked{origin: "http://example.com/x", host: "example.com"}, false, []string{noOrigin}},
 		"a pattern":                      {asked{origin: "http://a:*b", host: "a"}, false, []string{noOrigin}},
 		"twice":                          {asked{origin: "http://a.example", host: "example.com", header: []string{"Origin", "http://b.example"}}, false, []string{several}},
 	} {

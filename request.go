@@ -74,12 +74,12 @@ func (kept *request) withCancel() (*request, stdContext.CancelFunc) {
 // withTLS returns the request with a TLS state that is not that of the network
 // connection.
 func (kept *request) withTLS(state *tls.ConnectionState) *request {
-	r := *kept
-	if r.odd == nil {
-		r.odd = unpackRequest(r.text, nil)
-		r.odd.Header = nil
+	if state == nil {
+		return kept
 	}
-	r.odd.TLS = state
+	r := *kept
+	r.odd = unpackRequest(r.text, r.odd) // a copy
+	r.odd.Header, r.odd.TLS = nil, state
 	return &r
 }
 

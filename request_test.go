@@ -39,7 +39,7 @@ func TestContext(t *testing.T) {
 			ctx := c.Context()
 			_ = c.Emit("answer", fmt.Sprint(ctx.Params().Get("name"), ",", ctx.URLParam("q"), ",", ctx.GetHeader("X-Test"), ",",
 				ctx.GetCookie("mine"), ",", ctx.Values().Get("value"), ",", sessions.Get(ctx).GetIntDefault("visits", 0), ",",
-				ctx.RemoteAddr(), ",", ctx.Method(), ",", ctx.Path(), ",", ctx.Request().Context().Err(), ",", ctx == c.Context(), ",", ctx.GetCurrentRoute().Path()))
+				ctx.RemoteAddr(), ",", ctx.Method(), ",", ctx.Path(), ",", ctx.Request().Context().Err(), ",", ctx.GetCurrentRoute().Path()))
 			if _, err := ctx.WriteString("x"); !errors.Is(err, http.ErrHijacked) {
 				t.Errorf("writing to the response: %v", err)
 			}
@@ -67,7 +67,7 @@ func TestContext(t *testing.T) {
 	}
 	for range 2 {
 		c.send("ask;0;")
-		c.want("answer;0;ann,query,header,cookie,of middleware,3,127.0.0.1,GET,/ws/ann,<nil>,true,/ws/{name}")
+		c.want("answer;0;ann,query,header,cookie,of middleware,3,127.0.0.1,GET,/ws/ann,<nil>,/ws/{name}")
 	}
 	_ = conn.WriteMessage(gorilla.CloseMessage, nil)
 	if err := receive(t, ended); err == nil {
@@ -75,7 +75,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestContextIsMadeAnew for each callback, with what middleware stored and without
+// TestContextIsMadeAnew by each call, with what middleware stored and without
 // what a callback did: another one may be at work on that.
 func TestContextIsMadeAnew(t *testing.T) {
 	app := newApp()
@@ -87,9 +87,6 @@ func TestContextIsMadeAnew(t *testing.T) {
 	ended := make(chan struct{}, 2)
 	s.OnConnection(func(c websocket.Connection) {
 		ctx := c.Context()
-		if ctx != c.Context() {
-			t.Error("a second one was made in one callback")
-		}
 		ctx.Values().Set("user", "bob")
 		ctx.Params().Set("name", "other")
 		ctx.Request().Header.Set("X-Test", "changed")
@@ -97,8 +94,8 @@ func TestContextIsMadeAnew(t *testing.T) {
 		standard := ctx.Request().Context() // which refers to no iris.Context
 		c.SetValue("kept", "yes")
 		c.On("ask", func() {
-			if ctx == c.Context() {
-				t.Error("another callback's context was returned")
+			if c.Context() == c.Context() {
+				t.Error("two calls share a context, which two goroutines may have made")
 			}
 			ctx := c.Context()
 			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ",", ctx.GetHeader("X-Test"), ",",
@@ -241,10 +238,11 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 					seen <- wholeRequest(r)
 				}
 				c.On("ask", func() {
-					_ = c.Context().Request().ParseForm()
-					c.Context().Request().Form.Set("of", "a handler")
-					_ = c.Emit("answer", c.Context().URLParam("x"))
-					seen <- wholeRequest(c.Context().Request())
+					ctx := c.Context()
+					_ = ctx.Request().ParseForm()
+					ctx.Request().Form.Set("of", "a handler")
+					ctx.Request().URL.Path = "/changed"
+					seen <- wholeRequest(ctx.Request())
 				})
 				c.On("again", func() { seen <- wholeRequest(c.Context().Request()) })
 			})

@@ -30,7 +30,6 @@ type (
 
 		config    Config // immutable
 		prefix    string // of events; immutable
-		asksForID bool   // IDGenerator is not the default; immutable
 		hub       *hub.Hub[*connection]
 		users     *hub.Hub[*connection] // their rooms are the users: see user
 		ping      *wire.Frame           // shared by all pings
@@ -103,17 +102,15 @@ type (
 )
 
 func newServer(cfg Config) *Server {
-	asksForID := cfg.IDGenerator != nil
 	cfg = cfg.Validate()
 	s := &Server{
-		config:    cfg,
-		prefix:    string(cfg.EvtMessagePrefix),
-		asksForID: asksForID,
-		hub:       hub.New[*connection](),
-		users:     hub.New[*connection](),
-		ping:      wire.NewControl(wire.OpPing, nil),
-		closing:   make(map[*connection]*time.Timer),
-		logger:    logger{slog: cfg.Logger},
+		config:  cfg,
+		prefix:  string(cfg.EvtMessagePrefix),
+		hub:     hub.New[*connection](),
+		users:   hub.New[*connection](),
+		ping:    wire.NewControl(wire.OpPing, nil),
+		closing: make(map[*connection]*time.Timer),
+		logger:  logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s

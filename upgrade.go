@@ -33,6 +33,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 	if err != nil {
 		return failedConnection(s, newRequest(ctx), err)
 	}
+	c.serving.Store(false) // Wait does
 	return c
 }
 
@@ -46,9 +47,9 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	return c, nil
 }
 
-// connect makes a connection of a request. From when it is known whose it is, the
-// connection can be found and ended by others, also while the client lets the
-// response wait.
+// connect makes a connection of a request. From the moment Config.Authenticate has
+// returned, the connection can be found and ended by others, also while the client
+// lets the response wait.
 func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	asked, refused := s.admit(ctx)
 	if refused != nil {
@@ -73,7 +74,11 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 			c.kill(errNotConnected)
 		}
 	}()
-	name, refused := s.authenticate(ctx)
+	id, refused := s.identify(ctx)
+	if refused != nil {
+		return nil, refused
+	}
+	name, refused := s.authenticate(ctx) // last, since nobody can find the connection meanwhile
 	if refused != nil {
 		return nil, refused
 	}
@@ -81,16 +86,21 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	if s.config.EnableCompression {
 		deflate = asked.Deflate
 	}
-	next := newConnection(s, newRequest(ctx), place, deflate != "")
+	kept := newRequest(ctx)
+	next := newConnection(s, kept.withTLS(ctx.Request().TLS), place, deflate != "")
 	if !s.register(next) {
 		return nil, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
 	c = next
-	c.joinUser(name)
-	if refused = s.identify(ctx, c); refused != nil {
-		return c, refused
+	c.setUser(name)
+	if !s.hub.Add(&c.member, id) {
+		return c, &refusal{http.StatusConflict, errTakenID(id)}
 	}
-	if refused = s.handshake(ctx, c, asked, deflate); refused != nil {
+	c.joinUser()
+	if s.closed() { // Shutdown may have asked the hub before it knew of c
+		c.close(closeGoingAway, "", ErrServerClosed)
+	}
+	if refused = s.handshake(ctx, c, kept, asked, deflate); refused != nil {
 		return c, refused
 	}
 	connected = true
@@ -138,26 +148,13 @@ func (s *Server) admitOrigin(ctx iris.Context) *refusal {
 	return nil
 }
 
-// identify finds out under which ID the client is connected. The application's
-// function may take long; the connection is that of its user meanwhile.
-func (s *Server) identify(ctx iris.Context, c *connection) *refusal {
-	id, refused := "", (*refusal)(nil)
+// identify finds out under which ID the client is to be connected.
+func (s *Server) identify(ctx iris.Context) (id string, refused *refusal) {
 	s.ask(ctx, "Config.IDGenerator", &refused, func() { id = s.config.IDGenerator(ctx) })
-	switch {
-	case refused != nil:
-		return refused
-	case id == All || id == Broadcast:
-		return &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
-	case !s.hub.Add(&c.member, id):
-		return &refusal{http.StatusConflict, errTakenID(id)}
+	if refused == nil && (id == All || id == Broadcast) {
+		refused = &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
 	}
-	if s.asksForID { // it may have stored something
-		c.keepRequest(newRequest(ctx))
-	}
-	if s.closed() { // Shutdown may have asked the hub before it knew of c
-		c.close(closeGoingAway, "", ErrServerClosed)
-	}
-	return nil
+	return id, refused
 }
 
 // ask calls a function of Config's that says something about a client. A panic
@@ -191,7 +188,7 @@ var (
 // handshake answers the request. It goes beneath Iris's response writer, because
 // recording and compressing ones can't be hijacked, but takes their headers along.
 // An error of the network ends it without a status.
-func (s *Server) handshake(ctx iris.Context, c *connection, asked handshake.Request, deflate string) *refusal {
+func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked handshake.Request, deflate string) *refusal {
 	if cause := c.out.Cause(); cause != nil { // while it waited for the application
 		status := http.StatusForbidden
 		if errors.Is(cause, ErrServerClosed) {
@@ -224,7 +221,7 @@ func (s *Server) handshake(ctx iris.Context, c *connection, asked handshake.Requ
 	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // else Iris would call its error handlers
 		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
-	c.establish(early, ctx.Request().TLS)
+	c.establish(early, kept)
 	return nil
 }
 

@@ -67,15 +67,20 @@ func (e *authenticationError) Error() string { return e.public.Error() }
 // Unwrap returns both.
 func (e *authenticationError) Unwrap() []error { return []error{e.public, e.cause} }
 
-// joinUser makes the connection known as one of a user's, during the handshake.
-func (c *connection) joinUser(name string) {
-	if name == "" {
-		return
+// setUser is called before anybody can find the connection.
+func (c *connection) setUser(name string) {
+	if name != "" {
+		c.user = &user{name: name}
+		c.user.member.Init(c)
 	}
-	u := &user{name: name}
-	u.member.Init(c)
-	c.user = u
-	c.server.users.Join(&u.member, name)
+}
+
+// joinUser makes the connection known as one of its user's; not if it has been
+// ended since it could be found.
+func (c *connection) joinUser() {
+	if c.user != nil {
+		c.server.users.Join(&c.user.member, c.user.name)
+	}
 }
 
 // leaveUser is the end of that.

@@ -56,6 +56,8 @@ func Check(r *http.Request) (Request, *Refusal) {
 		return bad("there must be one Sec-WebSocket-Key")
 	case !validKey(keys[0]):
 		return bad("Sec-WebSocket-Key is not 16 bytes in base64")
+	case length(r.Header["Sec-Websocket-Extensions"])+length(r.Header["Sec-Websocket-Protocol"]) > mostOffers:
+		return Request{}, &Refusal{http.StatusRequestHeaderFieldsTooLarge, "bad handshake: the extensions and subprotocols take more than 4 KiB"}
 	}
 	offers, ok := parseExtensions(r.Header["Sec-Websocket-Extensions"])
 	if !ok {
@@ -64,8 +66,19 @@ func Check(r *http.Request) (Request, *Refusal) {
 	return Request{key: keys[0], Subprotocols: list(r.Header["Sec-Websocket-Protocol"]), Deflate: negotiate(offers)}, nil
 }
 
+// mostOffers is how long the lists of extensions and subprotocols may be: taken
+// apart, they take many times as much, of a client that nobody knows.
+const mostOffers = 4 << 10
+
+func length(lines []string) (n int) {
+	for _, line := range lines {
+		n += len(line) + 1
+	}
+	return n
+}
+
 func validKey(key string) bool {
-	nonce, err := base64.StdEncoding.Strict().DecodeString(key)
+	nonce, err := base64.StdEncoding.DecodeString(key)
 	return err == nil && len(nonce) == 16 && len(key) == 24
 }
 

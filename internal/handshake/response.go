@@ -33,7 +33,7 @@ func Response(r Request, subprotocol, deflate string, header http.Header) []byte
 		p = appendHeader(p, "Sec-WebSocket-Extensions", deflate)
 	}
 	for name, values := range header {
-		if ownHeaders[name] || !isToken(name) {
+		if ownHeaders[http.CanonicalHeaderKey(name)] || !isToken(name) {
 			continue
 		}
 		for _, value := range values {

@@ -79,7 +79,9 @@ func (o *Outbox) giveWay() (freed <-chan struct{}, wait time.Duration) {
 	now := now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	wait = min(pace-now.since(o.paced), pace)
+	if ago := now.since(o.paced); ago >= -pace { // else it is so long ago that the moments have begun anew
+		wait = min(pace-ago, pace)
+	}
 	o.paced = now + moment(max(wait, 0)/time.Microsecond)
 	if !o.crowded() || o.state == dead || wait <= 0 || o.moved != 0 && now.since(o.moved) > patience {
 		return nil, 0

@@ -40,6 +40,24 @@ func TestGiveWay(t *testing.T) {
 			o := crowd(t)
 			return waited(o.GiveWay)
 		}, 0},
+		{"a first message, when the moments are negative", func(t *testing.T) time.Duration {
+			for int32(now()) >= 0 {
+				time.Sleep(time.Minute)
+			}
+			o := crowd(t)
+			return waited(o.GiveWay)
+		}, 0},
+		{"a client whose handshake waits", func(t *testing.T) time.Duration {
+			o := new(Outbox)
+			o.Init(1000, false)
+			o.Hold()
+			for range 3 {
+				o.Enqueue(wire.NewFrame(wire.OpText, make([]byte, 200)))
+			}
+			time.Sleep(patience + pace)
+			o.GiveWay()
+			return waited(o.GiveWay)
+		}, 0},
 		{"a loop", func(t *testing.T) time.Duration {
 			o := crowd(t)
 			o.GiveWay()

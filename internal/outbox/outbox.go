@@ -99,7 +99,7 @@ func (o *Outbox) Init(limit int, deflate bool) {
 
 // Hold has what is queued wait for a Flush, as if a writer were at work. It must be
 // called before anything is queued.
-func (o *Outbox) Hold() { o.progress.Writing = true }
+func (o *Outbox) Hold() { o.progress.Writing, o.moved = true, now() }
 
 // Enqueue queues a frame.
 func (o *Outbox) Enqueue(frame *wire.Frame) Result {
