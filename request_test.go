@@ -94,7 +94,7 @@ func TestContextIsMadeAnew(t *testing.T) {
 		standard := ctx.Request().Context() // which refers to no iris.Context
 		c.SetValue("kept", "yes")
 		c.On("ask", func() {
-			if c.Context() == c.Context() {
+			if first := c.Context(); first == c.Context() {
 				t.Error("two calls share a context, which two goroutines may have made")
 			}
 			ctx := c.Context()
