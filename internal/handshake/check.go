@@ -35,7 +35,7 @@ type Request struct {
 // It costs nothing but time, so it comes before anybody is asked who the client is.
 func Check(r *http.Request) (Request, *Refusal) {
 	if !websocket.IsWebSocketUpgrade(r) {
-		return Request{}, &Refusal{http.StatusUpgradeRequired, `this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket("ws://…") in a browser`}
+		return Request{}, &Refusal{http.StatusUpgradeRequired, `this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket("ws://…") in a browser; if you did, a proxy in front does not pass on the headers Upgrade and Connection`}
 	}
 	bad := func(reason string) (Request, *Refusal) {
 		return Request{}, &Refusal{http.StatusBadRequest, "bad handshake: " + reason}
