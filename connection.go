@@ -213,7 +213,8 @@ type Connection interface {
 
 // connection implements Connection.
 //
-// Its life: Server.register; serve calls the OnConnection functions; read reads
+// Its life: connect registers it, so that it can be found, and answers the
+// handshake (took, establish); serve calls the OnConnection functions; read reads
 // and dispatches, on a goroutine that ends when there is nothing to do (see park)
 // and that the server's poller starts anew; whoever comes first of the client,
 // Disconnect, a failed write, the sweeper and Shutdown ends it by close or kill;
@@ -223,7 +224,7 @@ type Connection interface {
 // transport is closed.
 type connection struct {
 	server    *Server
-	transport net.Conn
+	transport net.Conn // nil until took; set under mu, and immutable after establish
 	member    hub.Member[*connection]
 	out       outbox.Outbox
 	socket    socket      // what out is written to, as long as it doesn't block
@@ -232,9 +233,9 @@ type connection struct {
 	stays     bool        // the reading goroutine does, until the end; used by it alone
 	liveness  liveness
 
-	registered bool   // counted by the server; set before the goroutines start
-	place      *place // given up at the end, by ends; set before the goroutines start
-	user       *user  // nil for nobody in particular; set before the goroutines start
+	registered bool   // counted by the server; set before anybody can find it
+	place      *place // given up at the end, by ends; set before anybody can find it
+	user       *user  // nil for nobody in particular; set before anybody can find it
 
 	// phase says who may call handlers: see its constants.
 	phase atomic.Uint32
@@ -243,7 +244,7 @@ type connection struct {
 	// violated is set when the client has broken the protocol, so that nothing
 	// more can be understood.
 	violated atomic.Bool
-	serving  atomic.Bool // the reading goroutine has started, or is about to
+	serving  atomic.Bool // somebody reads, or is about to: Wait must not
 	// ends counts the end of the handlers and that of the transport.
 	ends atomic.Uint32
 	gone atomic.Bool // the transport has been closed
