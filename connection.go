@@ -10,8 +10,8 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
-	"github.com/kataras/iris/websocket/internal/inbox"
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
@@ -227,10 +227,10 @@ type connection struct {
 	transport net.Conn // nil until took; set under mu, and immutable after establish
 	member    hub.Member[*connection]
 	out       outbox.Outbox
-	socket    socket      // what out is written to, as long as it doesn't block
-	inbox     inbox.Inbox // used by the reading goroutine alone
-	receiver  *receiver   // used by the reading goroutine alone
-	stays     bool        // the reading goroutine does, until the end; used by it alone
+	socket    socket       // what out is written to, as long as it doesn't block
+	frames    frame.Reader // used by the reading goroutine alone
+	receiver  *receiver    // used by the reading goroutine alone
+	stays     bool         // the reading goroutine does, until the end; used by it alone
 	liveness  liveness
 
 	registered bool   // counted by the server; set before anybody can find it
@@ -285,7 +285,7 @@ func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
 	c.member.Init(c)
 	c.out.Init(s.config.MaxQueuedBytes, deflate)
 	c.out.Hold()
-	c.inbox.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
+	c.frames.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
 	c.phase.Store(unanswered)
 	c.serving.Store(true) // nobody else may read
 	return c
@@ -396,7 +396,7 @@ func (c *connection) leaveEach(rooms []string) {
 
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {
-	if !c.close(closeNormal, "", ErrDisconnected) {
+	if !c.close(frame.CloseNormal, "", ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}
 	return nil

@@ -4,9 +4,9 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // target is whom a message goes to. Immutable.
@@ -29,7 +29,7 @@ type target struct {
 // delivery is one frame on its way to a target.
 type delivery struct {
 	target
-	frame *wire.Frame
+	frame *frame.Frame
 	seen  map[*connection]struct{} // who has been offered it; only used for several rooms
 	many  bool                     // several rooms
 	ended bool                     // one of them is, or is about to
@@ -97,9 +97,9 @@ func (c *connection) isOneOf(idsOrRooms []string) bool {
 // order the same for all of its members; it is released before anything is
 // written, and those who are too slow are disconnected. If the target is one
 // connection, deliver returns why it didn't take the frame.
-func (s *Server) deliver(frame *wire.Frame, to target) (err error) {
+func (s *Server) deliver(f *frame.Frame, to target) (err error) {
 	d := deliveries.Get().(*delivery)
-	d.target, d.frame, d.many = to, frame, len(to.rooms) > 0
+	d.target, d.frame, d.many = to, f, len(to.rooms) > 0
 	switch {
 	case to.all:
 		s.hub.VisitAll(d.visit)
@@ -166,8 +166,8 @@ func (d *delivery) release() {
 
 // send queues a frame for this connection alone and writes it, as far as that
 // goes without blocking.
-func (c *connection) send(frame *wire.Frame) error {
-	switch c.out.Enqueue(frame) {
+func (c *connection) send(f *frame.Frame) error {
+	switch c.out.Enqueue(f) {
 	case outbox.Start:
 		outbox.FlushNow(c)
 	case outbox.Crowded:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -59,11 +60,11 @@ type Emitter interface {
 
 // Emit implements Emitter.
 func (c *connection) Emit(event string, data any) error {
-	frame, err := c.server.encode(event, data)
+	f, err := c.server.encode(event, data)
 	if err != nil {
 		return err
 	}
-	return c.send(frame)
+	return c.send(f)
 }
 
 // EmitMessage implements Emitter.
@@ -73,15 +74,17 @@ func (c *connection) EmitMessage(data []byte) error {
 
 // EmitText implements Emitter.
 func (c *connection) EmitText(text string) error {
-	frame, err := encodeText(text)
+	f, err := encodeText(text)
 	if err != nil {
 		return err
 	}
-	return c.send(frame)
+	return c.send(f)
 }
 
 // EmitBinary implements Emitter.
-func (c *connection) EmitBinary(data []byte) error { return c.send(wire.NewFrame(wire.OpBinary, data)) }
+func (c *connection) EmitBinary(data []byte) error {
+	return c.send(frame.NewFrame(frame.OpBinary, data))
+}
 
 // Except implements Emitter.
 func (c *connection) Except(idsOrRooms ...string) Emitter {
@@ -269,48 +272,48 @@ func (s *Server) emitMessage(data []byte, to target) error {
 }
 
 func (s *Server) emitText(text string, to target) error {
-	frame, err := encodeText(text)
+	f, err := encodeText(text)
 	if err != nil {
 		return err
 	}
-	return s.deliver(frame, to)
+	return s.deliver(f, to)
 }
 
 func (s *Server) emitBinary(data []byte, to target) error {
-	return s.deliver(wire.NewFrame(wire.OpBinary, data), to)
+	return s.deliver(frame.NewFrame(frame.OpBinary, data), to)
 }
 
 func (s *Server) emit(event string, data any, to target) error {
-	frame, err := s.encode(event, data)
+	f, err := s.encode(event, data)
 	if err != nil {
 		return err
 	}
-	return s.deliver(frame, to)
+	return s.deliver(f, to)
 }
 
 // encodeMessage makes the frame of a native message.
-func (s *Server) encodeMessage(data []byte) *wire.Frame {
-	return wire.SealMessage(append(wire.Reserve(len(data)), data...), s.config.BinaryMessages)
+func (s *Server) encodeMessage(data []byte) *frame.Frame {
+	return frame.SealMessage(append(frame.Reserve(len(data)), data...), s.config.BinaryMessages)
 }
 
 // encodeText makes the frame of a native message that must go as text.
-func encodeText(text string) (*wire.Frame, error) {
+func encodeText(text string) (*frame.Frame, error) {
 	if !utf8.ValidString(text) { // which a text message must be: RFC 6455, section 5.6
 		return nil, ErrInvalidText
 	}
-	return wire.Seal(append(wire.Reserve(len(text)), text...), wire.OpText), nil
+	return frame.Seal(append(frame.Reserve(len(text)), text...), frame.OpText), nil
 }
 
 // encode makes the frame of an event.
-func (s *Server) encode(event string, data any) (*wire.Frame, error) {
+func (s *Server) encode(event string, data any) (*frame.Frame, error) {
 	if err := wire.ValidEvent(event); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidEvent, err)
 	}
-	buffer := wire.Reserve(wire.MaxLen(s.prefix, event, data))
+	buffer := frame.Reserve(wire.MaxLen(s.prefix, event, data))
 	buffer, err := wire.Append(buffer, s.prefix, event, data, s.config.Marshal)
 	if err != nil {
 		text := fmt.Sprintf("websocket: event %s: %s", quote.String(event, mostName), quote.Any(err, mostText))
 		return nil, &quotedError{text, err}
 	}
-	return wire.SealMessage(buffer, s.config.BinaryMessages), nil
+	return frame.SealMessage(buffer, s.config.BinaryMessages), nil
 }

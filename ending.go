@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kataras/iris/websocket/internal/inbox"
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/outbox"
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // close ends the connection in an orderly way: what is queued is written, then a
@@ -19,7 +18,7 @@ import (
 // reports false if the connection has ended or is ending already, else it has
 // counted the end.
 func (c *connection) close(code int, text string, cause error, counters ...*atomic.Uint64) bool {
-	result := c.out.Close(wire.NewCloseFrame(code, text), cause)
+	result := c.out.Close(frame.NewCloseFrame(code, text), cause)
 	if result == outbox.Closed {
 		return false
 	}
@@ -72,9 +71,9 @@ func (c *connection) tooSlow() { c.kill(ErrSlowConsumer, &c.server.counters.slow
 
 // violation is called by the reading goroutine for a violation of the protocol
 // (RFC 6455, section 7.1.7).
-func (c *connection) violation(v inbox.Violation) {
+func (c *connection) violation(v frame.Violation) {
 	c.violated.Store(true)
-	c.close(closeProtocolError, v.Error(), fmt.Errorf("%w: %w", ErrProtocol, v), &c.server.counters.rejected)
+	c.close(frame.CloseProtocolError, v.Error(), fmt.Errorf("%w: %w", ErrProtocol, v), &c.server.counters.rejected)
 }
 
 // Flush implements outbox.Source: it writes what goes without blocking, and
@@ -87,7 +86,7 @@ func (c *connection) Flush(f *outbox.Flusher) {
 	case outbox.Finished:
 		go c.closeSent() // which may block
 	case outbox.Failed:
-		c.kill(&CloseError{Code: closeAbnormal, Err: err})
+		c.kill(&CloseError{Code: frame.CloseAbnormal, Err: err})
 	}
 }
 
@@ -99,7 +98,7 @@ func (c *connection) drain() {
 	case errors.Is(err, io.EOF):
 		c.closeSent()
 	default:
-		c.kill(&CloseError{Code: closeAbnormal, Err: err})
+		c.kill(&CloseError{Code: frame.CloseAbnormal, Err: err})
 	}
 }
 
@@ -116,9 +115,9 @@ func (c *connection) closeSent() {
 // answered (RFC 6455, section 5.5.1) and the transport closed thereafter.
 func (c *connection) closedByPeer(code int, text string) {
 	c.peerClosed.Store(true)
-	answer := wire.NewCloseFrame(code, "")
-	if code == closeNoStatus {
-		answer = wire.NewCloseFrame(0, "")
+	answer := frame.NewCloseFrame(code, "")
+	if code == frame.CloseNoStatus {
+		answer = frame.NewCloseFrame(0, "")
 	}
 	result := c.out.Close(answer, &CloseError{Code: code, Text: text})
 	if result != outbox.Closed {
@@ -237,7 +236,7 @@ func orderly(cause error) bool {
 	}
 	var closed *CloseError
 	if errors.As(cause, &closed) {
-		return closed.Code != closeAbnormal
+		return closed.Code != frame.CloseAbnormal
 	}
 	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, ErrServerClosed)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -93,13 +94,13 @@ type CloseError struct {
 func (e *CloseError) Error() string {
 	s := "websocket: the client closed the connection with code " + strconv.Itoa(e.Code)
 	switch e.Code {
-	case closeNormal:
+	case frame.CloseNormal:
 		s += " (normal)"
-	case closeGoingAway:
+	case frame.CloseGoingAway:
 		s += " (going away)"
-	case closeNoStatus:
+	case frame.CloseNoStatus:
 		s = "websocket: the client closed the connection without a code"
-	case closeAbnormal:
+	case frame.CloseAbnormal:
 		s = "websocket: connection lost"
 	}
 	if e.Text != "" {
@@ -113,19 +114,6 @@ func (e *CloseError) Error() string {
 
 // Unwrap returns the error of the network.
 func (e *CloseError) Unwrap() error { return e.Err }
-
-// Status codes of RFC 6455, section 7.4.1.
-const (
-	closeNormal        = 1000
-	closeGoingAway     = 1001
-	closeProtocolError = 1002
-	closeNoStatus      = 1005
-	closeAbnormal      = 1006
-	closeInvalidData   = 1007
-	closePolicy        = 1008
-	closeTooBig        = 1009
-	closeInternalError = 1011
-)
 
 // MessageError reports a message that was rejected; its connection lives on.
 type MessageError struct {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // For tests.
@@ -49,7 +49,7 @@ func Watches(s *Server) bool { return s.poller.Load() != nil }
 // the server believes to be closing.
 func CloseWhenGone(c Connection) int {
 	conn := c.(*connection)
-	result := conn.out.Close(wire.NewCloseFrame(closeNormal, ""), ErrDisconnected)
+	result := conn.out.Close(frame.NewCloseFrame(frame.CloseNormal, ""), ErrDisconnected)
 	conn.closeTransport()
 	conn.closing(result)
 	return len(conn.server.closingConnections())

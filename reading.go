@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kataras/iris/websocket/internal/inbox"
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -43,7 +43,7 @@ func (c *connection) serve(onConnection []ConnectionFunc) {
 func (c *connection) open(onConnection []ConnectionFunc) {
 	for _, cb := range onConnection {
 		if err := c.guard("OnConnection", func() { cb(c) }); err != nil {
-			c.close(closeInternalError, "", err)
+			c.close(frame.CloseInternalError, "", err)
 			return
 		}
 	}
@@ -82,7 +82,7 @@ func (c *connection) read(wait bool) {
 		if err == nil {
 			c.liveness.heard()
 			r.ponged, r.prompt = false, promptAnswers
-			err = c.inbox.Feed(data, (*incoming)(c))
+			err = c.frames.Feed(data, (*incoming)(c))
 			if r.pinged {
 				c.answer()
 			}
@@ -114,7 +114,7 @@ func (c *connection) park() bool {
 
 // readToEnd is what follows when reading has ended for the reason given.
 func (c *connection) readToEnd(err error) {
-	var violation inbox.Violation
+	var violation frame.Violation
 	switch {
 	case c.peerClosed.Load():
 		return // the writer hangs up when the close frame is out, else the close timer
@@ -138,14 +138,14 @@ func lost(err error) *CloseError {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return &CloseError{Code: closeAbnormal, Err: err}
+	return &CloseError{Code: frame.CloseAbnormal, Err: err}
 }
 
-// incoming is a connection as its inbox sees it. The methods are called by the
+// incoming is a connection as its frame.Reader sees it. The methods are called by the
 // reading goroutine.
 type incoming connection
 
-// Message implements inbox.Handler.
+// Message implements frame.Handler.
 func (in *incoming) Message(text bool, payload []byte) {
 	c := (*connection)(in)
 	if r := c.receiver; r.pinged && r.prompt > 0 {
@@ -159,7 +159,7 @@ func (in *incoming) Message(text bool, payload []byte) {
 	}
 }
 
-// Ping implements inbox.Handler (RFC 6455, section 5.5.2).
+// Ping implements frame.Handler (RFC 6455, section 5.5.2).
 func (in *incoming) Ping(payload []byte) {
 	in.out.Answer(payload)
 	in.receiver.pinged = true
@@ -179,26 +179,26 @@ func (c *connection) answer() {
 	}
 }
 
-// Pong implements inbox.Handler.
+// Pong implements frame.Handler.
 func (in *incoming) Pong() {
 	in.receiver.ponged = true
 	(*connection)(in).firePong()
 }
 
-// Close implements inbox.Handler.
+// Close implements frame.Handler.
 func (in *incoming) Close(code int, reason string) { (*connection)(in).closedByPeer(code, reason) }
 
-// Reject implements inbox.Handler: such messages end the connection, but it is
+// Reject implements frame.Handler: such messages end the connection, but it is
 // read on until the client has seen the close frame.
 func (in *incoming) Reject(err error) {
 	c := (*connection)(in)
 	switch err {
-	case inbox.ErrTooLarge:
-		c.reject(closeTooBig, ErrMessageTooLarge)
-	case inbox.ErrInvalidUTF8:
-		c.reject(closeInvalidData, ErrInvalidUTF8)
+	case frame.ErrTooLarge:
+		c.reject(frame.CloseTooBig, ErrMessageTooLarge)
+	case frame.ErrInvalidUTF8:
+		c.reject(frame.CloseInvalidData, ErrInvalidUTF8)
 	default:
-		c.reject(closeInvalidData, fmt.Errorf("%w: %w", ErrProtocol, err))
+		c.reject(frame.CloseInvalidData, fmt.Errorf("%w: %w", ErrProtocol, err))
 	}
 }
 

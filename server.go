@@ -7,10 +7,10 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/poller"
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 type (
@@ -32,7 +32,7 @@ type (
 		prefix    string // of events; immutable
 		hub       *hub.Hub[*connection]
 		users     *hub.Hub[*connection] // their rooms are the users: see user
-		ping      *wire.Frame           // shared by all pings
+		ping      *frame.Frame          // shared by all pings
 		flushers  outbox.Flushers[*connection]
 		admission admission
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
@@ -108,7 +108,7 @@ func newServer(cfg Config) *Server {
 		prefix:  string(cfg.EvtMessagePrefix),
 		hub:     hub.New[*connection](),
 		users:   hub.New[*connection](),
-		ping:    wire.NewControl(wire.OpPing, nil),
+		ping:    frame.NewControl(frame.OpPing, nil),
 		closing: make(map[*connection]*time.Timer),
 		logger:  logger{slog: cfg.Logger},
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/kataras/iris/v12"
 	iriscontext "github.com/kataras/iris/v12/context"
+
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // interruptTimeout is how long the server drains on an interrupt; Iris gives
@@ -76,7 +78,7 @@ func (s *Server) refuseAll() []*connection {
 }
 
 func (c *connection) goAway() {
-	c.close(closeGoingAway, "the server is shutting down", ErrServerClosed)
+	c.close(frame.CloseGoingAway, "the server is shutting down", ErrServerClosed)
 }
 
 // closeInTurn closes connections, batch by batch.

@@ -10,6 +10,7 @@ import (
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
 
+	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/quote"
 )
@@ -98,7 +99,7 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	}
 	c.joinUser()
 	if s.closed() { // Shutdown may have asked the hub before it knew of c
-		c.close(closeGoingAway, "", ErrServerClosed)
+		c.close(frame.CloseGoingAway, "", ErrServerClosed)
 	}
 	if refused = s.handshake(ctx, c, kept, asked, deflate); refused != nil {
 		return c, refused

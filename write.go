@@ -8,7 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // Types of messages for Connection.Write (RFC 6455, section 5.2).
@@ -32,14 +32,14 @@ const WriteWait = time.Second
 func (c *connection) Write(websocketMessageType int, data []byte) error {
 	switch websocketMessageType {
 	case TextMessage:
-		return c.send(wire.SealMessage(append(wire.Reserve(len(data)), data...), false))
+		return c.send(frame.SealMessage(append(frame.Reserve(len(data)), data...), false))
 	case BinaryMessage:
-		return c.send(wire.NewFrame(wire.OpBinary, data))
+		return c.send(frame.NewFrame(frame.OpBinary, data))
 	case PingMessage, PongMessage:
-		if len(data) > wire.MaxControlPayload {
+		if len(data) > frame.MaxControlPayload {
 			return ErrInvalidMessageType
 		}
-		return c.send(wire.NewFrame(byte(websocketMessageType), data))
+		return c.send(frame.NewFrame(byte(websocketMessageType), data))
 	case CloseMessage:
 		return c.writeClose(data)
 	default:
@@ -50,11 +50,11 @@ func (c *connection) Write(websocketMessageType int, data []byte) error {
 func (c *connection) writeClose(data []byte) error {
 	code, reason := 0, ""
 	switch {
-	case len(data) == 1 || len(data) > wire.MaxControlPayload:
+	case len(data) == 1 || len(data) > frame.MaxControlPayload:
 		return ErrInvalidClose
 	case len(data) > 1:
 		code, reason = int(binary.BigEndian.Uint16(data)), string(data[2:])
-		if !wire.ValidCloseCode(code) || !utf8.ValidString(reason) {
+		if !frame.ValidCloseCode(code) || !utf8.ValidString(reason) {
 			return ErrInvalidClose // the client would see a violation of the protocol
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // crowd returns an outbox with a writer that is at work and of which more than half
@@ -17,7 +17,7 @@ func crowd(t *testing.T) *Outbox {
 	o := new(Outbox)
 	o.Init(1000, false)
 	for _, want := range []Result{Start, Crowded} {
-		if got := o.Enqueue(wire.NewFrame(wire.OpText, make([]byte, 200))); got != want {
+		if got := o.Enqueue(frame.NewFrame(frame.OpText, make([]byte, 200))); got != want {
 			t.Fatalf("%v, want %v", got, want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestGiveWay(t *testing.T) {
 			o.Init(1000, false)
 			o.Hold()
 			for range 3 {
-				o.Enqueue(wire.NewFrame(wire.OpText, make([]byte, 200)))
+				o.Enqueue(frame.NewFrame(frame.OpText, make([]byte, 200)))
 			}
 			time.Sleep(patience + pace)
 			o.GiveWay()
@@ -137,7 +137,7 @@ func TestGiveWay(t *testing.T) {
 		{"a client that takes a little", func(t *testing.T) time.Duration {
 			o := new(Outbox)
 			o.Init(5*chunk, false)
-			o.Enqueue(wire.NewFrame(wire.OpText, make([]byte, 4*chunk)))
+			o.Enqueue(frame.NewFrame(frame.OpText, make([]byte, 4*chunk)))
 			reader, writer := io.Pipe()
 			go func() { _ = o.Drain(writer) }()
 			time.Sleep(patience + pace)
@@ -164,7 +164,7 @@ func TestGiveWay(t *testing.T) {
 func TestControlIsBounded(t *testing.T) {
 	o := new(Outbox)
 	o.Init(1000, false)
-	if got := o.Enqueue(wire.NewFrame(wire.OpText, nil)); got != Start {
+	if got := o.Enqueue(frame.NewFrame(frame.OpText, nil)); got != Start {
 		t.Fatal(got)
 	}
 	for i := range 10000 {

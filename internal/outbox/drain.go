@@ -4,7 +4,7 @@ import (
 	"io"
 	"sync"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // chunk is how much goes out in one blocking write, so that each piece of a
@@ -37,7 +37,7 @@ func (o *Outbox) Drain(w io.Writer) error {
 	}
 }
 
-func (o *Outbox) drainBatch(w io.Writer, batch []*wire.Frame, skip int) error {
+func (o *Outbox) drainBatch(w io.Writer, batch []*frame.Frame, skip int) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -69,11 +69,11 @@ func (o *Outbox) progressed() {
 
 // pieces goes through the bytes of a batch except for the first skip: small
 // frames glued together in the buffer, larger ones as they are.
-func (o *Outbox) pieces(batch []*wire.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
+func (o *Outbox) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		glue := buffer[:0]
-		for i, frame := range batch {
-			data := o.encode(frame)
+		for i, f := range batch {
+			data := o.encode(f)
 			if skip >= len(data) {
 				skip -= len(data)
 				continue
@@ -102,7 +102,7 @@ func (o *Outbox) pieces(batch []*wire.Frame, skip int, buffer []byte) func(yield
 // take releases the batch that was written and returns what piled up
 // meanwhile. It returns nil, and the caller has ceased to be the writer, if
 // that is nothing; last says whether that is because the close frame is out.
-func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
+func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.release(written)
@@ -121,7 +121,7 @@ func (o *Outbox) take(written []*wire.Frame) (batch []*wire.Frame, last bool) {
 }
 
 // fail ends the outbox, and the writer, after a failed write.
-func (o *Outbox) fail(batch []*wire.Frame, err error) {
+func (o *Outbox) fail(batch []*frame.Frame, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.release(batch)
@@ -130,9 +130,9 @@ func (o *Outbox) fail(batch []*wire.Frame, err error) {
 	o.kill(err)
 }
 
-func (o *Outbox) encode(frame *wire.Frame) []byte {
+func (o *Outbox) encode(f *frame.Frame) []byte {
 	if o.deflate {
-		return frame.Deflated()
+		return f.Deflated()
 	}
-	return frame.Bytes()
+	return f.Bytes()
 }

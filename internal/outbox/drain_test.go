@@ -12,12 +12,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func text(s string) *wire.Frame { return wire.NewFrame(wire.OpText, []byte(s)) }
+func text(s string) *frame.Frame { return frame.NewFrame(frame.OpText, []byte(s)) }
 
 // recorder is a transport that keeps what is written to it and notices two
 // writers at once.
@@ -96,20 +96,20 @@ func TestCloseFrameIsLast(t *testing.T) {
 	o := newOutbox(1) // whatever the limit
 	cause := errors.New("over")
 	o.Enqueue(text("before"))
-	if got := o.Close(wire.NewCloseFrame(1000, ""), cause); got != Crowded {
+	if got := o.Close(frame.NewCloseFrame(1000, ""), cause); got != Crowded {
 		t.Errorf("Close: %v", got)
 	}
 	if got := o.Enqueue(text("after")); got != Closed {
 		t.Errorf("Enqueue after Close: %v", got)
 	}
-	if got := o.Close(wire.NewCloseFrame(1001, ""), errors.New("again")); got != Closed {
+	if got := o.Close(frame.NewCloseFrame(1001, ""), errors.New("again")); got != Closed {
 		t.Errorf("second Close: %v", got)
 	}
 	var r recorder
 	if err := o.Drain(&r); !errors.Is(err, io.EOF) {
 		t.Errorf("Drain: %v, want EOF", err)
 	}
-	want := string(text("before").Bytes()) + string(wire.NewCloseFrame(1000, "").Bytes())
+	want := string(text("before").Bytes()) + string(frame.NewCloseFrame(1000, "").Bytes())
 	if r.data.String() != want {
 		t.Errorf("wrote %q, want %q", r.data.String(), want)
 	}
@@ -197,7 +197,7 @@ func TestManyEmitters(t *testing.T) {
 		})
 	}
 	work.Wait()
-	drain(o.Close(wire.NewCloseFrame(1000, ""), io.EOF))
+	drain(o.Close(frame.NewCloseFrame(1000, ""), io.EOF))
 	writers.Wait()
 	if r.overlap.Load() {
 		t.Error("two writers at once")
@@ -220,7 +220,7 @@ func checkOrder(t *testing.T, data []byte, emitters, each int) {
 		next[e]++
 		data = data[n:]
 	}
-	if !bytes.Equal(data, wire.NewCloseFrame(1000, "").Bytes()) {
+	if !bytes.Equal(data, frame.NewCloseFrame(1000, "").Bytes()) {
 		t.Errorf("after the last message comes %x", data)
 	}
 }

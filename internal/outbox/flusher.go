@@ -3,7 +3,7 @@ package outbox
 import (
 	"slices"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // glueSize is how much a Flusher glues together: all that a socket's buffer is
@@ -30,9 +30,9 @@ const (
 // only once for connections to which the same is to be written. It serves one
 // outbox at a time.
 type Flusher struct {
-	glue    []byte        // holds the frames of glued; room for pieces if there are none
-	glued   []*wire.Frame // what glue was made of last
-	deflate bool          // whether it was made of deflated frames
+	glue    []byte         // holds the frames of glued; room for pieces if there are none
+	glued   []*frame.Frame // what glue was made of last
+	deflate bool           // whether it was made of deflated frames
 }
 
 // TryWrite writes as much as goes without waiting. An n less than len(p) with a
@@ -42,7 +42,7 @@ type TryWrite func(p []byte) (n int, err error)
 // Flush writes what is queued as far as it goes without blocking. It must be
 // called at most once for each Start. The error is that of a write that Failed.
 func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
-	var batch []*wire.Frame
+	var batch []*frame.Frame
 	for {
 		var last bool
 		if batch, last = o.take(batch); batch == nil {
@@ -66,7 +66,7 @@ func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 
 // write writes a batch, and reports how many bytes went out and whether that
 // was all.
-func (f *Flusher) write(o *Outbox, batch []*wire.Frame, try TryWrite) (written int, whole bool, err error) {
+func (f *Flusher) write(o *Outbox, batch []*frame.Frame, try TryWrite) (written int, whole bool, err error) {
 	if len(batch) == 1 {
 		data := o.encode(batch[0])
 		n, err := try(data)
@@ -87,14 +87,14 @@ func (f *Flusher) write(o *Outbox, batch []*wire.Frame, try TryWrite) (written i
 }
 
 // stick glues a batch, unless it is too large for that.
-func (f *Flusher) stick(o *Outbox, batch []*wire.Frame) bool {
+func (f *Flusher) stick(o *Outbox, batch []*frame.Frame) bool {
 	f.Forget()
 	if f.glue == nil {
 		f.glue = make([]byte, 0, glueSize)
 	}
 	f.glue = f.glue[:0]
-	for _, frame := range batch {
-		data := o.encode(frame)
+	for _, queued := range batch {
+		data := o.encode(queued)
 		if len(f.glue)+len(data) > glueSize {
 			return false
 		}
@@ -105,7 +105,7 @@ func (f *Flusher) stick(o *Outbox, batch []*wire.Frame) bool {
 }
 
 // isGlued reports whether glue holds just this batch.
-func (f *Flusher) isGlued(o *Outbox, batch []*wire.Frame) bool {
+func (f *Flusher) isGlued(o *Outbox, batch []*frame.Frame) bool {
 	return f.deflate == o.deflate && slices.Equal(f.glued, batch)
 }
 

@@ -11,11 +11,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 func TestTheSameFramesAreGluedOnce(t *testing.T) {
-	frames := []*wire.Frame{text("a"), text("b"), text("c")}
+	frames := []*frame.Frame{text("a"), text("b"), text("c")}
 	var f Flusher
 	var glued []*byte
 	for range 3 {
@@ -117,7 +117,7 @@ func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 
 func TestFlushTellsHowItEnded(t *testing.T) {
 	o := newOutbox(1 << 20)
-	o.Close(wire.NewCloseFrame(1000, ""), io.EOF)
+	o.Close(frame.NewCloseFrame(1000, ""), io.EOF)
 	if outcome, err := new(Flusher).Flush(o, func(p []byte) (int, error) { return len(p), nil }); outcome != Finished || err != nil || !o.Finished() {
 		t.Errorf("%v, %v", outcome, err)
 	}
@@ -194,7 +194,7 @@ func TestFlushers(t *testing.T) {
 		}
 	}
 	for _, s := range sources {
-		data := append(bytes.Clone(s.data.Bytes()), wire.NewCloseFrame(1000, "").Bytes()...)
+		data := append(bytes.Clone(s.data.Bytes()), frame.NewCloseFrame(1000, "").Bytes()...)
 		checkOrder(t, data, emitters, each)
 		if !bytes.Equal(s.data.Bytes(), sources[0].data.Bytes()) {
 			t.Error("members saw different orders")

@@ -8,28 +8,28 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // model is the outbox as its documentation describes it, without its cleverness:
 // what the real one must do step by step, however steps are mixed.
 type model struct {
 	limit    int
-	queue    []*wire.Frame
-	batch    []*wire.Frame // being written
+	queue    []*frame.Frame
+	batch    []*frame.Frame // being written
 	bytes    int
-	exempt   *wire.Frame // larger than the limit, and admitted
-	control  []byte      // pings and pongs that wait
-	behind   int         // how many frames of the queue they come behind
+	exempt   *frame.Frame // larger than the limit, and admitted
+	control  []byte       // pings and pongs that wait
+	behind   int          // how many frames of the queue they come behind
 	writing  bool
 	state    state
 	cause    error
 	promised bool // a Start was returned and its writer hasn't taken yet
 }
 
-func size(f *wire.Frame) int { return f.Len() + FrameOverhead }
+func size(f *frame.Frame) int { return f.Len() + FrameOverhead }
 
-func (m *model) push(f *wire.Frame) Result {
+func (m *model) push(f *frame.Frame) Result {
 	m.queue = append(m.queue, f)
 	if f != m.exempt {
 		m.bytes += size(f)
@@ -44,7 +44,7 @@ func (m *model) push(f *wire.Frame) Result {
 	return Start
 }
 
-func (m *model) enqueue(f *wire.Frame) Result {
+func (m *model) enqueue(f *frame.Frame) Result {
 	switch {
 	case m.state != open:
 		return Closed
@@ -61,10 +61,10 @@ func (m *model) enqueue(f *wire.Frame) Result {
 
 // add adds a ping or a pong.
 func (m *model) add(opcode byte, payload []byte) {
-	if len(m.control) > maxControl-wire.MaxControlPayload {
+	if len(m.control) > maxControl-frame.MaxControlPayload {
 		m.control = nil
 	}
-	m.control, m.behind = append(m.control, wire.NewFrame(opcode, payload).Bytes()...), len(m.queue)
+	m.control, m.behind = append(m.control, frame.NewFrame(opcode, payload).Bytes()...), len(m.queue)
 }
 
 // start is what follows: a writer, unless there is one.
@@ -77,7 +77,7 @@ func (m *model) start() Result {
 }
 
 // gone is what becomes of frames that were written, or won't be.
-func (m *model) gone(frames []*wire.Frame) {
+func (m *model) gone(frames []*frame.Frame) {
 	for _, f := range frames {
 		switch {
 		case f == m.exempt:
@@ -88,7 +88,7 @@ func (m *model) gone(frames []*wire.Frame) {
 	}
 }
 
-func (m *model) close(f *wire.Frame, cause error) Result {
+func (m *model) close(f *frame.Frame, cause error) Result {
 	if m.state != open {
 		return Closed
 	}
@@ -109,7 +109,7 @@ func (m *model) kill(cause error) bool {
 
 // next is what a writer finds after its write: pings and pongs, which are no
 // frame of ours, and then the queue.
-func (m *model) next() (control []byte, batch []*wire.Frame, last bool) {
+func (m *model) next() (control []byte, batch []*frame.Frame, last bool) {
 	m.gone(m.batch)
 	control, m.control = m.control, nil
 	m.batch, m.queue, m.promised = m.queue, nil, false
@@ -135,34 +135,34 @@ func (m *model) fail(cause error) {
 func run(t *testing.T, steps []byte) {
 	t.Helper()
 	const limit = 1000
-	ping := wire.NewControl(wire.OpPing, nil)
+	ping := frame.NewControl(frame.OpPing, nil)
 	m := &model{limit: limit}
 	var o Outbox
 	o.Init(limit, false)
-	var batch []*wire.Frame // of the real writer
+	var batch []*frame.Frame // of the real writer
 	for i, step := range steps {
 		cause := fmt.Errorf("cause %d", i)
-		frame := wire.NewFrame(wire.OpText, make([]byte, int(step>>3)*40)) // some are larger than the limit
+		queued := frame.NewFrame(frame.OpText, make([]byte, int(step>>3)*40)) // some are larger than the limit
 		payload := bytes.Repeat([]byte{step}, int(step>>3)*4)
 		var got, want any
 		switch step % 8 {
 		case 0, 1:
-			got, want = o.Enqueue(frame), m.enqueue(frame)
+			got, want = o.Enqueue(queued), m.enqueue(queued)
 		case 2:
 			if o.Answer(payload); m.state == open {
-				m.add(wire.OpPong, payload)
+				m.add(frame.OpPong, payload)
 			}
 			got, want = o.StartControl(), m.start()
 		case 3:
 			if got, want = o.Ping(ping), Closed; m.state == open {
-				m.add(wire.OpPing, nil)
+				m.add(frame.OpPing, nil)
 				want = m.start()
 			}
 		case 4:
 			if step>>3 != 0 { // rarer than the rest, or every run would be short
 				continue
 			}
-			got, want = o.Close(frame, cause), m.close(frame, cause)
+			got, want = o.Close(queued, cause), m.close(queued, cause)
 		case 5:
 			if step>>3 != 1 {
 				continue

@@ -18,7 +18,7 @@ package outbox
 import (
 	"sync"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // FrameOverhead is what a queued frame counts in addition to its bytes: the
@@ -53,12 +53,12 @@ const maxControl = 4 << 10
 type Outbox struct {
 	limit int // bytes; immutable
 
-	mu       sync.Mutex    // guards what follows; held for a few instructions only
-	queue    []*wire.Frame // in the order of their arrival
-	control  *control      // pings and pongs that wait; nil for none
-	exempt   *wire.Frame   // queued or being written though larger than limit; nil for none
-	bytes    int           // of the queue and of the batch being written, except for exempt
-	progress Progress      // of the writers
+	mu       sync.Mutex     // guards what follows; held for a few instructions only
+	queue    []*frame.Frame // in the order of their arrival
+	control  *control       // pings and pongs that wait; nil for none
+	exempt   *frame.Frame   // queued or being written though larger than limit; nil for none
+	bytes    int            // of the queue and of the batch being written, except for exempt
+	progress Progress       // of the writers
 	state    state
 	inlined  bool          // a batch that is being written lies in inline
 	deflate  bool          // the client takes compressed frames; immutable, so not guarded
@@ -67,18 +67,18 @@ type Outbox struct {
 	cause    error         // why state is not open; the first one given
 	freed    chan struct{} // closed when the outbox isn't crowded any more; nil while nobody waits
 
-	inline [inlineFrames]*wire.Frame // where a queue begins
+	inline [inlineFrames]*frame.Frame // where a queue begins
 
 	// What a Flusher's write left over; owned by the writer.
-	rest []*wire.Frame // the batch
-	skip int           // how many bytes of it are out
+	rest []*frame.Frame // the batch
+	skip int            // how many bytes of it are out
 }
 
 // control is pings and pongs of our own accord. A pong comes behind what was queued
 // before it, so that whoever waits for it knows that all of that has come; how much
 // later it comes doesn't matter.
 type control struct {
-	frame  *wire.Frame
+	frame  *frame.Frame
 	behind int // how many frames of the queue
 }
 
@@ -102,19 +102,19 @@ func (o *Outbox) Init(limit int, deflate bool) {
 func (o *Outbox) Hold() { o.progress.Writing, o.moved = true, now() }
 
 // Enqueue queues a frame.
-func (o *Outbox) Enqueue(frame *wire.Frame) Result {
+func (o *Outbox) Enqueue(f *frame.Frame) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state != open {
 		return Closed
 	}
-	size := frame.Len() + FrameOverhead
+	size := f.Len() + FrameOverhead
 	switch {
 	case o.bytes+size <= o.limit:
-		return o.push(frame, size)
+		return o.push(f, size)
 	case size > o.limit && o.bytes == 0 && o.exempt == nil:
-		o.exempt = frame
-		return o.push(frame, 0)
+		o.exempt = f
+		return o.push(f, 0)
 	default:
 		return Full
 	}
@@ -126,7 +126,7 @@ func (o *Outbox) Answer(payload []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state == open {
-		o.appendControl(wire.OpPong, payload)
+		o.appendControl(frame.OpPong, payload)
 	}
 }
 
@@ -138,17 +138,17 @@ func (o *Outbox) StartControl() Result {
 	return o.startControl()
 }
 
-// Ping has a ping written, whatever waits. The frame is one of wire.NewControl.
-func (o *Outbox) Ping(frame *wire.Frame) Result {
+// Ping has a ping written, whatever waits. The frame is one of frame.NewControl.
+func (o *Outbox) Ping(f *frame.Frame) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state != open {
 		return Closed
 	}
 	if o.control == nil {
-		o.control = &control{frame, len(o.queue)}
+		o.control = &control{f, len(o.queue)}
 	} else {
-		o.appendControl(wire.OpPing, nil)
+		o.appendControl(frame.OpPing, nil)
 	}
 	return o.startControl()
 }
@@ -160,10 +160,10 @@ func (o *Outbox) appendControl(opcode byte, payload []byte) {
 		c = new(control)
 		o.control = c
 	}
-	if c.frame != nil && c.frame.Len() > maxControl-wire.MaxControlPayload {
+	if c.frame != nil && c.frame.Len() > maxControl-frame.MaxControlPayload {
 		c.frame = nil
 	}
-	c.frame, c.behind = wire.AppendControl(c.frame, opcode, payload), len(o.queue)
+	c.frame, c.behind = frame.AppendControl(c.frame, opcode, payload), len(o.queue)
 }
 
 // startControl is called under mu.
@@ -178,14 +178,14 @@ func (o *Outbox) startControl() Result {
 // Close queues the close frame behind what is queued, whatever the limit, and
 // lets nothing follow it. It reports Closed, and does nothing, if the outbox is
 // closed or killed already.
-func (o *Outbox) Close(frame *wire.Frame, cause error) Result {
+func (o *Outbox) Close(f *frame.Frame, cause error) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state != open {
 		return Closed
 	}
 	o.state, o.cause = closing, cause
-	return o.push(frame, frame.Len()+FrameOverhead)
+	return o.push(f, f.Len()+FrameOverhead)
 }
 
 // Kill ends the outbox at once: what is queued is dropped. A write that is
@@ -249,8 +249,8 @@ func (o *Outbox) Progress() Progress {
 }
 
 // push appends under mu.
-func (o *Outbox) push(frame *wire.Frame, size int) Result {
-	o.put(frame)
+func (o *Outbox) push(f *frame.Frame, size int) Result {
+	o.put(f)
 	o.bytes += size
 	if o.progress.Writing {
 		if o.crowded() {

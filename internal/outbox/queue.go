@@ -3,7 +3,7 @@ package outbox
 import (
 	"sync"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // A queue begins within its outbox, where nobody has to look for it; one with a
@@ -14,12 +14,12 @@ const (
 	borrowedFrames = 128
 )
 
-var borrowed = sync.Pool{New: func() any { return new([borrowedFrames]*wire.Frame) }}
+var borrowed = sync.Pool{New: func() any { return new([borrowedFrames]*frame.Frame) }}
 
-func borrow() []*wire.Frame { return borrowed.Get().(*[borrowedFrames]*wire.Frame)[:0] }
+func borrow() []*frame.Frame { return borrowed.Get().(*[borrowedFrames]*frame.Frame)[:0] }
 
 // put appends a frame to the queue, under mu.
-func (o *Outbox) put(frame *wire.Frame) {
+func (o *Outbox) put(f *frame.Frame) {
 	switch {
 	case o.queue == nil && !o.inlined:
 		o.queue = o.inline[:0]
@@ -29,11 +29,11 @@ func (o *Outbox) put(frame *wire.Frame) {
 		o.queue = append(borrow(), o.queue...)
 		clear(o.inline[:])
 	}
-	o.queue = append(o.queue, frame)
+	o.queue = append(o.queue, f)
 }
 
 // takeQueue takes what is queued, under mu.
-func (o *Outbox) takeQueue() []*wire.Frame {
+func (o *Outbox) takeQueue() []*frame.Frame {
 	batch := o.queue
 	o.queue = nil
 	o.inlined = isInline(batch)
@@ -54,13 +54,13 @@ func (o *Outbox) takeControl() {
 
 // release takes the bytes of a batch off the count, and gives its room back,
 // under mu.
-func (o *Outbox) release(batch []*wire.Frame) {
-	for _, frame := range batch {
+func (o *Outbox) release(batch []*frame.Frame) {
+	for _, f := range batch {
 		switch {
-		case frame == o.exempt:
+		case f == o.exempt:
 			o.exempt = nil
-		case !frame.Automatic():
-			o.bytes -= frame.Len() + FrameOverhead
+		case !f.Automatic():
+			o.bytes -= f.Len() + FrameOverhead
 		}
 	}
 	switch {
@@ -70,9 +70,9 @@ func (o *Outbox) release(batch []*wire.Frame) {
 		o.inlined = false
 	case cap(batch) == borrowedFrames:
 		clear(batch)
-		borrowed.Put((*[borrowedFrames]*wire.Frame)(batch[:borrowedFrames]))
+		borrowed.Put((*[borrowedFrames]*frame.Frame)(batch[:borrowedFrames]))
 	}
 }
 
 // isInline tells the two apart: whatever is borrowed, or has grown, is larger.
-func isInline(queue []*wire.Frame) bool { return cap(queue) == inlineFrames }
+func isInline(queue []*frame.Frame) bool { return cap(queue) == inlineFrames }

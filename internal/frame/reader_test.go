@@ -1,4 +1,4 @@
-package inbox
+package frame
 
 import (
 	"bytes"
@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // transcript is a Handler that writes down what it is told.
@@ -61,9 +59,9 @@ func deflated(t testing.TB, payload string) string {
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
-// feed gives an inbox input in pieces of up to size bytes, in a buffer of which nothing
+// feed gives a reader input in pieces of up to size bytes, in a buffer of which nothing
 // is left after each.
-func feed(in *Inbox, input []byte, size int) (got transcript, err error) {
+func feed(in *Reader, input []byte, size int) (got transcript, err error) {
 	buffer := make([]byte, min(size, len(input)))
 	for piece := range slices.Chunk(input, size) {
 		data := buffer[:copy(buffer, piece)]
@@ -75,8 +73,8 @@ func feed(in *Inbox, input []byte, size int) (got transcript, err error) {
 	return got, nil
 }
 
-func newInbox(limit int) *Inbox {
-	in := new(Inbox)
+func newInbox(limit int) *Reader {
+	in := new(Reader)
 	in.Init(limit, true)
 	return in
 }
@@ -165,7 +163,7 @@ func TestFirstBytes(t *testing.T) {
 				case opcode == 8:
 					want = io.EOF
 				}
-				in := new(Inbox)
+				in := new(Reader)
 				in.Init(limit, deflate)
 				var begins []byte
 				if within {
@@ -180,7 +178,7 @@ func TestFirstBytes(t *testing.T) {
 }
 
 func TestCompressionThatWasNotAgreedOn(t *testing.T) {
-	in := new(Inbox)
+	in := new(Reader)
 	in.Init(limit, false)
 	if _, err := feed(in, masked(0xC1, deflated(t, "x")), 100); err != Violation("a reserved bit is set") {
 		t.Errorf("Feed: %v", err)
@@ -299,7 +297,7 @@ func (c *checker) Message(text bool, payload []byte) {
 	c.invalid = c.invalid || text && !utf8.Valid(payload)
 }
 func (c *checker) Ping(payload []byte) {
-	c.longest = max(c.longest, len(payload)-wire.MaxControlPayload)
+	c.longest = max(c.longest, len(payload)-MaxControlPayload)
 }
 func (c *checker) Pong()             {}
 func (c *checker) Close(int, string) { c.closed = true }

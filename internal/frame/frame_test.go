@@ -1,4 +1,4 @@
-package wire_test
+package frame_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/kataras/iris/websocket/internal/wire"
+	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // fakeServer answers a handshake on one side of a pipe, then writes the frames.
@@ -41,8 +41,8 @@ func fakeServer(t *testing.T, conn net.Conn, compression bool, frames [][]byte) 
 	if _, err := conn.Write([]byte(response)); err != nil {
 		t.Error(err)
 	}
-	for _, frame := range frames {
-		if _, err := conn.Write(frame); err != nil {
+	for _, f := range frames {
+		if _, err := conn.Write(f); err != nil {
 			t.Error(err)
 			return
 		}
@@ -84,11 +84,11 @@ func readFrames(t *testing.T, compression bool, frames ...[]byte) (kinds []int, 
 func TestFramesOfAllLengths(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 127, 0xFFFF, 0x10000, 1 << 20} {
 		payload := bytes.Repeat([]byte{'a'}, n)
-		frame := wire.NewFrame(wire.OpText, payload)
-		if frame.Len() != len(frame.Bytes()) || frame.Opcode() != wire.OpText {
-			t.Errorf("%d bytes: Len %d of %d, opcode %d", n, frame.Len(), len(frame.Bytes()), frame.Opcode())
+		f := frame.NewFrame(frame.OpText, payload)
+		if f.Len() != len(f.Bytes()) || f.Opcode() != frame.OpText {
+			t.Errorf("%d bytes: Len %d of %d, opcode %d", n, f.Len(), len(f.Bytes()), f.Opcode())
 		}
-		kinds, payloads := readFrames(t, false, frame.Bytes())
+		kinds, payloads := readFrames(t, false, f.Bytes())
 		if len(kinds) != 1 || kinds[0] != websocket.TextMessage || !bytes.Equal(payloads[0], payload) {
 			t.Errorf("%d bytes: read %d messages of kinds %v", n, len(payloads), kinds)
 		}
@@ -96,10 +96,10 @@ func TestFramesOfAllLengths(t *testing.T) {
 }
 
 func TestSealTakesWhatGrew(t *testing.T) {
-	buffer := wire.Reserve(1)
+	buffer := frame.Reserve(1)
 	want := strings.Repeat("grown ", 100)
-	frame := wire.Seal(append(buffer, want...), wire.OpBinary)
-	kinds, payloads := readFrames(t, false, frame.Bytes())
+	f := frame.Seal(append(buffer, want...), frame.OpBinary)
+	kinds, payloads := readFrames(t, false, f.Bytes())
 	if len(kinds) != 1 || kinds[0] != websocket.BinaryMessage || string(payloads[0]) != want {
 		t.Errorf("read %v %q", kinds, payloads)
 	}
@@ -108,8 +108,8 @@ func TestSealTakesWhatGrew(t *testing.T) {
 func TestControlFrames(t *testing.T) {
 	long := strings.Repeat("ö", 100) // 200 bytes
 	kinds, payloads := readFrames(t, false,
-		wire.NewFrame(wire.OpPing, []byte("are you there")).Bytes(),
-		wire.NewCloseFrame(1001, long).Bytes())
+		frame.NewFrame(frame.OpPing, []byte("are you there")).Bytes(),
+		frame.NewCloseFrame(1001, long).Bytes())
 	if len(kinds) != 2 || kinds[0] != websocket.PingMessage || string(payloads[0]) != "are you there" {
 		t.Fatalf("read %v %q", kinds, payloads)
 	}
@@ -117,11 +117,11 @@ func TestControlFrames(t *testing.T) {
 	if !strings.HasPrefix(long, reason) || !utf8.ValidString(reason) || len(reason) < 120 || len(reason) > 123 {
 		t.Errorf("the reason is %q (%d bytes)", reason, len(reason))
 	}
-	if frame := wire.NewCloseFrame(0, "").Bytes(); !bytes.Equal(frame, []byte{0x88, 0}) {
-		t.Errorf("a close frame without a code is %x", frame)
+	if f := frame.NewCloseFrame(0, "").Bytes(); !bytes.Equal(f, []byte{0x88, 0}) {
+		t.Errorf("a close frame without a code is %x", f)
 	}
-	if frame := wire.NewFrame(wire.OpPong, make([]byte, 126)); frame.Len() != 2+wire.MaxControlPayload {
-		t.Errorf("a pong has %d bytes", frame.Len())
+	if f := frame.NewFrame(frame.OpPong, make([]byte, 126)); f.Len() != 2+frame.MaxControlPayload {
+		t.Errorf("a pong has %d bytes", f.Len())
 	}
 }
 
@@ -132,16 +132,16 @@ func TestHeaders(t *testing.T) {
 		payload int
 		want    string
 	}{
-		{wire.OpText, 0, "\x81\x00"},
-		{wire.OpText, 125, "\x81\x7d"},
-		{wire.OpBinary, 126, "\x82\x7e\x00\x7e"},
-		{wire.OpText, 128, "\x81\x7e\x00\x80"},
-		{wire.OpText, 0xFFFF, "\x81\x7e\xff\xff"},
-		{wire.OpText, 0x10000, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
-		{wire.OpPing, 125, "\x89\x7d"},
+		{frame.OpText, 0, "\x81\x00"},
+		{frame.OpText, 125, "\x81\x7d"},
+		{frame.OpBinary, 126, "\x82\x7e\x00\x7e"},
+		{frame.OpText, 128, "\x81\x7e\x00\x80"},
+		{frame.OpText, 0xFFFF, "\x81\x7e\xff\xff"},
+		{frame.OpText, 0x10000, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
+		{frame.OpPing, 125, "\x89\x7d"},
 	} {
 		payload := strings.Repeat("x", test.payload)
-		if got := string(wire.NewFrame(test.opcode, []byte(payload)).Bytes()); got != test.want+payload {
+		if got := string(frame.NewFrame(test.opcode, []byte(payload)).Bytes()); got != test.want+payload {
 			t.Errorf("%d bytes: the frame has %d and begins with %x", test.payload, len(got), got[:min(len(got), 12)])
 		}
 	}
@@ -161,7 +161,7 @@ func TestCloseFrames(t *testing.T) {
 		{1001, strings.Repeat("x", 124), "\x88\x7d\x03\xe9" + strings.Repeat("x", 123)},
 		{1001, strings.Repeat("x", 122) + "ö", "\x88\x7c\x03\xe9" + strings.Repeat("x", 122)},
 	} {
-		if got := string(wire.NewCloseFrame(test.code, test.reason).Bytes()); got != test.want {
+		if got := string(frame.NewCloseFrame(test.code, test.reason).Bytes()); got != test.want {
 			t.Errorf("%d %q: %q, want %q", test.code, test.reason, got, test.want)
 		}
 	}
@@ -170,7 +170,7 @@ func TestCloseFrames(t *testing.T) {
 func TestValidCloseCode(t *testing.T) {
 	for code := range 1 << 16 {
 		want := code == 1000 || code == 1001 || code == 1002 || code == 1003 || code >= 1007 && code < 1015 || code >= 3000 && code < 5000
-		if got := wire.ValidCloseCode(code); got != want {
+		if got := frame.ValidCloseCode(code); got != want {
 			t.Errorf("%d: %v", code, got)
 		}
 	}
@@ -182,11 +182,11 @@ func TestInvalidTextGoesAsBinary(t *testing.T) {
 		binary  bool
 		want    byte
 	}{
-		{"text", false, wire.OpText}, {"text", true, wire.OpBinary}, {"\xff", false, wire.OpBinary}, {"", false, wire.OpText},
+		{"text", false, frame.OpText}, {"text", true, frame.OpBinary}, {"\xff", false, frame.OpBinary}, {"", false, frame.OpText},
 	} {
-		frame := wire.SealMessage(append(wire.Reserve(0), test.payload...), test.binary)
-		if frame.Opcode() != test.want {
-			t.Errorf("%q, binary %v: opcode %d, want %d", test.payload, test.binary, frame.Opcode(), test.want)
+		f := frame.SealMessage(append(frame.Reserve(0), test.payload...), test.binary)
+		if f.Opcode() != test.want {
+			t.Errorf("%q, binary %v: opcode %d, want %d", test.payload, test.binary, f.Opcode(), test.want)
 		}
 	}
 }
@@ -197,15 +197,15 @@ func TestDeflatedFrames(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
-	packed := wire.NewFrame(wire.OpText, text)
-	small := wire.NewFrame(wire.OpText, []byte("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"))
-	random := wire.NewFrame(wire.OpBinary, noise)
-	ping := wire.NewFrame(wire.OpPing, bytes.Repeat([]byte("a"), wire.MaxControlPayload))
+	packed := frame.NewFrame(frame.OpText, text)
+	small := frame.NewFrame(frame.OpText, []byte("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"))
+	random := frame.NewFrame(frame.OpBinary, noise)
+	ping := frame.NewFrame(frame.OpPing, bytes.Repeat([]byte("a"), frame.MaxControlPayload))
 	if n := len(packed.Deflated()); n > len(text)/5 {
 		t.Errorf("%d bytes are deflated to %d", len(text), n)
 	}
-	for name, frame := range map[string]*wire.Frame{"small": small, "random": random, "ping": ping} {
-		if &frame.Deflated()[0] != &frame.Bytes()[0] {
+	for name, f := range map[string]*frame.Frame{"small": small, "random": random, "ping": ping} {
+		if &f.Deflated()[0] != &f.Bytes()[0] {
 			t.Errorf("the %s frame is deflated", name)
 		}
 	}
@@ -217,11 +217,11 @@ func TestDeflatedFrames(t *testing.T) {
 
 // A frame is shared by its recipients: whoever asks first, all get the same.
 func TestDeflatedIsMadeOnce(t *testing.T) {
-	frame := wire.NewFrame(wire.OpText, []byte(strings.Repeat("again ", 1000)))
+	f := frame.NewFrame(frame.OpText, []byte(strings.Repeat("again ", 1000)))
 	results := make([][]byte, 8)
 	var wait sync.WaitGroup
 	for i := range results {
-		wait.Go(func() { results[i] = frame.Deflated() })
+		wait.Go(func() { results[i] = f.Deflated() })
 	}
 	wait.Wait()
 	for _, result := range results {

@@ -1,12 +1,4 @@
-// Package inbox is the inbound side of one connection: it takes the bytes that
-// a client sends, in whatever pieces they come, and makes messages of them (RFC
-// 6455, section 5, and RFC 7692). It does no I/O and starts nothing.
-//
-// A message that came in one piece is handed on where it lies; only what is
-// incomplete is copied, and held no larger than it is so far: a client that
-// announces much and sends little takes little. What can't become a message any
-// more is rejected at once, not at its end.
-package inbox
+package frame
 
 import (
 	"bytes"
@@ -14,12 +6,10 @@ import (
 	"errors"
 	"io"
 	"unicode/utf8"
-
-	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// Handler is told what an Inbox makes of its input. What its methods are given
-// is valid until they return.
+// Handler is told what a Reader makes of its input. The arguments of its methods
+// are valid until they return.
 type Handler interface {
 	// Message is called with a message; a text is valid UTF-8.
 	Message(text bool, payload []byte)
@@ -49,12 +39,14 @@ type Violation string
 // Error implements error.
 func (v Violation) Error() string { return string(v) }
 
-// noStatus stands for a close frame without a code (RFC 6455, section 7.1.5).
-const noStatus = 1005
-
-// Inbox is the state of reading from one client. It must be used by one
-// goroutine at a time.
-type Inbox struct {
+// Reader makes messages of the bytes that one client sends, in whatever pieces
+// they come. It must be used by one goroutine at a time.
+//
+// It hands a message on where it lies if that came in one piece. It copies only
+// incomplete ones, and holds no more than has come so far: a client that announces
+// much and sends little takes little. It rejects a message at once, not at its end,
+// when nothing valid can become of it any more.
+type Reader struct {
 	limit   int  // bytes of a message's payload
 	deflate bool // the client may compress
 
@@ -71,65 +63,65 @@ type Inbox struct {
 	rest []byte // the beginning of a header or a control frame of which the end hasn't come
 }
 
-// Init prepares an inbox that takes messages of up to limit bytes, after
+// Init prepares a reader that takes messages of up to limit bytes, after
 // decompression. It must be called before Feed.
-func (in *Inbox) Init(limit int, deflate bool) { in.limit, in.deflate = limit, deflate }
+func (r *Reader) Init(limit int, deflate bool) { r.limit, r.deflate = limit, deflate }
 
 // Feed takes the next bytes, which it changes. It returns nil when it needs more
 // of them, io.EOF after the close frame, or a Violation.
-func (in *Inbox) Feed(data []byte, h Handler) error {
-	owned := len(in.rest) > 0
+func (r *Reader) Feed(data []byte, h Handler) error {
+	owned := len(r.rest) > 0
 	if owned {
-		data = append(in.rest, data...)
-		in.rest = nil
+		data = append(r.rest, data...)
+		r.rest = nil
 	}
 	whole := len(data)
 	for len(data) > 0 {
-		if in.left > 0 {
-			n := min(in.left, len(data))
-			in.part(data[:n], h)
+		if r.left > 0 {
+			n := min(r.left, len(data))
+			r.part(data[:n], h)
 			data = data[n:]
 			continue
 		}
-		f, ok, err := in.header(data)
+		f, ok, err := r.readHeader(data)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			break
 		}
-		control, complete := f.opcode >= wire.OpClose, len(data)-f.size >= f.payload
+		control, complete := f.opcode >= OpClose, len(data)-f.size >= f.payload
 		if control && !complete {
 			break
 		}
 		switch {
-		case !control && in.refuses(f):
+		case !control && r.refuses(f):
 			data = data[f.size:]
-			in.refuse(f, h)
+			r.refuse(f, h)
 		case complete:
 			payload := data[f.size : f.size+f.payload]
 			data = data[f.size+f.payload:]
-			if err := in.frame(f, payload, h); err != nil {
+			if err := r.whole(f, payload, h); err != nil {
 				return err
 			}
 		default:
 			data = data[f.size:]
-			in.begin(f)
-			in.last, in.mask, in.left = f.fin, f.mask, f.payload
+			r.begin(f)
+			r.last, r.mask, r.left = f.fin, f.mask, f.payload
 		}
 	}
 	switch {
 	case len(data) == 0:
 	case owned && len(data) == whole:
-		in.rest = data
+		r.rest = data
 	default:
-		in.rest = bytes.Clone(data)
+		r.rest = bytes.Clone(data)
 	}
 	return nil
 }
 
 // frame is a frame's header (RFC 6455, section 5.2).
-type frame struct {
+type header struct {
 	opcode     byte
 	fin        bool
 	compressed bool
@@ -139,13 +131,13 @@ type frame struct {
 }
 
 // header reads a header, and reports false if it isn't complete.
-func (in *Inbox) header(data []byte) (f frame, ok bool, err error) {
+func (r *Reader) readHeader(data []byte) (f header, ok bool, err error) {
 	const fin, rsv1, rsv23, masked = 0x80, 0x40, 0x30, 0x80
 	f.opcode, f.fin, f.compressed = data[0]&0x0F, data[0]&fin != 0, data[0]&rsv1 != 0
-	if data[0]&rsv23 != 0 || f.compressed && (!in.deflate || f.opcode != wire.OpText && f.opcode != wire.OpBinary) {
+	if data[0]&rsv23 != 0 || f.compressed && (!r.deflate || f.opcode != OpText && f.opcode != OpBinary) {
 		return f, false, Violation("a reserved bit is set")
 	}
-	if err := in.expects(f); err != nil {
+	if err := r.expects(f); err != nil {
 		return f, false, err
 	}
 	if len(data) < 2 {
@@ -155,7 +147,7 @@ func (in *Inbox) header(data []byte) (f frame, ok bool, err error) {
 		return f, false, Violation("a frame is not masked")
 	}
 	length := uint64(data[1] &^ masked)
-	if f.opcode >= wire.OpClose && (length > wire.MaxControlPayload || !f.fin) {
+	if f.opcode >= OpClose && (length > MaxControlPayload || !f.fin) {
 		return f, false, Violation("a control frame is fragmented or too long")
 	}
 	f.size = 2
@@ -186,17 +178,17 @@ func (in *Inbox) header(data []byte) (f frame, ok bool, err error) {
 const maxInt = uint64(^uint(0)>>1) - 16
 
 // expects reports a frame that can't come here.
-func (in *Inbox) expects(f frame) error {
+func (r *Reader) expects(f header) error {
 	switch f.opcode {
-	case wire.OpText, wire.OpBinary:
-		if in.opcode != 0 {
+	case OpText, OpBinary:
+		if r.opcode != 0 {
 			return Violation("a message begins within a message")
 		}
-	case wire.OpContinuation:
-		if in.opcode == 0 {
+	case OpContinuation:
+		if r.opcode == 0 {
 			return Violation("a continuation of no message")
 		}
-	case wire.OpClose, wire.OpPing, wire.OpPong:
+	case OpClose, OpPing, OpPong:
 	default:
 		return Violation("an unknown opcode")
 	}
@@ -206,107 +198,107 @@ func (in *Inbox) expects(f frame) error {
 // refuses reports whether a frame is to be discarded: one of a message that has
 // been rejected, or that makes it too large, before any of it is held. What
 // compressed data makes of itself is another matter: see inflate.
-func (in *Inbox) refuses(f frame) bool {
-	most := in.limit
-	if in.compressed || f.compressed {
+func (r *Reader) refuses(f header) bool {
+	most := r.limit
+	if r.compressed || f.compressed {
 		most += most/8 + 64 // what doesn't shrink grows a little
 	}
-	return in.discarding || f.payload > most-len(in.message)
+	return r.discarding || f.payload > most-len(r.message)
 }
 
 // refuse discards a frame, and the rest of its message.
-func (in *Inbox) refuse(f frame, h Handler) {
-	in.begin(f)
-	in.last, in.left = f.fin, f.payload
-	in.reject(ErrTooLarge, h)
+func (r *Reader) refuse(f header, h Handler) {
+	r.begin(f)
+	r.last, r.left = f.fin, f.payload
+	r.reject(ErrTooLarge, h)
 }
 
 // reject discards the message that is being received, with what is left of its
 // frame, unless that has been done.
-func (in *Inbox) reject(err error, h Handler) {
-	first := !in.discarding
-	in.message, in.discarding = nil, true
-	if in.left == 0 && in.last {
-		in.end()
+func (r *Reader) reject(err error, h Handler) {
+	first := !r.discarding
+	r.message, r.discarding = nil, true
+	if r.left == 0 && r.last {
+		r.end()
 	}
 	if first {
 		h.Reject(err)
 	}
 }
 
-func (in *Inbox) begin(f frame) {
-	if f.opcode != wire.OpContinuation {
-		in.opcode, in.compressed = f.opcode, f.compressed
+func (r *Reader) begin(f header) {
+	if f.opcode != OpContinuation {
+		r.opcode, r.compressed = f.opcode, f.compressed
 	}
 }
 
-func (in *Inbox) end() {
-	in.opcode, in.compressed, in.discarding, in.message, in.checked = 0, false, false, nil, 0
+func (r *Reader) end() {
+	r.opcode, r.compressed, r.discarding, r.message, r.checked = 0, false, false, nil, 0
 }
 
 // part takes a part of the payload of a frame that comes in several.
-func (in *Inbox) part(data []byte, h Handler) {
-	in.left -= len(data)
-	if in.discarding {
-		if in.left == 0 && in.last {
-			in.end()
+func (r *Reader) part(data []byte, h Handler) {
+	r.left -= len(data)
+	if r.discarding {
+		if r.left == 0 && r.last {
+			r.end()
 		}
 		return
 	}
-	unmask(data, in.mask)
-	in.mask = rotate(in.mask, len(data))
-	if n := len(in.message) + len(data); n > cap(in.message) {
-		in.message = append(make([]byte, 0, max(n, min(2*len(in.message), n+in.left))), in.message...)
+	unmask(data, r.mask)
+	r.mask = rotate(r.mask, len(data))
+	if n := len(r.message) + len(data); n > cap(r.message) {
+		r.message = append(make([]byte, 0, max(n, min(2*len(r.message), n+r.left))), r.message...)
 	}
-	in.message = append(in.message, data...)
+	r.message = append(r.message, data...)
 	switch {
-	case in.left == 0 && in.last:
-		in.finish(h)
-	case !in.plausible():
-		in.reject(ErrInvalidUTF8, h)
+	case r.left == 0 && r.last:
+		r.finish(h)
+	case !r.plausible():
+		r.reject(ErrInvalidUTF8, h)
 	}
 }
 
 // frame takes a whole frame.
-func (in *Inbox) frame(f frame, payload []byte, h Handler) error {
+func (r *Reader) whole(f header, payload []byte, h Handler) error {
 	unmask(payload, f.mask)
 	switch f.opcode {
-	case wire.OpPing:
+	case OpPing:
 		h.Ping(payload)
 		return nil
-	case wire.OpPong:
+	case OpPong:
 		h.Pong()
 		return nil
-	case wire.OpClose:
+	case OpClose:
 		return closed(payload, h)
 	}
-	if f.fin && f.opcode != wire.OpContinuation { // a whole message
-		in.deliver(f.opcode == wire.OpText, f.compressed, payload, 0, h)
+	if f.fin && f.opcode != OpContinuation { // a whole message
+		r.complete(f.opcode == OpText, f.compressed, payload, 0, h)
 		return nil
 	}
-	in.begin(f)
-	in.message = append(in.message, payload...)
-	switch in.last = f.fin; {
+	r.begin(f)
+	r.message = append(r.message, payload...)
+	switch r.last = f.fin; {
 	case f.fin:
-		in.finish(h)
-	case !in.plausible():
-		in.reject(ErrInvalidUTF8, h)
+		r.finish(h)
+	case !r.plausible():
+		r.reject(ErrInvalidUTF8, h)
 	}
 	return nil
 }
 
 // finish takes the end of a message that came in several pieces.
-func (in *Inbox) finish(h Handler) {
-	text, compressed, payload, checked := in.opcode == wire.OpText, in.compressed, in.message, in.checked
-	in.end() // before the handler, which may not return
-	in.deliver(text, compressed, payload, checked, h)
+func (r *Reader) finish(h Handler) {
+	text, compressed, payload, checked := r.opcode == OpText, r.compressed, r.message, r.checked
+	r.end() // before the handler, which may not return
+	r.complete(text, compressed, payload, checked, h)
 }
 
 // deliver takes a whole message, of which a part may have been checked.
-func (in *Inbox) deliver(text, compressed bool, payload []byte, checked int, h Handler) {
+func (r *Reader) complete(text, compressed bool, payload []byte, checked int, h Handler) {
 	switch {
 	case compressed:
-		in.inflate(text, payload, h)
+		r.inflate(text, payload, h)
 	case text && !utf8.Valid(payload[checked:]):
 		h.Reject(ErrInvalidUTF8)
 	default:
@@ -316,13 +308,13 @@ func (in *Inbox) deliver(text, compressed bool, payload []byte, checked int, h H
 
 // plausible reports whether what has come of a message can become a valid one: a
 // text is rejected as soon as that is out of the question, not at its end.
-func (in *Inbox) plausible() bool {
-	if in.opcode != wire.OpText || in.compressed {
+func (r *Reader) plausible() bool {
+	if r.opcode != OpText || r.compressed {
 		return true
 	}
-	whole := wholeRunes(in.message)
-	valid := utf8.Valid(in.message[in.checked:whole])
-	in.checked = whole
+	whole := wholeRunes(r.message)
+	valid := utf8.Valid(r.message[r.checked:whole])
+	r.checked = whole
 	return valid
 }
 
@@ -343,14 +335,14 @@ func wholeRunes(text []byte) int {
 // closed takes a close frame (RFC 6455, section 5.5.1).
 func closed(payload []byte, h Handler) error {
 	if len(payload) == 0 {
-		h.Close(noStatus, "")
+		h.Close(CloseNoStatus, "")
 		return io.EOF
 	}
 	if len(payload) == 1 {
 		return Violation("a close frame with half a code")
 	}
 	code, reason := int(binary.BigEndian.Uint16(payload)), payload[2:]
-	if !wire.ValidCloseCode(code) {
+	if !ValidCloseCode(code) {
 		return Violation("a close frame with a code that must not be sent")
 	}
 	if !utf8.Valid(reason) {

@@ -1,4 +1,4 @@
-package inbox
+package frame
 
 import (
 	"bytes"
@@ -73,7 +73,7 @@ func characters(yield func(text []byte, valid bool) bool) {
 
 // bytewise feeds data byte by byte until something comes of it, and returns what and
 // after how many bytes.
-func bytewise(t *testing.T, in *Inbox, data []byte) (got transcript, n int) {
+func bytewise(t *testing.T, in *Reader, data []byte) (got transcript, n int) {
 	t.Helper()
 	for i, b := range data {
 		if err := in.Feed([]byte{b}, &got); err != nil {

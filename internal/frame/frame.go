@@ -1,10 +1,13 @@
-package wire
+// Package frame is the WebSocket protocol on the wire (RFC 6455, section 5, and
+// RFC 7692): a Reader makes messages of the bytes that a client sends, and a Frame
+// is one message of the server's, ready to be written. It does no I/O and starts
+// nothing.
+package frame
 
 import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -80,32 +83,6 @@ func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
 // Automatic reports whether the application did not ask for the frame: it must
 // not count against what the application may send.
 func (f *Frame) Automatic() bool { return f.automatic }
-
-// NewCloseFrame makes a close frame (RFC 6455, section 5.5.1). Code 0 means a
-// close frame without a code. A reason that doesn't fit is cut at a rune.
-func NewCloseFrame(code int, reason string) *Frame {
-	if code == 0 {
-		return NewFrame(OpClose, nil)
-	}
-	reason = strings.ToValidUTF8(reason, "")
-	for len(reason) > MaxControlPayload-2 {
-		_, size := utf8.DecodeLastRuneInString(reason)
-		reason = reason[:len(reason)-size]
-	}
-	payload := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reason)), uint16(code))
-	return NewFrame(OpClose, append(payload, reason...))
-}
-
-// ValidCloseCode reports whether a close frame may carry a code (RFC 6455, section
-// 7.4, and the registry that it founds): 1004 has no meaning, and 1005, 1006 and
-// 1015 are for programs to say that there was no such frame.
-func ValidCloseCode(code int) bool {
-	switch code {
-	case 1004, 1005, 1006:
-		return false
-	}
-	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999
-}
 
 // Reserve returns a slice to append a payload of about n bytes to, before Seal
 // makes a frame of it. What it holds already is room for the header.

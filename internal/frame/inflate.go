@@ -1,4 +1,4 @@
-package inbox
+package frame
 
 import (
 	"sync"
@@ -12,10 +12,10 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // inflate decompresses a message, which stands by itself (RFC 7692, section
 // 7.2.2), and delivers it.
-func (in *Inbox) inflate(text bool, payload []byte, h Handler) {
+func (r *Reader) inflate(text bool, payload []byte, h Handler) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
-	err := d.decode(payload, in.limit)
+	err := d.decode(payload, r.limit)
 	message := d.out[:d.w]
 	switch {
 	case err != nil:
