@@ -12,6 +12,7 @@ import (
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/link"
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
@@ -214,40 +215,30 @@ type Connection interface {
 // connection implements Connection.
 //
 // Its life: connect registers it, so that it can be found, and answers the
-// handshake (took, establish); serve calls the OnConnection functions; read reads
-// and dispatches, on a goroutine that ends when there is nothing to do (see park)
-// and that the server's poller starts anew; whoever comes first of the client,
+// handshake (attach, establish); serve calls the OnConnection functions; its link reads, and
+// calls the methods of owner; whoever comes first of the client,
 // Disconnect, a failed write, the sweeper and Shutdown ends it by close or kill;
 // tearDown calls OnError, OnLeave and OnDisconnect once no handler runs. The
 // transport is closed when both close frames have passed, or by the close timer.
 // Server.live counts it once until tearDown is through and once until the
 // transport is closed.
 type connection struct {
-	server    *Server
-	transport net.Conn // nil until took; set under mu, and immutable after establish
-	member    hub.Member[*connection]
-	out       outbox.Outbox
-	socket    socket       // what out is written to, as long as it doesn't block
-	frames    frame.Reader // used by the reading goroutine alone
-	receiver  *receiver    // used by the reading goroutine alone
-	stays     bool         // the reading goroutine does, until the end; used by it alone
-	liveness  liveness
+	server   *Server
+	link     atomic.Pointer[link.Link] // nil until attach
+	member   hub.Member[*connection]
+	out      outbox.Outbox
+	liveness liveness
 
 	registered bool   // counted by the server; set before anybody can find it
 	place      *place // given up at the end, by ends; set before anybody can find it
 	user       *user  // nil for nobody in particular; set before anybody can find it
 
 	// phase says who may call handlers: see its constants.
-	phase atomic.Uint32
-	// peerClosed is set when the client's close frame has come.
-	peerClosed atomic.Bool
-	// violated is set when the client has broken the protocol, so that nothing
-	// more can be understood.
-	violated atomic.Bool
-	serving  atomic.Bool // somebody reads, or is about to: Wait must not
+	phase   atomic.Uint32
+	serving atomic.Bool // somebody reads, or is about to: Wait must not
 	// ends counts the end of the handlers and that of the transport.
 	ends atomic.Uint32
-	gone atomic.Bool // the transport has been closed
+	gone atomic.Bool // the link has closed its socket, or there will be none
 
 	listeners listeners
 
@@ -285,21 +276,24 @@ func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
 	c.member.Init(c)
 	c.out.Init(s.config.MaxQueuedBytes, deflate)
 	c.out.Hold()
-	c.frames.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
 	c.phase.Store(unanswered)
 	c.serving.Store(true) // nobody else may read
 	return c
 }
 
-// took is called with the network connection once it has been taken over: from now
-// on it can be closed. It reports false, and has closed it, if the connection has
-// been killed meanwhile.
-func (c *connection) took(conn net.Conn) bool {
-	c.mu.Lock()
-	c.transport = conn
-	c.mu.Unlock()
-	if c.gone.Load() { // before it could see the transport
-		_ = kill(conn)
+// attach gives the connection its link, once the socket has been taken over from
+// net/http. It reports false, and has closed the socket, if the connection has been
+// killed meanwhile.
+func (c *connection) attach(conn net.Conn, early []byte, deflate bool) bool {
+	cfg := &c.server.config
+	l := link.New(conn, early, (*owner)(c), &c.server.watcher, link.Options{
+		MaxMessageSize: int(min(cfg.MaxMessageSize, math.MaxInt/2)),
+		Deflate:        deflate,
+		ReadBufferSize: cfg.ReadBufferSize,
+	})
+	c.link.Store(l)
+	if c.gone.Load() { // before anybody could see the link
+		l.Kill()
 		return false
 	}
 	return true
@@ -308,16 +302,14 @@ func (c *connection) took(conn net.Conn) bool {
 // establish is called when the handshake has been answered, with what is kept of
 // its request. What has been sent to the connection meanwhile is written; a
 // goroutine that reads must be started.
-func (c *connection) establish(early []byte, kept *request) {
-	if _, secure := c.transport.(*tls.Conn); secure { // has the TLS state, so the request needn't
+func (c *connection) establish(kept *request) {
+	if _, secure := c.link.Load().Conn().(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
 		next := *kept
 		next.background = c.request.background
 		c.request = &next
 		c.mu.Unlock()
 	}
-	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
-	c.stays = !c.socket.canBeWatched()
 	c.phase.And(^uint32(unanswered))
 	outbox.FlushNow(c)
 }
@@ -347,10 +339,14 @@ func (c *connection) Context() iris.Context {
 			c.cancel()
 		}
 	}
-	r, conn := c.request, c.transport
+	r := c.request
 	c.mu.Unlock()
 	if incomplete {
 		c.report(ErrIncompleteRequest)
+	}
+	var conn net.Conn
+	if l := c.link.Load(); l != nil {
+		conn = l.Conn()
 	}
 	return r.context(conn)
 }

@@ -1,15 +1,13 @@
 package websocket
 
 import (
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/link"
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
@@ -36,7 +34,7 @@ func count(counters []*atomic.Uint64) {
 
 // closing is what follows when a close frame has been queued.
 func (c *connection) closing(result outbox.Result) {
-	timer := time.AfterFunc(c.server.config.CloseTimeout, c.closeTransport)
+	timer := time.AfterFunc(c.server.config.CloseTimeout, c.closeLink)
 	c.server.addClosing(c, timer)
 	if c.gone.Load() { // before it could see the timer
 		c.server.removeClosing(c)
@@ -63,101 +61,56 @@ func (c *connection) killed(cause error, counters ...*atomic.Uint64) bool {
 	if c.out.Kill(cause) {
 		count(counters)
 	}
-	c.closeTransport()
+	c.closeLink()
 	return c.finish()
 }
 
 func (c *connection) tooSlow() { c.kill(ErrSlowConsumer, &c.server.counters.slow) }
 
-// violation is called by the reading goroutine for a violation of the protocol
-// (RFC 6455, section 7.1.7).
-func (c *connection) violation(v frame.Violation) {
-	c.violated.Store(true)
-	c.close(frame.CloseProtocolError, v.Error(), fmt.Errorf("%w: %w", ErrProtocol, v), &c.server.counters.rejected)
-}
-
 // Flush implements outbox.Source: it writes what goes without blocking, and
 // leaves the rest to a goroutine of the connection's own.
 func (c *connection) Flush(f *outbox.Flusher) {
-	outcome, err := f.Flush(&c.out, c.socket.tryWrite)
+	l := c.link.Load()
+	outcome, err := f.Flush(&c.out, l.TryWrite)
 	switch outcome {
 	case outbox.Blocked:
-		go c.drain()
+		go c.drain(l)
 	case outbox.Finished:
-		go c.closeSent() // which may block
+		go l.CloseSent() // which may block
 	case outbox.Failed:
 		c.kill(&CloseError{Code: frame.CloseAbnormal, Err: err})
 	}
 }
 
 // drain writes what is queued, however long it takes.
-func (c *connection) drain() {
-	err := c.out.Drain(c.transport)
+func (c *connection) drain(l *link.Link) {
+	err := c.out.Drain(l)
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
-		c.closeSent()
+		l.CloseSent()
 	default:
 		c.kill(&CloseError{Code: frame.CloseAbnormal, Err: err})
 	}
 }
 
-// closeSent is called by the writer when the close frame is out.
-func (c *connection) closeSent() {
-	if c.peerClosed.Load() {
-		c.hangUp()
-	} else if half, ok := c.transport.(interface{ CloseWrite() error }); ok && c.violated.Load() {
-		_ = half.CloseWrite() // the client's answer won't be understood, so it needn't wait for ours
+// closeLink closes the socket at once, whatever is under way.
+func (c *connection) closeLink() {
+	if l := c.link.Load(); l != nil {
+		l.Kill()
+		return
+	}
+	c.unlinked()
+	if l := c.link.Load(); l != nil { // attached before it could see that
+		l.Kill()
 	}
 }
 
-// closedByPeer is called by the reading goroutine for a close frame: it is
-// answered (RFC 6455, section 5.5.1) and the transport closed thereafter.
-func (c *connection) closedByPeer(code int, text string) {
-	c.peerClosed.Store(true)
-	answer := frame.NewCloseFrame(code, "")
-	if code == frame.CloseNoStatus {
-		answer = frame.NewCloseFrame(0, "")
-	}
-	result := c.out.Close(answer, &CloseError{Code: code, Text: text})
-	if result != outbox.Closed {
-		c.closing(result)
-	} else if c.out.Finished() {
-		c.hangUp() // our close frame went out before the client's came
-	}
-}
-
-// hangUp closes the transport after both close frames. It may block for a
-// while, as closing a TLS connection does.
-func (c *connection) hangUp() {
+// unlinked is called when the socket is closed, or will never be there.
+func (c *connection) unlinked() {
 	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close(c)
-		_ = c.transport.Close()
 		c.hungUp()
 	}
-}
-
-// closeTransport closes the transport at once, whatever is under way.
-func (c *connection) closeTransport() {
-	if c.gone.CompareAndSwap(false, true) {
-		c.socket.close(c)
-		c.mu.Lock()
-		conn := c.transport
-		c.mu.Unlock()
-		if conn != nil { // else took closes it, if there ever is one
-			_ = kill(conn)
-		}
-		c.hungUp()
-	}
-}
-
-// kill closes a network connection at once. Unlike Close of a TLS connection it
-// never waits for the peer.
-func kill(conn net.Conn) error {
-	if secure, ok := conn.(*tls.Conn); ok {
-		return secure.NetConn().Close()
-	}
-	return conn.Close()
 }
 
 func (c *connection) hungUp() {

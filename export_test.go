@@ -42,7 +42,7 @@ func Interrupted(s *Server) bool {
 }
 
 // Watches reports whether the server has a poller.
-func Watches(s *Server) bool { return s.poller.Load() != nil }
+func Watches(s *Server) bool { return s.watcher.Active() }
 
 // CloseWhenGone begins to close a connection of which the transport is gone, as
 // happens when the client vanishes at that moment. It returns how many connections
@@ -50,7 +50,7 @@ func Watches(s *Server) bool { return s.poller.Load() != nil }
 func CloseWhenGone(c Connection) int {
 	conn := c.(*connection)
 	result := conn.out.Close(frame.NewCloseFrame(frame.CloseNormal, ""), ErrDisconnected)
-	conn.closeTransport()
+	conn.closeLink()
 	conn.closing(result)
 	return len(conn.server.closingConnections())
 }

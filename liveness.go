@@ -1,28 +1,18 @@
 package websocket
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
 // liveness is what the sweeper remembers of a connection, in sweeps. Guarded by
-// Server.sweeping, except for seen and waiting.
+// Server.sweeping.
 type liveness struct {
-	seen     atomic.Bool     // the client has sent something since the last sweep
-	waiting  atomic.Bool     // the reading goroutine waits itself
 	silent   uint64          // since the client last sent something
 	stuck    uint64          // since the writer last got something out
 	unpinged uint64          // since the last ping
 	progress outbox.Progress // at the last sweep
-}
-
-// heard is called by the reading goroutine when the client has sent something.
-func (l *liveness) heard() {
-	if !l.seen.Load() {
-		l.seen.Store(true)
-	}
 }
 
 // sweepLimits are the timeouts of Config in sweeps.
@@ -94,18 +84,18 @@ func (c *connection) checkLiveness(limits sweepLimits) {
 	if c.phase.Load()&unanswered != 0 { // Config.HandshakeTimeout is for that
 		return
 	}
-	l := &c.liveness
+	l, socket := &c.liveness, c.link.Load()
 	last, now := l.progress, c.out.Progress()
 	l.progress = now
 	// A client is alive if it sends; if it takes what it had let wait; and as
 	// far as anybody knows while a handler keeps us from reading.
-	if l.seen.Swap(false) || last.Writing && now.Waited != last.Waited || c.phase.Load()&busy != 0 {
+	if socket.Heard() || last.Writing && now.Waited != last.Waited || c.phase.Load()&busy != 0 {
 		l.silent = 0
 	} else if l.silent++; l.silent >= limits.silent {
 		c.kill(ErrPongTimeout, &c.server.counters.dead)
 		return
-	} else if l.waiting.Load() {
-		_ = c.transport.SetReadDeadline(longAgo) // leaves it to the poller
+	} else {
+		socket.Idle()
 	}
 	if !now.Writing || now.Steps != last.Steps {
 		l.stuck = 0

@@ -9,8 +9,8 @@ import (
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/link"
 	"github.com/kataras/iris/websocket/internal/outbox"
-	"github.com/kataras/iris/websocket/internal/poller"
 )
 
 type (
@@ -39,9 +39,7 @@ type (
 		counters  counters
 		logger    logger
 
-		// poller watches the connections on which no goroutine waits, from when
-		// there is the first one until there are no connections. Changed under mu.
-		poller atomic.Pointer[poller.Poller[*connection]]
+		watcher link.Watcher // of silent connections; runs while there are connections
 
 		mu           sync.Mutex       // guards what follows
 		onConnection []ConnectionFunc // only ever appended to
@@ -165,25 +163,10 @@ func (s *Server) register(c *connection) bool {
 	if s.open++; s.open == 1 {
 		s.stopSweeper = make(chan struct{})
 		go s.sweep(s.stopSweeper)
+		s.watcher.Start()
 	}
 	c.registered = true
 	return true
-}
-
-// watcher returns the poller; nil if the system has none to offer, or if there
-// are no connections.
-func (s *Server) watcher() *poller.Poller[*connection] {
-	if p := s.poller.Load(); p != nil {
-		return p
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open > 0 && s.poller.Load() == nil {
-		if p, err := poller.New(func(c *connection) { go c.read(true) }); err == nil {
-			s.poller.Store(p)
-		}
-	}
-	return s.poller.Load()
 }
 
 // unregister is the end of what register began, once for each connection.
@@ -193,7 +176,7 @@ func (s *Server) unregister() {
 	if s.open--; s.open == 0 {
 		close(s.stopSweeper)
 		s.stopSweeper = nil
-		s.poller.Swap(nil).Close()
+		s.watcher.Stop()
 	}
 }
 

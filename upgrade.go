@@ -213,7 +213,7 @@ func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked
 	// would log it.
 	w.SetWriter(&hijackedWriter{header: naive.Header()})
 	w.SetWritten(context.StatusCodeWritten)
-	if !c.took(conn) {
+	if !c.attach(conn, early, deflate != "") {
 		return &refusal{0, c.out.Cause()}
 	}
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
@@ -222,7 +222,7 @@ func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked
 	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // else Iris would call its error handlers
 		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
-	c.establish(early, kept)
+	c.establish(kept)
 	return nil
 }
 
