@@ -14,6 +14,7 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -327,4 +328,20 @@ func validPath(path string) error {
 		return fmt.Errorf("has a query, a fragment or a space in it")
 	}
 	return nil
+}
+
+// forNode returns the part of the configuration that concerns connections.
+func (c Config) forNode() node.Config {
+	return node.Config{
+		Prefix:         string(c.EvtMessagePrefix),
+		MaxMessageSize: int(min(c.MaxMessageSize, math.MaxInt/2)),
+		MaxQueuedBytes: c.MaxQueuedBytes,
+		ReadBufferSize: c.ReadBufferSize,
+		WriteTimeout:   c.WriteTimeout,
+		ReadTimeout:    c.ReadTimeout,
+		PongTimeout:    c.PongTimeout,
+		PingPeriod:     c.PingPeriod,
+		CloseTimeout:   c.CloseTimeout,
+		PeerClosed:     peerClosed,
+	}
 }

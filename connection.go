@@ -3,17 +3,12 @@ package websocket
 import (
 	stdContext "context"
 	"crypto/tls"
-	"math"
-	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
-	"github.com/kataras/iris/websocket/internal/link"
-	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/node"
 )
 
 type (
@@ -212,33 +207,11 @@ type Connection interface {
 	DisconnectReason() error
 }
 
-// connection implements Connection.
-//
-// Its life: connect registers it, so that it can be found, and answers the
-// handshake (attach, establish); serve calls the OnConnection functions; its link reads, and
-// calls the methods of owner; whoever comes first of the client,
-// Disconnect, a failed write, the sweeper and Shutdown ends it by close or kill;
-// tearDown calls OnError, OnLeave and OnDisconnect once no handler runs. The
-// transport is closed when both close frames have passed, or by the close timer.
-// Server.live counts it once until tearDown is through and once until the
-// transport is closed.
+// connection implements Connection. Its life is that of conn: see package node.
 type connection struct {
-	server   *Server
-	link     atomic.Pointer[link.Link] // nil until attach
-	member   hub.Member[*connection]
-	out      outbox.Outbox
-	liveness liveness
-
-	registered bool   // counted by the server; set before anybody can find it
-	place      *place // given up at the end, by ends; set before anybody can find it
-	user       *user  // nil for nobody in particular; set before anybody can find it
-
-	// phase says who may call handlers: see its constants.
-	phase   atomic.Uint32
-	serving atomic.Bool // somebody reads, or is about to: Wait must not
-	// ends counts the end of the handlers and that of the transport.
-	ends atomic.Uint32
-	gone atomic.Bool // the link has closed its socket, or there will be none
+	server *Server // immutable
+	conn   node.Conn
+	place  *place // given up by Released; immutable
 
 	listeners listeners
 
@@ -246,84 +219,67 @@ type connection struct {
 	values  *ConnectionValues // nil until they are asked for
 	request *request
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
-
 }
 
 var _ Connection = (*connection)(nil)
 
-// Bits of connection.phase.
-const (
-	busy       = 1 << iota // the reading goroutine is in a handler
-	ended                  // finish was called: no handler may start any more
-	tornDown               // tearDown was called
-	unanswered             // the handshake has not been answered: no handler may start yet
-)
-
-// failedConnection is what Upgrade returns with an error: it takes nothing.
+// failedConnection is the result of an Upgrade that failed: it takes nothing.
 func failedConnection(s *Server, r *request, err error) *connection {
 	c := &connection{server: s, request: r}
-	c.member.Init(c)
-	s.hub.Remove(&c.member)
-	c.out.Kill(err)
-	c.phase.Store(ended)
+	c.conn.InitFailed(s.node, (*face)(c), err)
 	return c
 }
 
-// newConnection makes a connection whose handshake has not been answered. Until it
-// is, what is sent to it waits: answering is the outbox's first write.
+// newConnection makes a connection whose handshake has not been answered.
 func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
 	c := &connection{server: s, request: r, place: p}
-	c.member.Init(c)
-	c.out.Init(s.config.MaxQueuedBytes, deflate)
-	c.out.Hold()
-	c.phase.Store(unanswered)
-	c.serving.Store(true) // nobody else may read
+	c.conn.Init(s.node, (*face)(c), deflate)
 	return c
 }
 
-// attach gives the connection its link, once the socket has been taken over from
-// net/http. It reports false, and has closed the socket, if the connection has been
-// killed meanwhile.
-func (c *connection) attach(conn net.Conn, early []byte, deflate bool) bool {
-	cfg := &c.server.config
-	l := link.New(conn, early, (*owner)(c), &c.server.watcher, link.Options{
-		MaxMessageSize: int(min(cfg.MaxMessageSize, math.MaxInt/2)),
-		Deflate:        deflate,
-		ReadBufferSize: cfg.ReadBufferSize,
-	})
-	c.link.Store(l)
-	if c.gone.Load() { // before anybody could see the link
-		l.Kill()
-		return false
-	}
-	return true
-}
-
-// establish is called when the handshake has been answered, with what is kept of
-// its request. What has been sent to the connection meanwhile is written; a
-// goroutine that reads must be started.
+// establish opens the connection once the handshake has been answered, with what is
+// kept of its request.
 func (c *connection) establish(kept *request) {
-	if _, secure := c.link.Load().Conn().(*tls.Conn); secure { // has the TLS state, so the request needn't
+	if _, secure := c.conn.Socket().(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
 		next := *kept
 		next.background = c.request.background
 		c.request = &next
 		c.mu.Unlock()
 	}
-	c.phase.And(^uint32(unanswered))
-	outbox.FlushNow(c)
+	c.conn.Open()
 }
+
+// serve calls the functions for a new connection and has it read. If one of them
+// panics, the connection is closed: what it would have registered or checked is
+// missing.
+func (c *connection) serve(onConnection []ConnectionFunc) {
+	c.conn.Serve(func() {
+		for _, f := range onConnection {
+			if err := c.guard("OnConnection", func() { f(c) }); err != nil {
+				c.conn.Close(frame.CloseInternalError, "", err)
+				return
+			}
+		}
+	})
+}
+
+// Wait implements Connection.
+func (c *connection) Wait() { c.conn.Wait() }
 
 // Err implements Connection.
 func (c *connection) Err() error {
-	if c.registered {
+	if c.conn.Added() {
 		return nil
 	}
-	return c.out.Cause() // see failedConnection
+	return c.conn.Cause() // see failedConnection
 }
 
 // ID implements Connection.
-func (c *connection) ID() string { return c.member.ID() }
+func (c *connection) ID() string { return c.conn.ID() }
+
+// User implements Connection.
+func (c *connection) User() string { return c.conn.User() }
 
 // Server implements Connection.
 func (c *connection) Server() *Server { return c.server }
@@ -335,7 +291,7 @@ func (c *connection) Context() iris.Context {
 	if c.cancel == nil {
 		c.request, c.cancel = c.request.withCancel()
 		incomplete = c.request.incomplete
-		if c.phase.Load()&ended != 0 {
+		if c.conn.HasEnded() {
 			c.cancel()
 		}
 	}
@@ -344,11 +300,17 @@ func (c *connection) Context() iris.Context {
 	if incomplete {
 		c.report(ErrIncompleteRequest)
 	}
-	var conn net.Conn
-	if l := c.link.Load(); l != nil {
-		conn = l.Conn()
+	return r.context(c.conn.Socket())
+}
+
+// releaseContext ends the standard context of the request.
+func (c *connection) releaseContext() {
+	c.mu.Lock()
+	cancel := c.cancel
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
 	}
-	return r.context(conn)
 }
 
 // Join implements Connection.
@@ -357,48 +319,22 @@ func (c *connection) Join(room string) {
 		c.report(ErrReservedRoom)
 		return
 	}
-	c.server.hub.Join(&c.member, room)
+	c.conn.Join(room)
 }
 
 // IsJoined implements Connection.
-func (c *connection) IsJoined(room string) bool {
-	return c.server.hub.IsJoined(&c.member, room)
-}
+func (c *connection) IsJoined(room string) bool { return c.conn.IsJoined(room) }
 
 // Leave implements Connection.
-func (c *connection) Leave(room string) bool {
-	if !c.server.hub.BeginLeave(&c.member, room) {
-		return false
-	}
-	defer c.server.hub.EndLeave(&c.member, room) // also after runtime.Goexit in a function
-	c.fireLeave(room)
-	return true
-}
-
-func (c *connection) leaveAll() { c.leaveEach(c.server.hub.Rooms(&c.member)) }
-
-func (c *connection) leaveEach(rooms []string) {
-	next := 0
-	defer func() {
-		if next < len(rooms) { // an OnLeave function has called runtime.Goexit
-			c.leaveEach(rooms[next:])
-		}
-	}()
-	for next < len(rooms) {
-		next++
-		c.Leave(rooms[next-1])
-	}
-}
+func (c *connection) Leave(room string) bool { return c.conn.Leave(room) }
 
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {
-	if !c.close(frame.CloseNormal, "", ErrDisconnected) {
+	if !c.conn.Close(frame.CloseNormal, "", ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}
 	return nil
 }
 
 // DisconnectReason implements Connection.
-func (c *connection) DisconnectReason() error {
-	return c.out.Cause()
-}
+func (c *connection) DisconnectReason() error { return c.conn.Cause() }

@@ -86,7 +86,7 @@ func (c *connection) handleAll(r *registry, event wire.Event, message *Message) 
 		}
 	}
 	if !handled {
-		c.server.counters.unhandled.Add(1)
+		c.server.node.Counters.Unhandled.Add(1)
 	}
 	return failed
 }
@@ -124,5 +124,15 @@ func (c *connection) handle(h handlerFunc, event wire.Event) (err error) {
 func (c *connection) recoveredIn(event wire.Event, err *error) {
 	if value := recover(); value != nil {
 		*err = c.panicked(eventName(event), value)
+	}
+}
+
+func (c *connection) dispatchNative(text bool, message []byte) {
+	listeners := listed(c, natives)
+	if len(listeners) == 0 {
+		c.server.node.Counters.Unhandled.Add(1)
+	}
+	for _, f := range listeners {
+		c.guard(f.method, func() { f.call(text, message) })
 	}
 }

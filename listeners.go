@@ -218,16 +218,11 @@ func (c *connection) firePing() {
 	}
 }
 
-// firePong calls the OnPong functions, on the reading goroutine.
+// firePong calls the OnPong functions.
 func (c *connection) firePong() {
-	list := listed(c, pongFuncs)
-	if len(list) == 0 || !c.enter() {
-		return
-	}
-	for _, f := range list {
+	for _, f := range listed(c, pongFuncs) {
 		c.guard("OnPong", f)
 	}
-	c.leave()
 }
 
 // report tells OnError of a message that went wrong, and counts it; where there
@@ -237,9 +232,9 @@ func (c *connection) report(err error) {
 	case *PanicError:
 		return // has been reported where it was recovered
 	case *HandlerError:
-		c.server.counters.failed.Add(1)
+		c.server.node.Counters.Failed.Add(1)
 	default:
-		c.server.counters.rejected.Add(1)
+		c.server.node.Counters.Rejected.Add(1)
 	}
 	if len(listed(c, errorFuncs)) == 0 {
 		c.log(failedMessage, err)
@@ -268,7 +263,7 @@ func (c *connection) panicked(name string, value any) *PanicError {
 
 func (c *connection) logPanic(name string, value any) *PanicError {
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
-	c.server.counters.panics.Add(1)
+	c.server.node.Counters.Panics.Add(1)
 	c.log(handlerPanic, err)
 	return err
 }

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/kataras/iris/v12"
 	iriscontext "github.com/kataras/iris/v12/context"
-
-	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // interruptTimeout is how long the server drains on an interrupt; Iris gives
@@ -41,62 +38,15 @@ const interruptTimeout = 10 * time.Second
 // before it runs it. In all other cases the program has to call it: neither
 // net/http's Shutdown nor Iris's knows of WebSocket connections.
 func (s *Server) Shutdown(ctx context.Context) error {
-	connections := s.refuseAll()
-	closeInTurn(ctx, connections)
-	done := make(chan struct{})
-	go func() {
-		s.live.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	for _, c := range slices.Concat(connections, s.hub.All(), s.closingConnections()) {
-		c.kill(ErrServerClosed)
-	}
-	return ctx.Err()
+	return s.node.Shutdown(ctx)
 }
 
 // Close is Shutdown without waiting and without turns: it returns at once, and
 // each client still receives what is queued for it and a close frame, for which
 // it has Config.CloseTimeout. It may be called from a handler. It returns nil.
 func (s *Server) Close() error {
-	for _, c := range s.refuseAll() {
-		c.goAway()
-	}
+	s.node.Close()
 	return nil
-}
-
-// refuseAll has handshakes refused from now on and returns the connections.
-func (s *Server) refuseAll() []*connection {
-	s.mu.Lock()
-	s.shutdown = true
-	s.mu.Unlock()
-	return s.hub.All()
-}
-
-func (c *connection) goAway() {
-	c.close(frame.CloseGoingAway, "the server is shutting down", ErrServerClosed)
-}
-
-// closeInTurn closes connections, batch by batch.
-func closeInTurn(ctx context.Context, connections []*connection) {
-	const batch, perSecond = 100, 10000
-	pause := batch * time.Second / perSecond
-	if deadline, ok := ctx.Deadline(); ok && len(connections) > 0 {
-		pause = min(pause, time.Until(deadline)/2/time.Duration((len(connections)+batch-1)/batch))
-	}
-	for i, c := range connections {
-		if i > 0 && i%batch == 0 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-		}
-		c.goAway()
-	}
 }
 
 // drainOnInterruptOf is drainOnInterrupt once for each application; nil is none.
@@ -187,27 +137,4 @@ func isRunning() bool {
 			return false
 		}
 	}
-}
-
-// addClosing remembers a connection with a close frame under way.
-func (s *Server) addClosing(c *connection, timer *time.Timer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closing[c] = timer
-}
-
-// removeClosing forgets a connection whose transport is closed.
-func (s *Server) removeClosing(c *connection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if timer := s.closing[c]; timer != nil {
-		timer.Stop()
-		delete(s.closing, c)
-	}
-}
-
-func (s *Server) closingConnections() []*connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.closing))
 }

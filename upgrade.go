@@ -10,8 +10,8 @@ import (
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
 
-	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
@@ -34,7 +34,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 	if err != nil {
 		return failedConnection(s, newRequest(ctx), err)
 	}
-	c.serving.Store(false) // Wait does
+	c.conn.Await()
 	return c
 }
 
@@ -44,7 +44,7 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 		s.refuse(ctx, refused)
 		return nil, refused.err
 	}
-	s.counters.upgrades.Add(1)
+	s.node.Counters.Upgrades.Add(1)
 	return c, nil
 }
 
@@ -67,12 +67,12 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 		case c == nil:
 			place.give()
 		case refused != nil: // its place is free before the client is told
-			if c.killed(refused.err) {
-				c.tearDown()
+			if c.conn.KillHere(refused.err) {
+				c.conn.TearDown()
 			}
 			c = nil
 		default: // a function of the application's panicked
-			c.kill(errNotConnected)
+			c.conn.Kill(errNotConnected)
 		}
 	}()
 	id, refused := s.identify(ctx)
@@ -89,17 +89,13 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	}
 	kept := newRequest(ctx)
 	next := newConnection(s, kept.withTLS(ctx.Request().TLS), place, deflate != "")
-	if !s.register(next) {
-		return nil, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
-	}
-	c = next
-	c.setUser(name)
-	if !s.hub.Add(&c.member, id) {
-		return c, &refusal{http.StatusConflict, errTakenID(id)}
-	}
-	c.joinUser()
-	if s.closed() { // Shutdown may have asked the hub before it knew of c
-		c.close(frame.CloseGoingAway, "", ErrServerClosed)
+	switch err := s.node.Add(&next.conn, id, name); err {
+	case nil:
+		c = next
+	case node.ErrTaken:
+		return next, &refusal{http.StatusConflict, errTakenID(id)}
+	default:
+		return nil, &refusal{http.StatusServiceUnavailable, err}
 	}
 	if refused = s.handshake(ctx, c, kept, asked, deflate); refused != nil {
 		return c, refused
@@ -112,7 +108,7 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 // nothing to find out.
 func (s *Server) admit(ctx iris.Context) (handshake.Request, *refusal) {
 	r := ctx.Request()
-	if s.closed() {
+	if s.node.Closed() {
 		return handshake.Request{}, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
 	asked, bad := handshake.Check(r)
@@ -168,7 +164,7 @@ func (s *Server) ask(ctx iris.Context, function string, refused **refusal, f fun
 		}
 		if value != nil {
 			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
-			s.counters.panics.Add(1)
+			s.node.Counters.Panics.Add(1)
 			s.logger.log(ctx.Application().Logger(), handlerPanic, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 			*refused = &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
 		}
@@ -190,7 +186,7 @@ var (
 // recording and compressing ones can't be hijacked, but takes their headers along.
 // An error of the network ends it without a status.
 func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked handshake.Request, deflate string) *refusal {
-	if cause := c.out.Cause(); cause != nil { // while it waited for the application
+	if cause := c.conn.Cause(); cause != nil { // while it waited for the application
 		status := http.StatusForbidden
 		if errors.Is(cause, ErrServerClosed) {
 			status = http.StatusServiceUnavailable
@@ -213,8 +209,8 @@ func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked
 	// would log it.
 	w.SetWriter(&hijackedWriter{header: naive.Header()})
 	w.SetWritten(context.StatusCodeWritten)
-	if !c.attach(conn, early, deflate != "") {
-		return &refusal{0, c.out.Cause()}
+	if !c.conn.Attach(conn, early, deflate != "") {
+		return &refusal{0, c.conn.Cause()}
 	}
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
 		return &refusal{0, fmt.Errorf("websocket: writing the response of the handshake: %w", err)}
@@ -239,7 +235,7 @@ func firstOf(supported, offered []string) string {
 
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
-	s.counters.refused.Add(1)
+	s.node.Counters.Refused.Add(1)
 	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt || refused.err == errBegun { // for whoever operates the server
 		s.logger.log(ctx.Application().Logger(), refusedHandshake, refused.err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}

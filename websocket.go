@@ -63,14 +63,6 @@ import (
 	"github.com/kataras/iris/v12/core/router"
 )
 
-const (
-	// All as the argument of To means every connection, the sender included.
-	All = ""
-	// Broadcast as the argument of Connection.To means every connection except
-	// the sender; Server.To has no sender to except.
-	Broadcast = ";to;all;except;me;"
-)
-
 // New registers a WebSocket endpoint on the party, which may be the whole
 // application, behind the middleware that the party has so far. It also serves
 // the browser client, at Config.ClientPath of the application and without the

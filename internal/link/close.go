@@ -7,7 +7,7 @@ import (
 
 // Kill closes the socket at once, whatever is under way.
 func (l *Link) Kill() {
-	if l.gone.CompareAndSwap(false, true) {
+	if !l.set(gone) {
 		l.socket.close(l)
 		_ = kill(l.conn)
 		l.owner.Gone(l)
@@ -17,7 +17,7 @@ func (l *Link) Kill() {
 // HangUp closes the socket after both close frames. It may block for a while, as
 // closing a TLS connection does.
 func (l *Link) HangUp() {
-	if l.gone.CompareAndSwap(false, true) {
+	if !l.set(gone) {
 		l.socket.close(l)
 		_ = l.conn.Close()
 		l.owner.Gone(l)
@@ -27,9 +27,9 @@ func (l *Link) HangUp() {
 // CloseSent hangs up if the client's close frame has come. The writer calls it once
 // its own close frame is out. It may block, as HangUp does.
 func (l *Link) CloseSent() {
-	if l.peerClosed.Load() {
+	if l.is(peerClosed) {
 		l.HangUp()
-	} else if half, ok := l.conn.(interface{ CloseWrite() error }); ok && l.violated.Load() {
+	} else if half, ok := l.conn.(interface{ CloseWrite() error }); ok && l.is(violated) {
 		_ = half.CloseWrite() // nobody would understand the client's answer, so it needn't wait for ours
 	}
 }

@@ -82,12 +82,25 @@ type Link struct {
 	pinged   bool                  // a ping awaits Owner.Answer
 	prompt   int8                  // how many more times pings are answered before a message of these bytes
 
-	seen       atomic.Bool // the client has sent something since Heard
-	waiting    atomic.Bool // the reading goroutine waits itself
-	peerClosed atomic.Bool // the client's close frame has come
-	violated   atomic.Bool // the client has broken the protocol
-	gone       atomic.Bool // somebody closes the socket, or has closed it
+	state atomic.Uint32 // see its bits
 }
+
+// Bits of Link.state.
+const (
+	gone       = 1 << iota // somebody closes the socket, or has closed it
+	peerClosed             // the client's close frame has come
+	violated               // the client has broken the protocol
+	heard                  // the client has sent something since Heard
+	waiting                // the reading goroutine waits itself
+)
+
+// set sets a bit, and reports whether it was set before.
+func (l *Link) set(bit uint32) (before bool) { return l.state.Or(bit)&bit != 0 }
+
+// clear clears a bit, and reports whether it was set before.
+func (l *Link) clear(bit uint32) (before bool) { return l.state.And(^bit)&bit != 0 }
+
+func (l *Link) is(bit uint32) bool { return l.state.Load()&bit != 0 }
 
 // New returns a link over a network connection. Early is what the client sent along
 // with its handshake; the link takes it over. Nothing is read before Start or Wait.
@@ -105,7 +118,7 @@ func New(conn net.Conn, early []byte, owner Owner, w *Watcher, o Options) *Link 
 func (l *Link) Conn() net.Conn { return l.conn }
 
 // Heard reports whether the client has sent something since the last call.
-func (l *Link) Heard() bool { return l.seen.Swap(false) }
+func (l *Link) Heard() bool { return l.clear(heard) }
 
 // TryWrite writes as much as goes without blocking: see outbox.TryWrite.
 func (l *Link) TryWrite(p []byte) (int, error) { return l.socket.tryWrite(p) }

@@ -36,7 +36,9 @@ func (l *Link) Wait() {
 func (l *Link) read(wait bool) {
 	returned := false
 	defer l.exited(&returned)
-	l.waiting.Store(!l.stays)
+	if !l.stays {
+		l.set(waiting)
+	}
 	for {
 		data, err := l.receive(wait, !l.stays)
 		if err == errNothing {
@@ -48,7 +50,9 @@ func (l *Link) read(wait bool) {
 			continue
 		}
 		if err == nil {
-			l.heard()
+			if !l.is(heard) {
+				l.set(heard)
+			}
 			l.ponged, l.prompt = false, promptAnswers
 			err = l.frames.Feed(data, (*incoming)(l))
 			if l.pinged {
@@ -73,21 +77,15 @@ func (l *Link) exited(returned *bool) {
 	}
 }
 
-func (l *Link) heard() {
-	if !l.seen.Load() {
-		l.seen.Store(true)
-	}
-}
-
 // readToEnd ends the link after reading has failed with err.
 func (l *Link) readToEnd(err error) {
 	var violation frame.Violation
 	switch {
-	case l.peerClosed.Load(): // the Owner hangs up when its answer is out
+	case l.is(peerClosed): // the Owner hangs up when its answer is out
 	case errors.As(err, &violation):
-		l.violated.Store(true)
+		l.set(violated)
 		l.owner.Lost(l, violation)
-		l.waiting.Store(false)
+		l.clear(waiting)
 		_ = l.conn.SetReadDeadline(time.Time{})
 		// The system resets a connection whose data nobody reads, and the client
 		// might not see the close frame.
@@ -133,8 +131,9 @@ func (in *incoming) Pong() {
 
 // Close implements frame.Handler.
 func (in *incoming) Close(code int, reason string) {
-	in.peerClosed.Store(true)
-	in.owner.PeerClosed((*Link)(in), code, reason)
+	l := (*Link)(in)
+	l.set(peerClosed)
+	l.owner.PeerClosed(l, code, reason)
 }
 
 // Reject implements frame.Handler.

@@ -57,18 +57,18 @@ func (l *Link) park() bool {
 		return false
 	}
 	l.rest()
-	l.waiting.Store(false)
+	l.clear(waiting)
 	if l.socket.watch(l) {
 		return true
 	}
-	l.waiting.Store(true) // the next Idle tries again
+	l.set(waiting) // the next Idle tries again
 	return false
 }
 
 // Idle ends the wait of a reading goroutine for a silent client: the watcher waits
 // instead.
 func (l *Link) Idle() {
-	if l.waiting.Load() {
+	if l.is(waiting) {
 		_ = l.conn.SetReadDeadline(longAgo)
 	}
 }

@@ -18,7 +18,6 @@ import (
 type socket struct {
 	raw    syscall.RawConn // nil without a descriptor; immutable after open
 	secure *tls.Conn       // what reads and writes; nil without TLS; immutable after open
-	direct bool            // tryWriteTLS may write; immutable after open
 
 	// reading is held by who reads from secure, and by who writes to it without
 	// blocking: a client that renews its keys makes Read write the answer, and
@@ -28,6 +27,8 @@ type socket struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool       // or about to be
 	watched bool       // the poller has watched it before
+
+	direct bool // tryWriteTLS may write; immutable after open, so not guarded
 }
 
 // open finds the descriptor.
