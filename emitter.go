@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -178,12 +177,13 @@ func (e *toAll) Except(idsOrRooms ...string) Emitter { return e.emitter().Except
 // Volatile implements Emitter.
 func (e *toAll) Volatile() Emitter { return e.emitter().Volatile() }
 
-// toRooms returns the emitter to rooms, each recipient once.
-func (p *publisher) toRooms(rooms []string, who hub.Who) emitter {
+// toRooms returns the emitter to rooms, each recipient once. With joined, it leaves
+// out the connections whose ID is the name of a room.
+func (p *publisher) toRooms(rooms []string, joined bool) emitter {
 	if len(rooms) == 1 {
-		return emitter{p, node.Target{Kind: node.Room, Name: rooms[0], Who: who}}
+		return emitter{p, node.Target{Kind: node.Room, Name: rooms[0], Joined: joined}}
 	}
-	return emitter{p, node.Target{Kind: node.Rooms, Names: set(rooms), Who: who}}
+	return emitter{p, node.Target{Kind: node.Rooms, Names: set(rooms), Joined: joined}}
 }
 
 // set returns a sorted copy of names, each once.

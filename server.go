@@ -7,7 +7,6 @@ import (
 
 	"github.com/kataras/iris/v12"
 
-	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/node"
 )
 
@@ -265,13 +264,13 @@ func (s *Server) To(roomsOrIDs ...string) Emitter {
 	if slices.Contains(roomsOrIDs, All) || slices.Contains(roomsOrIDs, Broadcast) {
 		return s.publisher.toAll()
 	}
-	return s.publisher.toRooms(roomsOrIDs, hub.Everyone)
+	return s.publisher.toRooms(roomsOrIDs, false)
 }
 
 // ToRoom returns an emitter to those who have joined the rooms, each once. The
 // names may come from a client: none of them means All, Broadcast or the
 // connection of that ID, as it would in To.
-func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, hub.JoinedOnly) }
+func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, true) }
 
 // ToID returns an emitter to the connections of these IDs, each once. The IDs may
 // come from a client: none of them means All, Broadcast or a room, as it would in

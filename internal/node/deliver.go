@@ -25,11 +25,11 @@ const (
 
 // Target is whom a message goes to. Immutable.
 type Target struct {
-	Kind  Kind
-	Who   hub.Who // in a Room, or in Rooms
-	Name  string
-	Names []string // sorted, none twice
-	Conn  *Conn
+	Kind   Kind
+	Joined bool // of a Room or of Rooms: without the connection of that ID
+	Name   string
+	Names  []string // sorted, none twice
+	Conn   *Conn
 
 	Sender   *Conn    // left out; nil for none
 	Except   []string // IDs and rooms, left out
@@ -92,12 +92,12 @@ func (d *delivery) offerAll(n *Node) {
 	case All:
 		n.hub.VisitAll(d.visit)
 	case Room:
-		n.hub.Visit(d.Name, d.Who, d.visit)
+		n.hub.Visit(d.Name, hub.Who(d.Joined), d.visit)
 	case Rooms:
 		if d.seen == nil {
 			d.seen = make(map[*Conn]struct{})
 		}
-		n.hub.VisitSeveral(d.Names, d.Who, d.visit)
+		n.hub.VisitSeveral(d.Names, hub.Who(d.Joined), d.visit)
 	case IDs:
 		for _, id := range d.Names {
 			if c, ok := n.hub.Get(id); ok {
