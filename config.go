@@ -14,6 +14,7 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -274,11 +275,7 @@ func (c Config) Validate() Config {
 	if c.PingPeriod >= silence {
 		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
 	}
-	for _, origin := range c.Origins {
-		if err := validOrigin(origin); err != nil {
-			panic(fmt.Sprintf("websocket: Config.Origins: %q %v; write it as a browser sends it, such as \"https://example.com\"", origin, err))
-		}
-	}
+	mustParseOrigins(c.Origins)
 	if c.ClientPath != "" {
 		if err := validPath(c.ClientPath); err != nil {
 			panic(fmt.Sprintf("websocket: Config.ClientPath: %q %v; leave it empty for %q", c.ClientPath, err, DefaultClientPath))
@@ -288,6 +285,15 @@ func (c Config) Validate() Config {
 		}
 	}
 	return c
+}
+
+// mustParseOrigins reads Config.Origins.
+func mustParseOrigins(list []string) *handshake.Origins {
+	origins, err := handshake.ParseOrigins(list)
+	if err != nil {
+		panic(fmt.Sprintf("websocket: Config.Origins: %v; write it as a browser sends it, such as \"https://example.com\"", err))
+	}
+	return origins
 }
 
 // maxReadBufferSize is far more than a buffer that is filled again and again can

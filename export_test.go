@@ -4,15 +4,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kataras/iris/v12"
+
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
 // For tests.
 var (
-	CheckOrigin  = checkOrigin
 	ClientPrefix = clientPrefix
 	HeaderSize   = headerSize
 )
+
+// CheckOrigin checks the origin of a request as a server with these Origins does.
+func CheckOrigin(ctx iris.Context, allowed []string) error {
+	return checkOrigin(ctx, mustParseOrigins(allowed))
+}
 
 // SweepLimits returns how often a server sweeps, and for how many sweeps a client
 // may be silent, stuck, and without a ping.

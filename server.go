@@ -8,6 +8,7 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/poller"
@@ -30,6 +31,7 @@ type (
 
 		config    Config // immutable
 		prefix    string // of events; immutable
+		origins   *handshake.Origins
 		hub       *hub.Hub[*connection]
 		users     *hub.Hub[*connection] // their rooms are the users: see user
 		ping      *frame.Frame          // shared by all pings
@@ -106,6 +108,7 @@ func newServer(cfg Config) *Server {
 	s := &Server{
 		config:  cfg,
 		prefix:  string(cfg.EvtMessagePrefix),
+		origins: mustParseOrigins(cfg.Origins),
 		hub:     hub.New[*connection](),
 		users:   hub.New[*connection](),
 		ping:    frame.NewControl(frame.OpPing, nil),

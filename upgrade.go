@@ -143,10 +143,26 @@ func (s *Server) admitOrigin(ctx iris.Context) *refusal {
 		if !check(r) {
 			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + quote.String(r.Header.Get("Origin"), mostValue))}
 		}
-	} else if err := checkOrigin(ctx, s.config.Origins); err != nil {
+	} else if err := checkOrigin(ctx, s.origins); err != nil {
 		return &refusal{http.StatusForbidden, err}
 	}
 	return nil
+}
+
+// checkOrigin applies Config.Origins.
+func checkOrigin(ctx iris.Context, origins *handshake.Origins) error {
+	if !handshake.HasOrigin(ctx.Request()) {
+		return nil
+	}
+	told := ctx.Application().ConfigurationReadOnly()
+	return origins.Check(handshake.Arrival{
+		Request:        ctx.Request(),
+		HTTPS:          ctx.IsSSL(),
+		Host:           ctx.Host(),
+		HTTPSHeaders:   told.GetSSLProxyHeaders(),
+		HostHeaders:    told.GetHostProxyHeaders(),
+		AddressHeaders: told.GetRemoteAddrHeaders(),
+	})
 }
 
 // identify finds out under which ID the client is to be connected.
