@@ -11,6 +11,7 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
@@ -233,9 +234,9 @@ type connection struct {
 	stays     bool         // the reading goroutine does, until the end; used by it alone
 	liveness  liveness
 
-	registered bool   // counted by the server; set before anybody can find it
-	place      *place // given up at the end, by ends; set before anybody can find it
-	user       *user  // nil for nobody in particular; set before anybody can find it
+	registered bool             // counted by the server; set before anybody can find it
+	place      *handshake.Place // freed at the end, by ends; set before anybody can find it
+	user       *user            // nil for nobody in particular; set before anybody can find it
 
 	// phase says who may call handlers: see its constants.
 	phase atomic.Uint32
@@ -280,8 +281,8 @@ func failedConnection(s *Server, r *request, err error) *connection {
 
 // newConnection makes a connection whose handshake has not been answered. Until it
 // is, what is sent to it waits: answering is the outbox's first write.
-func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
-	c := &connection{server: s, request: r, place: p}
+func newConnection(s *Server, r *request, place *handshake.Place, deflate bool) *connection {
+	c := &connection{server: s, request: r, place: place}
 	c.member.Init(c)
 	c.out.Init(s.config.MaxQueuedBytes, deflate)
 	c.out.Hold()

@@ -172,7 +172,7 @@ func (c *connection) hungUp() {
 // closed: until both are so, the connection takes memory and a descriptor.
 func (c *connection) givePlace() {
 	if c.ends.Add(1) == 2 {
-		c.place.give()
+		c.place.Free()
 		if c.registered {
 			c.server.unregister()
 		}

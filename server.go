@@ -29,17 +29,17 @@ type (
 		// not be changed.
 		ClientSource []byte
 
-		config    Config // immutable
-		prefix    string // of events; immutable
-		origins   *handshake.Origins
-		hub       *hub.Hub[*connection]
-		users     *hub.Hub[*connection] // their rooms are the users: see user
-		ping      *frame.Frame          // shared by all pings
-		flushers  outbox.Flushers[*connection]
-		admission admission
-		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
-		counters  counters
-		logger    logger
+		config   Config // immutable
+		prefix   string // of events; immutable
+		origins  *handshake.Origins
+		hub      *hub.Hub[*connection]
+		users    *hub.Hub[*connection] // their rooms are the users: see user
+		ping     *frame.Frame          // shared by all pings
+		flushers outbox.Flushers[*connection]
+		places   handshake.Places
+		registry atomic.Pointer[registry] // of handlers for all connections; nil at first
+		counters counters
+		logger   logger
 
 		// poller watches the connections on which no goroutine waits, from when
 		// there is the first one until there are no connections. Changed under mu.
@@ -113,6 +113,7 @@ func newServer(cfg Config) *Server {
 		users:   hub.New[*connection](),
 		ping:    frame.NewControl(frame.OpPing, nil),
 		closing: make(map[*connection]*time.Timer),
+		places:  handshake.Places{Most: cfg.MaxConnections, MostPerNetwork: cfg.MaxConnectionsPerAddress},
 		logger:  logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 
@@ -56,7 +57,7 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	place, refused := s.admission.take(ctx, &s.config)
+	place, refused := s.takePlace(ctx)
 	if refused != nil {
 		return nil, refused
 	}
@@ -65,7 +66,7 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 		switch {
 		case connected:
 		case c == nil:
-			place.give()
+			place.Free()
 		case refused != nil: // its place is free before the client is told
 			if c.killed(refused.err) {
 				c.tearDown()
@@ -165,6 +166,22 @@ func checkOrigin(ctx iris.Context, origins *handshake.Origins) error {
 	})
 }
 
+// takePlace takes a place for the client, if there is one.
+func (s *Server) takePlace(ctx iris.Context) (*handshake.Place, *refusal) {
+	var network netip.Prefix
+	if s.config.MaxConnectionsPerAddress > 0 { // a header that says anything must not lift the limit
+		network = handshake.Network(ctx.RemoteAddr(), ctx.Request().RemoteAddr)
+	}
+	place, err := s.places.Take(network)
+	switch err {
+	case nil:
+		return place, nil
+	case handshake.ErrNoPlaceInNetwork:
+		return nil, &refusal{http.StatusTooManyRequests, err}
+	}
+	return nil, &refusal{http.StatusServiceUnavailable, err}
+}
+
 // identify finds out under which ID the client is to be connected.
 func (s *Server) identify(ctx iris.Context) (id string, refused *refusal) {
 	s.ask(ctx, "Config.IDGenerator", &refused, func() { id = s.config.IDGenerator(ctx) })
@@ -256,7 +273,7 @@ func firstOf(supported, offered []string) string {
 // refuse answers a handshake that was refused.
 func (s *Server) refuse(ctx iris.Context, refused *refusal) {
 	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt || refused.err == errBegun { // for whoever operates the server
+	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == handshake.ErrNoPlace || refused.err == handshake.ErrNoPlaceInNetwork || refused.err == errBegun { // for whoever operates the server
 		s.logger.log(ctx.Application().Logger(), refusedHandshake, refused.err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 	}
 	if refused.status == 0 { // the connection broke during the handshake
