@@ -14,6 +14,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
 type (
@@ -254,7 +255,7 @@ type connection struct {
 
 	mu      sync.Mutex        // guards what follows
 	values  *ConnectionValues // nil until they are asked for
-	request *request
+	request *request.Request
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
 
 }
@@ -270,7 +271,7 @@ const (
 )
 
 // failedConnection is what Upgrade returns with an error: it takes nothing.
-func failedConnection(s *Server, r *request, err error) *connection {
+func failedConnection(s *Server, r *request.Request, err error) *connection {
 	c := &connection{server: s, request: r}
 	c.member.Init(c)
 	s.hub.Remove(&c.member)
@@ -281,7 +282,7 @@ func failedConnection(s *Server, r *request, err error) *connection {
 
 // newConnection makes a connection whose handshake has not been answered. Until it
 // is, what is sent to it waits: answering is the outbox's first write.
-func newConnection(s *Server, r *request, place *handshake.Place, deflate bool) *connection {
+func newConnection(s *Server, r *request.Request, place *handshake.Place, deflate bool) *connection {
 	c := &connection{server: s, request: r, place: place}
 	c.member.Init(c)
 	c.out.Init(s.config.MaxQueuedBytes, deflate)
@@ -309,12 +310,10 @@ func (c *connection) took(conn net.Conn) bool {
 // establish is called when the handshake has been answered, with what is kept of
 // its request. What has been sent to the connection meanwhile is written; a
 // goroutine that reads must be started.
-func (c *connection) establish(early []byte, kept *request) {
+func (c *connection) establish(early []byte, kept *request.Request) {
 	if _, secure := c.transport.(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
-		next := *kept
-		next.background = c.request.background
-		c.request = &next
+		c.request = kept.WithBackground(c.request)
 		c.mu.Unlock()
 	}
 	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
@@ -342,8 +341,8 @@ func (c *connection) Context() iris.Context {
 	c.mu.Lock()
 	incomplete := false
 	if c.cancel == nil {
-		c.request, c.cancel = c.request.withCancel()
-		incomplete = c.request.incomplete
+		c.request, c.cancel = c.request.WithCancel()
+		incomplete = c.request.Incomplete()
 		if c.phase.Load()&ended != 0 {
 			c.cancel()
 		}
@@ -353,7 +352,7 @@ func (c *connection) Context() iris.Context {
 	if incomplete {
 		c.report(ErrIncompleteRequest)
 	}
-	return r.context(conn)
+	return r.Context(conn)
 }
 
 // Join implements Connection.

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -9,12 +10,11 @@ import (
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
-// For tests.
-var (
-	HeaderSize = headerSize
-)
+// HeaderSize returns what a header takes when it is kept.
+func HeaderSize(header http.Header) int { return request.HeaderSize(header) }
 
 // CheckOrigin checks the origin of a request as a server with these Origins does.
 func CheckOrigin(ctx iris.Context, allowed []string) error {

@@ -98,7 +98,7 @@ func (c *connection) log(k kind, err error) {
 	c.mu.Lock()
 	r := c.request
 	c.mu.Unlock()
-	c.server.logger.log(r.app.Logger(), k, err, "connection", c.ID(), "client", r.remoteAddr())
+	c.server.logger.log(r.Application().Logger(), k, err, "connection", c.ID(), "client", r.RemoteAddr())
 }
 
 // budget keeps clients from filling the log: it allows entriesPerMinute.

@@ -14,6 +14,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/quote"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
 // refusal is why a handshake was refused, and with which status.
@@ -33,7 +34,7 @@ type refusal struct {
 func (s *Server) Upgrade(ctx iris.Context) Connection {
 	c, err := s.upgrade(ctx)
 	if err != nil {
-		return failedConnection(s, newRequest(ctx), err)
+		return failedConnection(s, request.New(ctx), err)
 	}
 	c.serving.Store(false) // Wait does
 	return c
@@ -88,8 +89,8 @@ func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
 	if s.config.EnableCompression {
 		deflate = asked.Deflate
 	}
-	kept := newRequest(ctx)
-	next := newConnection(s, kept.withTLS(ctx.Request().TLS), place, deflate != "")
+	kept := request.New(ctx)
+	next := newConnection(s, kept.WithTLS(ctx.Request().TLS), place, deflate != "")
 	if !s.register(next) {
 		return nil, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
 	}
@@ -120,7 +121,7 @@ func (s *Server) admit(ctx iris.Context) (handshake.Request, *refusal) {
 	if bad != nil {
 		return asked, &refusal{bad.Status, bad}
 	}
-	if addressSize(r) > maxKept {
+	if !request.Fits(r) {
 		return asked, &refusal{http.StatusRequestURITooLong, errLongAddress}
 	}
 	if hasBegun(ctx) {
@@ -222,7 +223,7 @@ var (
 // handshake answers the request. It goes beneath Iris's response writer, because
 // recording and compressing ones can't be hijacked, but takes their headers along.
 // An error of the network ends it without a status.
-func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked handshake.Request, deflate string) *refusal {
+func (s *Server) handshake(ctx iris.Context, c *connection, kept *request.Request, asked handshake.Request, deflate string) *refusal {
 	if cause := c.out.Cause(); cause != nil { // while it waited for the application
 		status := http.StatusForbidden
 		if errors.Is(cause, ErrServerClosed) {
@@ -244,7 +245,7 @@ func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked
 	}
 	// What still writes, Iris or a Done handler, must not reach net/http, which
 	// would log it.
-	w.SetWriter(&hijackedWriter{header: naive.Header()})
+	w.SetWriter(request.NewHijacked(naive.Header()))
 	w.SetWritten(context.StatusCodeWritten)
 	if !c.took(conn) {
 		return &refusal{0, c.out.Cause()}
