@@ -394,6 +394,14 @@ func (c *connection) leaveEach(rooms []string) {
 	}
 }
 
+// log writes an entry about the connection: see logger.
+func (c *connection) log(k kind, err error) {
+	c.mu.Lock()
+	r := c.request
+	c.mu.Unlock()
+	c.server.logger.log(r.Application().Logger(), k, err, "connection", c.ID(), "client", r.RemoteAddr())
+}
+
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {
 	if !c.close(frame.CloseNormal, "", ErrDisconnected) {

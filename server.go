@@ -298,3 +298,8 @@ func (s *Server) closed() bool {
 	defer s.mu.Unlock()
 	return s.shutdown
 }
+
+// logRequest writes an entry about a handshake: see logger.
+func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
+	s.logger.log(ctx.Application().Logger(), k, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
+}
