@@ -136,6 +136,11 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 	go c.serve(s.connectionListeners())
 }
 
+// ClientHandler returns a handler that serves the browser client for this
+// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
+// itself. It answers with an ETag, 304 where that matches, and gzip.
+func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
+
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
 // functions are called in the order of their registration; those of different
