@@ -19,12 +19,13 @@
 // The handlers of a connection are called by one goroutine at a time, one message
 // at a time and in the order of their arrival. A handler may block: its own client
 // then waits, and nobody else. Handlers of different connections, and OnConnection
-// functions, run at the same time: guard what they share. On Linux, a connection over TCP, with or without TLS, that has nothing to do has no
-// goroutine; others have one that waits. All methods of Server,
-// Connection and Emitter are safe for concurrent use and may be called from
-// any handler. No method that sends waits for a client (see Emitter): messages
-// are queued, within Config.MaxQueuedBytes for each client, and a client that
-// doesn't keep up is disconnected with ErrSlowConsumer.
+// functions, run at the same time: guard what they share. On Linux, a connection
+// over TCP, with or without TLS, that has nothing to do has no goroutine; others
+// have one that waits. All methods of Server, Connection and Emitter are safe for
+// concurrent use and may be called from any handler. No method that sends waits for
+// a client (see Emitter): messages are queued, within Config.MaxQueuedBytes for
+// each client, and a client that doesn't keep up is disconnected with
+// ErrSlowConsumer.
 //
 // # Order
 //

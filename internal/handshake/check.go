@@ -1,6 +1,7 @@
-// Package handshake is the opening handshake as RFC 6455, section 4.2 asks for it:
-// what a request must be, which extensions are agreed on, and the response. It
-// knows nothing of Iris or of the server.
+// Package handshake has the steps of the opening handshake (RFC 6455, section 4.2):
+// what a request must be, which page it may come from, whether there is a place for
+// it, which extensions are agreed on, and the response. It knows nothing of Iris or
+// of the server.
 package handshake
 
 import (
