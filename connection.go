@@ -8,7 +8,9 @@ import (
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
 type (
@@ -211,40 +213,38 @@ type Connection interface {
 type connection struct {
 	server *Server // immutable
 	conn   node.Conn
-	place  *place // given up by Released; immutable
+	place  *handshake.Place // freed by Released; immutable
 
 	listeners listeners
 
 	mu      sync.Mutex        // guards what follows
 	values  *ConnectionValues // nil until they are asked for
-	request *request
+	request *request.Request
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
 }
 
 var _ Connection = (*connection)(nil)
 
 // failedConnection is the result of an Upgrade that failed: it takes nothing.
-func failedConnection(s *Server, r *request, err error) *connection {
+func failedConnection(s *Server, r *request.Request, err error) *connection {
 	c := &connection{server: s, request: r}
 	c.conn.InitFailed(s.node, (*face)(c), err)
 	return c
 }
 
 // newConnection makes a connection whose handshake has not been answered.
-func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
-	c := &connection{server: s, request: r, place: p}
+func newConnection(s *Server, r *request.Request, place *handshake.Place, deflate bool) *connection {
+	c := &connection{server: s, request: r, place: place}
 	c.conn.Init(s.node, (*face)(c), deflate)
 	return c
 }
 
 // establish opens the connection once the handshake has been answered, with what is
 // kept of its request.
-func (c *connection) establish(kept *request) {
+func (c *connection) establish(kept *request.Request) {
 	if _, secure := c.conn.Socket().(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
-		next := *kept
-		next.background = c.request.background
-		c.request = &next
+		c.request = kept.WithBackground(c.request)
 		c.mu.Unlock()
 	}
 	c.conn.Open()
@@ -289,8 +289,8 @@ func (c *connection) Context() iris.Context {
 	c.mu.Lock()
 	incomplete := false
 	if c.cancel == nil {
-		c.request, c.cancel = c.request.withCancel()
-		incomplete = c.request.incomplete
+		c.request, c.cancel = c.request.WithCancel()
+		incomplete = c.request.Incomplete()
 		if c.conn.HasEnded() {
 			c.cancel()
 		}
@@ -300,7 +300,7 @@ func (c *connection) Context() iris.Context {
 	if incomplete {
 		c.report(ErrIncompleteRequest)
 	}
-	return r.context(c.conn.Socket())
+	return r.Context(c.conn.Socket())
 }
 
 // releaseContext ends the standard context of the request.
@@ -327,6 +327,14 @@ func (c *connection) IsJoined(room string) bool { return c.conn.IsJoined(room) }
 
 // Leave implements Connection.
 func (c *connection) Leave(room string) bool { return c.conn.Leave(room) }
+
+// log writes an entry about the connection: see logger.
+func (c *connection) log(k kind, err error) {
+	c.mu.Lock()
+	r := c.request
+	c.mu.Unlock()
+	c.server.logger.log(r.Application().Logger(), k, err, "connection", c.ID(), "client", r.RemoteAddr())
+}
 
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {

@@ -1,16 +1,27 @@
 package websocket
 
 import (
+	"net/http"
+	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
-// For tests.
-var (
-	CheckOrigin  = checkOrigin
-	ClientPrefix = clientPrefix
-	HeaderSize   = headerSize
-)
+// HeaderSize returns what a header takes when it is kept.
+func HeaderSize(header http.Header) int { return request.HeaderSize(header) }
+
+// CheckOrigin checks the origin of a request as a server with these Origins does.
+func CheckOrigin(ctx iris.Context, allowed []string) error {
+	return checkOrigin(ctx, mustParseOrigins(allowed))
+}
+
+// ClientPrefix returns what counts as one address.
+func ClientPrefix(address string) netip.Prefix { return handshake.Network(address) }
 
 // SweepLimits returns how often a server sweeps, and for how many sweeps a client
 // may be silent, stuck, and without a ping.
@@ -27,9 +38,7 @@ func UserMembers(s *Server, user string) int { return len(s.node.MembersOfUser(u
 
 // Addresses counts the addresses of which connections are remembered.
 func Addresses(s *Server) int {
-	s.admission.mu.Lock()
-	defer s.admission.mu.Unlock()
-	return len(s.admission.byAddress)
+	return s.places.Networks()
 }
 
 // Interrupted reports whether an interrupt shuts the server down.

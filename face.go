@@ -47,7 +47,7 @@ func (f *face) Ended() {
 }
 
 // Released implements node.Face.
-func (f *face) Released() { f.place.give() }
+func (f *face) Released() { f.place.Free() }
 
 // peerClosed makes the cause of a connection that its client has closed, or lost.
 func peerClosed(code int, text string, err error) error {

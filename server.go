@@ -7,6 +7,7 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
 )
 
@@ -25,10 +26,11 @@ type (
 		// not be changed.
 		ClientSource []byte
 
-		config    Config     // immutable
-		node      *node.Node // immutable
-		publisher publisher  // immutable
-		admission admission
+		config    Config             // immutable
+		origins   *handshake.Origins // immutable
+		node      *node.Node         // immutable
+		publisher publisher          // immutable
+		places    handshake.Places
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		logger    logger
 
@@ -76,8 +78,10 @@ func newServer(cfg Config) *Server {
 	n := node.New(cfg.forNode())
 	s := &Server{
 		config:    cfg,
+		origins:   mustParseOrigins(cfg.Origins),
 		node:      n,
 		publisher: publisher{n, string(cfg.EvtMessagePrefix), cfg.Marshal, cfg.BinaryMessages},
+		places:    handshake.Places{Most: cfg.MaxConnections, MostPerNetwork: cfg.MaxConnectionsPerAddress},
 		logger:    logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(string(cfg.EvtMessagePrefix), "", "")
@@ -99,6 +103,11 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 	}
 	go c.serve(s.connectionListeners())
 }
+
+// ClientHandler returns a handler that serves the browser client for this
+// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
+// itself. It answers with an ETag, 304 where that matches, and gzip.
+func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
 
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
@@ -283,4 +292,9 @@ func (s *Server) ToID(ids ...string) Emitter {
 // Config.Authenticate.
 func (s *Server) ToUser(user string) Emitter {
 	return emitter{&s.publisher, node.Target{Kind: node.User, Name: user}}
+}
+
+// logRequest writes an entry about a handshake: see logger.
+func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
+	s.logger.log(ctx.Application().Logger(), k, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 }

@@ -26,6 +26,8 @@ const (
 
 // WriteWait has no effect: no write of this package waits. It is here for
 // programs that refer to it.
+//
+// Deprecated: leave it out.
 const WriteWait = time.Second
 
 // Write implements Connection.
@@ -66,6 +68,8 @@ func (c *connection) writeClose(data []byte) error {
 
 // UnderlineConnection is what a connection of gorilla/websocket can do. Nothing
 // in this package takes or returns one; it is here for programs that name it.
+//
+// Deprecated: use Connection.
 type UnderlineConnection interface {
 	SetWriteDeadline(t time.Time) error
 	SetReadDeadline(t time.Time) error
