@@ -117,13 +117,7 @@ type running struct {
 // start runs a program in a folder.
 func start(t *testing.T, program, folder string, arguments ...string) running {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := listener.Addr().String()
-	_ = listener.Close()
-
+	host := freeAddress(t)
 	command := exec.Command(program, arguments...)
 	command.Dir = folder
 	command.Env = append(os.Environ(), "ADDRESS_OF_THE_TEST="+host, "TMPDIR="+t.TempDir())
@@ -160,6 +154,17 @@ func start(t *testing.T, program, folder string, arguments ...string) running {
 		}
 		time.Sleep(10 * time.Millisecond) // the connection decides, not the time
 	}
+}
+
+// freeAddress is one where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	return listener.Addr().String()
 }
 
 // anyCertificate is for the examples, which have one that nobody signed.

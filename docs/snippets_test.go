@@ -3,6 +3,7 @@ package docs_test
 import (
 	"fmt"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"net/http"
@@ -128,6 +129,7 @@ func checkGo(t *testing.T, blocks []block) {
 	var programs []program
 	used := make(map[string]int)
 	for _, b := range blocks {
+		checkFormat(t, b)
 		switch {
 		case strings.Contains(b.text, "\nfunc Test"):
 			t.Run(b.String(), func(t *testing.T) { runTest(t, b) })
@@ -157,6 +159,21 @@ func checkGo(t *testing.T, blocks []block) {
 	executables := build(t, mains)
 	for _, p := range programs {
 		t.Run(p.String(), func(t *testing.T) { p.use(t, start(t, executables[p.folder()], t.TempDir())) })
+	}
+}
+
+// checkFormat wants a snippet as gofmt would have it.
+func checkFormat(t *testing.T, b block) {
+	t.Helper()
+	text := b.text
+	if imports, body, ok := strings.Cut(text, "\n)\n"); ok && strings.HasPrefix(imports, "import (\n") {
+		text = body // gofmt takes no statements behind imports
+	}
+	formatted, err := format.Source([]byte(text))
+	if err != nil {
+		t.Errorf("%v: %v", b, err)
+	} else if string(formatted) != text {
+		t.Errorf("%v: gofmt would have:\n%s", b, formatted)
 	}
 }
 
@@ -207,6 +224,7 @@ var (
 	item struct{ Text string }
 
 	mayRead      func(user, room string) bool
+	isAdmin      func(user string) bool
 	requireLogin iris.Handler
 	onlyInside   iris.Handler
 	subscribe    func(topic string) <-chan string // of a message queue
@@ -426,7 +444,7 @@ func checkNginx(t *testing.T, b block) {
 	}
 	fmt.Fprintf(&mine, "access_log off;\n")
 	text := strings.Replace(b.text, "http {\n", "http {\n"+mine.String(), 1)
-	text = strings.Replace(text, "listen 80;", "listen unix:"+folder+"/socket;", 1)
+	text = strings.Replace(text, "listen 80;", "listen "+freeAddress(t)+";", 1)
 	file := filepath.Join(folder, "nginx.conf")
 	write(t, file, text)
 	output := quiet(t, tool(t, "nginx"), "-t", "-e", "stderr", "-p", folder, "-g", "pid "+folder+"/pid;", "-c", file)
