@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests, and installs what they need: Chromium, nginx, HAProxy, Caddy and
-# a C compiler by apt, npm packages.
+# Runs all tests, and installs their tools: Chromium, nginx, HAProxy, Caddy, systemd
+# and a C compiler by apt, npm packages.
 # Needs Go 1.25 or later and Node 20 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -40,6 +40,7 @@ for server in nginx haproxy caddy; do # Debian's packages are called like their 
 done
 packages+=("${servers[@]}")
 command -v chromium >/dev/null || packages+=(chromium)
+command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v cc >/dev/null || packages+=(gcc libc6-dev) # for the race detector
 if [ "${#packages[@]}" -gt 0 ]; then
 	need apt-get "install ${packages[*]} by hand"
@@ -48,7 +49,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
 		as_root systemctl disable --quiet "${servers[@]}" # nor at the next start of the machine
 	fi
 fi
-for program in chromium nginx haproxy caddy; do
+for program in chromium nginx haproxy caddy systemd-analyze; do
 	need "$program" "apt-get install $program"
 done
 

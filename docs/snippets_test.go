@@ -342,13 +342,16 @@ func logsInAndOut(t *testing.T, r running) {
 	wantRefusal()
 }
 
-// tool returns where a program is. Without it, the test is skipped.
+// tool returns where a program is. Without it, the test is skipped; in CI, it fails.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	for _, folder := range append([]string{""}, "/usr/local/sbin", "/usr/sbin", "/sbin") {
 		if file, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
 			return file
 		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", name)
 	}
 	t.Skipf("%s is not installed", name)
 	return ""
