@@ -55,7 +55,11 @@ func newApp(options ...iris.Configurator) *iris.Application {
 	})
 	serve(websocket.New(app, "/binary", websocket.Config{BinaryMessages: true}))
 	serve(websocket.New(app, "/my-app", websocket.Config{EvtMessagePrefix: []byte("my-app:")}))
-	setup(app)
+
+	classic := websocket.NewServer(websocket.Config{})
+	setup(classic)
+	app.Get("/classic", classic.Handler())
+	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(classic.ClientSource) })
 	return app
 }
 

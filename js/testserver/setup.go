@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/kataras/iris/v12"
-
+	// In js/classicserver, where this file is a symbolic link, the same path is
+	// that of a package in Iris v11.1.1.
 	"github.com/kataras/iris/websocket"
 )
 
-// setup is a program as it was written for Iris v11, with an event for whatever
-// the old clients are to be tried with.
-func setup(app *iris.Application) {
-	ws := websocket.NewServer(websocket.Config{})
-
+// setup is a program as it was written for Iris v11. It has an event for each
+// thing that the tests try with the old clients.
+func setup(ws *websocket.Server) {
 	ws.OnConnection(func(c websocket.Connection) {
 		// What came, by the type of its handler.
 		c.On("string", func(value string) { c.Emit("got", "string "+strconv.Quote(value)) })
@@ -95,7 +93,4 @@ func setup(app *iris.Application) {
 		c.OnDisconnect(func() { c.To(websocket.Broadcast).Emit("gone", c.ID()) })
 		c.Emit("id", c.ID())
 	})
-
-	app.Get("/classic", ws.Handler())
-	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(ws.ClientSource) })
 }
