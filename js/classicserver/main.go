@@ -19,7 +19,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// servers is how many there are: a client can bring one to a standstill for good.
+// servers is the number of servers: a client can bring one to a standstill for good.
 const servers = 3
 
 func main() {
@@ -31,7 +31,7 @@ func main() {
 			os.Exit(1)
 		}
 		server := httptest.NewUnstartedServer(app)
-		server.Config.ErrorLog = log.New(io.Discard, "", 0) // the panics of handlers that a client can cause
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients make handlers panic
 		server.Start()
 		addresses = append(addresses, server.URL)
 	}
@@ -43,7 +43,7 @@ func newApp() *iris.Application {
 	app := iris.New()
 	app.Logger().SetLevel("disable")
 	app.Get("/", func(ctx iris.Context) { ctx.HTML(`<!doctype html><link rel="icon" href="data:,">`) })
-	// Where each goroutine of the program is: a deadlock shows nowhere else.
+	// The stack of each goroutine: a deadlock shows nowhere else.
 	app.Get("/goroutines", func(ctx iris.Context) { _ = pprof.Lookup("goroutine").WriteTo(ctx, 2) })
 
 	classic := websocket.New(websocket.Config{})

@@ -13,7 +13,7 @@ import (
 // thing that the tests try with the old clients.
 func setup(ws *websocket.Server) {
 	ws.OnConnection(func(c websocket.Connection) {
-		// What came, by the type of its handler.
+		// Answers tell the payload of an event, and the type of its handler.
 		c.On("string", func(value string) { c.Emit("got", "string "+strconv.Quote(value)) })
 		c.On("int", func(value int) { c.Emit("got", "int "+strconv.Itoa(value)) })
 		c.On("bool", func(value bool) { c.Emit("got", "bool "+strconv.FormatBool(value)) })
@@ -22,7 +22,7 @@ func setup(ws *websocket.Server) {
 		c.On("nothing", func() { c.Emit("got", "nothing") })
 		c.OnMessage(func(message []byte) { c.EmitMessage([]byte("native " + string(message))) })
 
-		// What goes, by its type.
+		// The client names the type of an event, and gets one.
 		c.On("send", func(kind string) {
 			switch kind {
 			case "string":
@@ -59,7 +59,7 @@ func setup(ws *websocket.Server) {
 			}
 		})
 
-		// Rooms, of which each connection has its own.
+		// Each connection joins rooms and talks to them.
 		c.On("join", func(room string) { c.Join(room); c.Emit("joined", room) })
 		c.On("leave", func(room string) { c.Emit("left", strconv.FormatBool(c.Leave(room))) })
 		c.On("say", func(room string) { c.To(room).Emit("said", room) })
@@ -68,7 +68,7 @@ func setup(ws *websocket.Server) {
 		c.On("say to all", func() { c.To(websocket.All).Emit("said", "to all") })
 		c.On("say natively", func() { c.To(websocket.Broadcast).EmitMessage([]byte("natively")) })
 
-		// What goes wrong, as the others and the client itself are told of it.
+		// The others and the client itself are told of errors.
 		c.OnError(func(err error) {
 			c.To(websocket.Broadcast).Emit("failed", c.ID()+" "+err.Error())
 			c.Emit("failed", c.ID()+" "+err.Error())
@@ -78,7 +78,7 @@ func setup(ws *websocket.Server) {
 			c.OnLeave(func(room string) { c.To(room).Emit("said", "goodbye to "+room) })
 		})
 
-		// The end, which a program may want to make sure of.
+		// The server ends a connection, once or twice.
 		c.On("kick", func() { c.Disconnect() })
 		c.On("kick twice", func() {
 			calls := 0
