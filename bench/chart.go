@@ -22,7 +22,7 @@ const (
 var colours = []string{"#d1495b", "#7a9cc6", "#8fb996", "#e3b23c", "#9a8fb0", "#b08968", "#6b9080", "#a9a9a9"}
 
 // chart draws each row's ratios to the limit as bars, on a logarithmic scale
-// with the limit in it: what is shorter is better.
+// with the limit in it: a shorter bar is better.
 func (t *table) chart() string {
 	var body strings.Builder
 	y := chartTop
@@ -55,7 +55,7 @@ func (t *table) legend(b *strings.Builder) {
 	}
 }
 
-// compared are the names of all peers but the limit.
+// compared returns the names of all peers but the limit.
 func (t *table) compared() (names []string) {
 	for _, peer := range t.peers {
 		if peer.Name != "limit" {
@@ -65,7 +65,7 @@ func (t *table) compared() (names []string) {
 	return names
 }
 
-// group draws a row and returns how many bars that took.
+// group draws a row and returns the number of its bars.
 func (t *table) group(b *strings.Builder, r row, y int) (drawn int) {
 	for i, peer := range t.compared() {
 		ratio, ok := r.ratio(peer, "limit")
@@ -83,7 +83,7 @@ func (t *table) group(b *strings.Builder, r row, y int) (drawn int) {
 	return drawn
 }
 
-// position is where on the scale a ratio is.
+// position returns the place of a ratio on the scale.
 func position(ratio float64) float64 {
 	share := math.Log(min(max(ratio, leastRatio), mostRatio)/leastRatio) / math.Log(float64(mostRatio)/leastRatio)
 	return labelWidth + share*(chartWidth-labelWidth-valueMargin)

@@ -1,13 +1,13 @@
-// Command bench measures what a message and a connection cost this library, its
-// peers, and a limit that does nothing but write.
+// Command bench measures the cost of a message and of a connection: with this library,
+// with its peers, and with a limit, a program with no other work than to write.
 //
 //	npm ci --prefix node
 //	go run . -rounds 3 -write
 //
-// Each server runs in a process of its own; the figure is that process's
-// processor time, the kernel's included, per delivered message. Rounds of all
-// servers are interleaved, medians are printed, and ratios are taken in the
-// same run: the machine's speed matters little.
+// Each server runs in a process of its own. The figure is the processor time of this
+// process, with the kernel's, for each delivered message. The servers take turns in
+// each round. The command prints medians, and takes ratios in the same run: the
+// machine's speed matters little.
 package main
 
 import (
@@ -65,8 +65,8 @@ func benchmark() error {
 	return nil
 }
 
-// choosePeers returns the servers of these names, or all; it fails where one can't
-// be run.
+// choosePeers returns the servers of these names, or all. It fails if one of them
+// can't run here.
 func choosePeers(names string) ([]peers.Peer, error) {
 	chosen := peers.All()
 	if names != "" {
@@ -102,7 +102,7 @@ func serveNamed(name string, how mode) error {
 	return fmt.Errorf("no server is named %q", name)
 }
 
-// table is what has been measured.
+// table holds the results.
 type table struct {
 	peers  []peers.Peer
 	rounds int
@@ -116,8 +116,8 @@ type row struct {
 	failures map[string]error
 }
 
-// measure runs a scenario with each server in turn, several times. A server
-// that fails is left out of the rest of the row.
+// measure runs a scenario with each server in turn, several times. After a failure, a
+// server is left out of the rest of the row.
 func (t *table) measure(s scenario) {
 	r := row{s, make(map[string][]result), make(map[string]error)}
 	for round := range t.rounds {

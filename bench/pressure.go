@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// stalled sends 2,000 messages of 4 KiB to a room, once with everybody reading
-// and once with a member that never does, and says what that one costs the
-// others.
+// stalled sends 2,000 messages of 4 KiB to a room twice. The second time, one member
+// never reads. The result is the cost of this member to the others.
 func stalled(r *run) error {
 	const messages, size = 2000, 4 << 10
 	r.size = size
@@ -43,7 +42,7 @@ func stalled(r *run) error {
 	return nil
 }
 
-// flooded is what a flood gave.
+// flooded is the result of a flood.
 type flooded struct {
 	took   time.Duration
 	p99    time.Duration
@@ -51,8 +50,8 @@ type flooded struct {
 	lost   int
 }
 
-// flood sends messages as fast as they arrive: so many are on their way at most
-// that no healthy client can be taken for a slow one.
+// flood sends messages as fast as they arrive. It bounds the number of messages on
+// their way, so no server takes a healthy client for a slow one.
 func (r *run) flood(messages int) (f flooded, err error) {
 	const window = 32
 	if err := r.warmUp(); err != nil {
@@ -96,14 +95,13 @@ func (r *run) flood(messages int) (f flooded, err error) {
 	return f, nil
 }
 
-// connect says what a handshake costs.
+// connect measures the cost of a handshake.
 func connect(r *run) error {
 	r.result.value = r.handshake
 	return nil
 }
 
-// disconnect says what the end of a connection costs, when all of them end at
-// once.
+// disconnect measures the cost of the end of a connection. All of them end at once.
 func disconnect(r *run) error {
 	before, err := r.process.usage("usage")
 	if err != nil {

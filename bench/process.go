@@ -26,14 +26,14 @@ import (
 	"github.com/kataras/iris/websocket/bench/peers"
 )
 
-// usage is what a server process says of itself.
+// usage is a server process's own report.
 type usage struct {
 	CPU      int64 // nanoseconds of processor time, the kernel's included
 	Resident int64 // bytes
 	Mallocs  uint64
 }
 
-// mode is how connections are made.
+// mode is the kind of the connections.
 type mode string
 
 const (
@@ -42,8 +42,8 @@ const (
 	deflate mode = "deflate"
 )
 
-// serve is the server's process: it prints its address and then, for each line
-// on its standard input, its usage; it ends with its input.
+// serve runs in the server's process. It prints its address, and then its usage for
+// each line of its standard input. It ends with its input.
 func serve(peer peers.Peer, how mode) error {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -111,7 +111,7 @@ func resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// process is a server's process as the load sees it.
+// process is a server's process, seen from the load.
 type process struct {
 	address netip.AddrPort
 	command *exec.Cmd

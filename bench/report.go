@@ -29,8 +29,8 @@ func (t *table) line(r row) string {
 	return fmt.Sprintf("| %s |\n", strings.Join(cells, " | "))
 }
 
-// ratio is what a server costs as a multiple of another: the median of the
-// rounds, in each of which the two were measured one after the other.
+// ratio returns the cost of a server as a multiple of another's: the median of the
+// rounds. In each round, one of them ran after the other.
 func (r row) ratio(peer, to string) (float64, bool) {
 	n := min(len(r.results[peer]), len(r.results[to]))
 	if n == 0 {
@@ -44,8 +44,8 @@ func (r row) ratio(peer, to string) (float64, bool) {
 	return ratios[n/2], true
 }
 
-// comparison is the table of what this library costs as a multiple of each other
-// server.
+// comparison returns the table of this library's cost as a multiple of each other
+// server's.
 func (t *table) comparison() string {
 	var b strings.Builder
 	names, lines := []string{"iris as a multiple of"}, []string{"---"}

@@ -8,7 +8,7 @@ import (
 	"github.com/kataras/iris/websocket/bench/peers"
 )
 
-// result is what one run of a scenario gave.
+// result is the result of one run of a scenario.
 type result struct {
 	value     float64
 	note      string // more figures
@@ -45,7 +45,7 @@ type run struct {
 
 const patience = 5 * time.Second
 
-// streams is how many members of a single room may send to it.
+// streams is the number of members of a single room who may send to it.
 const streams = 8
 
 var scenarios = []scenario{
@@ -147,14 +147,14 @@ func (r *run) emit(sender, stream, count int) error {
 	return r.swarm.Conns[sender].Send(frames)
 }
 
-// settle waits until everything has arrived, or nothing more does, and reports
-// which of the two.
+// settle waits until everything has arrived, or nothing arrives any more. It reports
+// if everything has.
 func (r *run) settle() (complete bool, err error) {
 	return r.swarm.PollUntil(r.expected, patience)
 }
 
-// measured measures the processor time of the server for each message that is
-// delivered during f.
+// measured measures the processor time of the server for each message delivered
+// during f.
 func (r *run) measured(f func() error) error {
 	before, err := r.process.usage("usage")
 	if err != nil {
@@ -210,7 +210,7 @@ func echo(trips int) func(*run) error {
 	}
 }
 
-// idle measures what the connections hold when nothing happens.
+// idle measures the memory of connections without traffic.
 func idle(r *run) error {
 	after, err := r.process.usage("collect")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package load is a client cheap enough to share a machine with the server that
-// it measures: raw sockets, one epoll loop for all of them, and a frame reader
-// that does no more than count and check. TLS takes Go's connections instead.
-// Linux only.
+// Package load is a client, cheap enough to share a machine with the measured server.
+// It has raw sockets, one epoll loop for all of them, and a frame reader with no other
+// work than to count and check. TLS takes Go's connections instead. It runs on Linux
+// only.
 package load
 
 import (
@@ -15,19 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a client asks for, and what it expects.
+// Options say for what a client asks, and which messages it expects.
 type Options struct {
 	Path    string
 	Hello   []Step // what comes first
 	Deflate bool   // offers compression (RFC 7692)
 	TLS     bool
 
-	// Stream is the first of the streams whose messages the client expects, and
-	// Streams how many there are.
+	// The client expects the messages of Streams streams; Stream is the first one.
 	Stream, Streams int
 }
 
-// Step is a message to be sent, and what the answer to it contains.
+// Step is a message to send, and a part of the answer to it.
 type Step struct {
 	Send, Await string
 }
@@ -69,8 +68,8 @@ func (c *Conn) dialTLS(address netip.AddrPort, source netip.Addr) error {
 }
 
 func (c *Conn) dialRaw(address netip.AddrPort, source netip.Addr) error {
-	// The port is chosen by connect, which is free to take any; bind would look
-	// for one that nobody has.
+	// The port is chosen by connect: it may take any. Bind would look for an unused
+	// one.
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	if err := unix.Bind(c.fd, &unix.SockaddrInet4{Addr: source.As4()}); err != nil {
 		return err
@@ -144,8 +143,8 @@ func (c *Conn) handshake(address netip.AddrPort, write, read func([]byte) (int, 
 	return nil
 }
 
-// connect is connect(2), which goes on in the background when a signal
-// interrupts it.
+// connect is connect(2). After the interruption by a signal it goes on in the
+// background.
 func connect(fd int, address unix.Sockaddr) error {
 	err := unix.Connect(fd, address)
 	for err == unix.EINTR {
@@ -192,7 +191,7 @@ func (c *Conn) close() {
 	_ = unix.Close(c.fd)
 }
 
-// take parses what has been read and calls got for each data frame.
+// take parses the bytes read, and calls got for each data frame.
 func (c *Conn) take(data []byte, inflater *inflater, got func(*Conn, []byte)) {
 	if len(c.carry) > 0 {
 		data = append(c.carry, data...)

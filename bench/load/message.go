@@ -11,7 +11,7 @@ import (
 // otherwise.
 const PayloadSize = 64
 
-// mark begins what Payload writes; no server writes it by itself.
+// mark begins each payload. No server writes it by itself.
 const mark = '@'
 
 const idSize, timeSize = 8, 19
@@ -20,8 +20,7 @@ const idSize, timeSize = 8, 19
 // compress to nothing.
 const text = " lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua"
 
-// Payload is message number seq of a stream. What servers put around it doesn't
-// matter to the reader.
+// Payload returns message number seq of a stream. Servers may put anything around it.
 func Payload(stream, seq, size int) []byte {
 	p := fmt.Appendf(make([]byte, 0, size), "%c%08d%08d%019d", mark, stream, seq, time.Now().UnixNano())
 	for i := seq; len(p) < size; i++ {
@@ -30,15 +29,15 @@ func Payload(stream, seq, size int) []byte {
 	return p
 }
 
-// message is what Payload wrote.
+// message is a payload, parsed.
 type message struct {
 	stream, seq int
 	sent        int64 // Unix time in nanoseconds
 }
 
-// find looks for the first message in a frame's payload, and returns what follows
-// it: some servers put several into a frame, and what has none is the business
-// of the server's protocol.
+// find returns the first message in a frame's payload, and the rest after it: some
+// servers put several into a frame. A frame without one is the business of the
+// server's protocol.
 func find(payload []byte) (m message, rest []byte, ok bool) {
 	i := bytes.IndexByte(payload, mark)
 	if i < 0 || len(payload) < i+1+2*idSize+timeSize {

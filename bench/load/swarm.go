@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Swarm is a number of clients and what they have received.
+// Swarm is a number of clients, and counts their messages.
 type Swarm struct {
 	Conns []*Conn
 
@@ -37,13 +37,13 @@ type Swarm struct {
 	closed bool
 }
 
-// chunk is what a TLS connection has read; nil if it has ended.
+// chunk is a piece read from a TLS connection, nil if it has ended.
 type chunk struct {
 	conn *Conn
 	data []byte
 }
 
-// dialers is how many connections are made at a time.
+// dialers is the number of connections made at a time.
 const dialers = 8
 
 // Connect makes n connections.
@@ -120,7 +120,7 @@ func (s *Swarm) Pause(c *Conn) {
 	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
 }
 
-// Poll reads what there is, waiting for at most the time given.
+// Poll reads all there is. It waits no longer than the time given.
 func (s *Swarm) Poll(wait time.Duration) error {
 	if len(s.byFD) == 0 {
 		s.pollSecure(wait)
@@ -222,8 +222,8 @@ func (s *Swarm) count(c *Conn, m message) {
 	c.expected[stream] = m.seq + 1
 }
 
-// PollUntil polls until that many messages have been received in all, and
-// reports false if none has been for that long.
+// PollUntil polls until so many messages have arrived in all. It reports false if
+// none arrives for a time of patience.
 func (s *Swarm) PollUntil(received int, patience time.Duration) (bool, error) {
 	last, at := s.Received, time.Now()
 	for s.Received < received {

@@ -1,7 +1,7 @@
 "use strict";
 
-// What bench/process.go expects of a server's process: its address, and then, for
-// each line of input, what it has used.
+// A server's process prints its address, and then its usage for each line of input:
+// bench/process.go expects both.
 const readline = require("node:readline");
 
 exports.serve = function (server) {

@@ -24,8 +24,8 @@ type limitClient struct {
 }
 
 // serveLimit writes a ready-made frame with one system call for each client,
-// and does nothing else: no events, no order, no limits, no pings. What
-// another server costs more than this, it costs by itself.
+// and does nothing else: no events, no order, no limits, no pings. Any further cost
+// of another server is its own.
 func serveLimit(listener net.Listener, options Options) error {
 	var all rooms[*limitClient]
 	for {

@@ -29,8 +29,7 @@ func encodeNeffos(room int, echo bool, payload []byte) []byte {
 	return fmt.Appendf(nil, ";%s;%s;%s;0;0;%s", neffosNamespace, roomName(room), event, payload)
 }
 
-// serveNeffos is the websocket package that Iris v12 has, which is kataras/neffos,
-// on gorilla.
+// serveNeffos is the websocket package of Iris v12: kataras/neffos on gorilla.
 func serveNeffos(listener net.Listener, _ Options) error {
 	app := iris.New()
 	app.Logger().SetLevel("disable")

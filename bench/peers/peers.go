@@ -1,7 +1,7 @@
-// Package peers holds the servers that are measured: ours through its public
-// API, others as their documentation shows, and a limit that does nothing but
-// write. All of them do the same: what a client sends to a room goes to all
-// clients of that room, the sender included; on echo, back to the sender.
+// Package peers holds the measured servers: ours through its public API, others as
+// their documentation shows, and a limit with no other work than to write. All of
+// them do the same: a message to a room goes to all clients of this room, the sender
+// included. On echo, it goes back to the sender.
 package peers
 
 import (
@@ -13,31 +13,30 @@ import (
 	"github.com/kataras/iris/websocket/bench/load"
 )
 
-// Options are how a server is to be run. TLS is the listener's business.
+// Options say how to run a server. TLS is the listener's business.
 type Options struct {
 	Deflate bool // with compression (RFC 7692), without context takeover
 }
 
-// Peer is a server to be measured.
+// Peer is a server to measure.
 type Peer struct {
 	Name   string
 	Module string // whose version is printed; empty for the limit and for ours
 
-	// Serve runs the server; nil if Script is what runs it, in Node.
+	// Serve runs the server. It is nil if Script runs it, in Node.
 	Serve  func(net.Listener, Options) error
 	Script string
 
-	// Path is what a client connects to.
+	// Path returns the path for a client to connect to.
 	Path func(room int, echo bool) string
-	// Hello is what a client sends first.
+	// Hello returns the first messages of a client.
 	Hello func(room int, echo bool) []load.Step
-	// Encode wraps a payload in what a client sends to its room, or on echo.
+	// Encode wraps a payload in a client's message to its room, or on echo.
 	Encode func(room int, echo bool, payload []byte) []byte
 
 	// Plain is set if the server isn't measured over TLS and with compression.
 	Plain bool
-	// Once is set if the server is so far from the others that one round says
-	// enough.
+	// Once is set if one round says enough: the server is far from the others.
 	Once bool
 }
 
@@ -56,7 +55,7 @@ func All() []Peer {
 	}
 }
 
-// PathOf is what a client connects to.
+// PathOf returns the path for a client to connect to.
 func (p *Peer) PathOf(room int, echo bool) string {
 	switch {
 	case p.Path != nil:
@@ -68,7 +67,7 @@ func (p *Peer) PathOf(room int, echo bool) string {
 	}
 }
 
-// HelloOf is what a client sends first.
+// HelloOf returns the first messages of a client.
 func (p *Peer) HelloOf(room int, echo bool) []load.Step {
 	if p.Hello == nil {
 		return nil
@@ -76,7 +75,7 @@ func (p *Peer) HelloOf(room int, echo bool) []load.Step {
 	return p.Hello(room, echo)
 }
 
-// EncodeOf wraps a payload in what a client sends.
+// EncodeOf wraps a payload in a client's message.
 func (p *Peer) EncodeOf(room int, echo bool, payload []byte) []byte {
 	if p.Encode == nil {
 		return payload
@@ -84,10 +83,10 @@ func (p *Peer) EncodeOf(room int, echo bool, payload []byte) []byte {
 	return p.Encode(room, echo, payload)
 }
 
-// roomName is a room's name in the protocols that have one.
+// roomName returns a room's name, for protocols with names.
 func roomName(room int) string { return strconv.Itoa(room) }
 
-// rooms are the rooms of the peers that have none of their own.
+// rooms are the rooms of peers without rooms of their own.
 type rooms[C comparable] struct {
 	mu     sync.RWMutex
 	byName map[string][]C

@@ -1,5 +1,5 @@
-// Command connectionlist shows to everybody in a room who else is there, and a
-// message from a goroutine of the server's every second.
+// Command connectionlist shows everybody in a room the others of that room. A
+// goroutine of the server sends them the time every second.
 //
 //	go run ./examples/connectionlist
 //
@@ -28,39 +28,43 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
-	ws := websocket.New(app, "/my_endpoint")
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.New(app, "/my_endpoint")
+	w.OnConnection(func(c websocket.Connection) {
 		c.Join(room)
-		announce(ws)
+		announce(w)
 		c.On("leave", func() {
 			c.Leave(room)
 			c.Emit("chat", "You have left "+room+": you see nothing of it any more.")
-			ws.To(room).Emit("chat", c.ID()+" has left "+room+".")
-			announce(ws)
+			w.To(room).Emit("chat", c.ID()+" has left "+room+".")
+			announce(w)
 		})
-		c.OnDisconnect(func() { announce(ws) })
+		c.OnDisconnect(func() { announce(w) })
 	})
 
-	// The server keeps the list of its connections: what emits to a room from
-	// elsewhere needs neither a list nor a lock of its own.
+	// The server keeps the list of its connections. A goroutine of yours can emit
+	// to a room, and needs neither a list nor a lock of its own.
 	go func() {
 		for now := range time.Tick(time.Second) {
-			ws.To(room).Volatile().Emit("time", now.Format(time.TimeOnly))
+			w.To(room).Volatile().Emit("time", now.Format(time.TimeOnly))
 		}
 	}()
 
-	app.Listen(address)
+	return app
 }
 
 // announce tells the room who is in it.
-func announce(ws *websocket.Server) {
+func announce(w *websocket.Server) {
 	ids := []string{}
-	for _, c := range ws.GetConnectionsByRoom(room) {
+	for _, c := range w.GetConnectionsByRoom(room) {
 		ids = append(ids, c.ID())
 	}
 	slices.Sort(ids)
-	ws.To(room).Emit("connections", ids)
+	w.To(room).Emit("connections", ids)
 }

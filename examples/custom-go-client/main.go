@@ -1,6 +1,7 @@
-// Command custom-go-client is a server and a client of it that is written in Go,
-// on nothing but gorilla/websocket: it shows what goes over the wire. Start one
-// server and as many clients as you like; what one of them says, all receive.
+// Command custom-go-client is a server, and a client in Go for it. The client uses
+// gorilla/websocket alone, and so shows the messages as they go over the wire.
+// Start one server and as many clients as you like: all of them receive each line
+// of a client.
 //
 //	go run ./examples/custom-go-client server
 //	go run ./examples/custom-go-client client
@@ -11,6 +12,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -31,9 +33,9 @@ func main() {
 	var err error
 	switch role {
 	case "server":
-		err = serve(address)
+		err = newApp().Listen(address, iris.WithoutServerError(iris.ErrServerClosed))
 	case "client":
-		err = talk(address)
+		err = talk(address, os.Stdin, os.Stdout)
 	default:
 		err = fmt.Errorf("say server or client")
 	}
@@ -43,15 +45,15 @@ func main() {
 	}
 }
 
-func serve(address string) error {
+func newApp() *iris.Application {
 	app := iris.New()
-	ws := websocket.New(app, "/socket")
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.New(app, "/socket")
+	w.OnConnection(func(c websocket.Connection) {
 		c.On("join", func(room string) {
 			c.Join(room)
 			c.Emit("joined", room)
 		})
-		// What a client says begins with the room that it says it to.
+		// A message begins with the name of the room to send it to.
 		c.On("say", func(message string) error {
 			room, text, found := strings.Cut(message, ";")
 			if !found {
@@ -61,12 +63,11 @@ func serve(address string) error {
 		})
 		c.OnError(func(err error) { app.Logger().Warn(err) })
 	})
-	return app.Listen(address, iris.WithoutServerError(iris.ErrServerClosed))
+	return app
 }
 
-// talk says what it reads from the standard input, line by line, and prints what
-// it hears.
-func talk(address string) error {
+// talk is the client: it says each line of its input, and prints each event.
+func talk(address string, input io.Reader, output io.Writer) error {
 	conn, _, err := gorilla.DefaultDialer.Dial("ws://"+address+"/socket", nil)
 	if err != nil {
 		return err
@@ -76,8 +77,8 @@ func talk(address string) error {
 		return err
 	}
 	go func() {
-		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
-			if err := emit(conn, "say", "all;"+input.Text()); err != nil {
+		for lines := bufio.NewScanner(input); lines.Scan(); {
+			if err := emit(conn, "say", "all;"+lines.Text()); err != nil {
 				return
 			}
 		}
@@ -92,7 +93,7 @@ func talk(address string) error {
 			return err
 		}
 		if event, payload, ok := parse(string(message)); ok {
-			fmt.Println(event+":", payload)
+			fmt.Fprintln(output, event+":", payload)
 		}
 	}
 }

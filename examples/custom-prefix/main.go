@@ -1,6 +1,6 @@
-// Command custom-prefix is a chat whose events begin with a prefix of its own, so
-// that another application's clients are not understood by mistake. The script
-// that the server serves knows the prefix.
+// Command custom-prefix is a chat with a prefix of its own for events. It does not
+// take messages of another application's clients for events. The server's script
+// knows the prefix.
 //
 //	go run ./examples/custom-prefix
 //
@@ -25,25 +25,29 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
-	ws := websocket.NewServer(websocket.Config{EvtMessagePrefix: []byte("my-custom-prefix:")})
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.NewServer(websocket.Config{EvtMessagePrefix: []byte("my-custom-prefix:")})
+	w.OnConnection(func(c websocket.Connection) {
 		c.On("chat", func(message string) {
 			c.Context().Application().Logger().Infof("%s says: %s", c.Context().RemoteAddr(), message)
 			c.To(websocket.Broadcast).Emit("chat", message)
 		})
 	})
-	app.Get("/echo", ws.Handler())
+	app.Get("/echo", w.Handler())
 
-	// ws.ClientSource is the script with the prefix of this server; the package's
-	// ClientSource and ClientHandler have the default one. websocket.New serves
-	// the right one by itself.
+	// w.ClientSource is the script with the prefix of this server. The package's
+	// ClientSource and ClientHandler have the default prefix. websocket.New serves
+	// the right script by itself.
 	app.Get("/iris-ws.js", func(ctx iris.Context) {
 		ctx.ContentType("text/javascript")
-		ctx.Write(ws.ClientSource)
+		ctx.Write(w.ClientSource)
 	})
 
-	app.Listen(address)
+	return app
 }

@@ -1,5 +1,5 @@
-// Command mvc counts visitors with a controller of Iris MVC, which has its own
-// instance for each connection.
+// Command mvc counts visitors with a controller of Iris MVC. Each connection has
+// its own instance of the controller.
 //
 //	go run ./examples/mvc
 //
@@ -26,26 +26,29 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 	mvc.Configure(app.Party("/websocket"), configure)
-	app.Listen(address)
+	return app
 }
 
 func configure(m *mvc.Application) {
-	ws := websocket.NewServer(websocket.Config{})
+	w := websocket.NewServer(websocket.Config{})
 	m.Router.Get("/iris-ws.js", websocket.ClientHandler())
 
-	// What Upgrade returns is what the controller's fields and methods that are
-	// of the type websocket.Connection are given.
-	m.Register(ws.Upgrade)
+	// A field of the controller gets the value of its type: Count the one counter,
+	// and Conn a new connection for each request, by Upgrade.
+	m.Register(new(atomic.Int64), w.Upgrade)
 	m.Handle(new(visitors))
 }
 
-var visits atomic.Int64
-
 type visitors struct {
-	Conn websocket.Connection
+	Count *atomic.Int64
+	Conn  websocket.Connection
 }
 
 // Get serves GET /websocket.
@@ -54,11 +57,11 @@ func (v *visitors) Get() {
 		return // the handshake failed, and has been answered
 	}
 	v.Conn.OnDisconnect(func() {
-		v.Conn.To(websocket.Broadcast).Emit("visit", visits.Add(-1))
+		v.Conn.To(websocket.Broadcast).Emit("visit", v.Count.Add(-1))
 	})
-	visits.Add(1)
+	v.Count.Add(1)
 	v.Conn.On("visit", func() {
-		v.Conn.To(websocket.All).Emit("visit", visits.Load())
+		v.Conn.To(websocket.All).Emit("visit", v.Count.Load())
 	})
 
 	// Nothing is read before Wait, which blocks until the connection ends.

@@ -24,18 +24,22 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
-	// With BinaryMessages: true, messages go out as binary, for formats such as
-	// Protocol Buffers.
-	ws := websocket.New(app, "/my_endpoint", websocket.Config{})
-	ws.OnConnection(func(c websocket.Connection) {
+	// Set BinaryMessages for formats such as Protocol Buffers: messages then go out
+	// as binary.
+	w := websocket.New(app, "/my_endpoint", websocket.Config{})
+	w.OnConnection(func(c websocket.Connection) {
 		c.OnMessage(func(data []byte) {
 			c.To(websocket.Broadcast).EmitMessage([]byte("Message from: " + c.ID() + "-> " + string(data)))
 			c.EmitMessage([]byte("Me: " + string(data)))
 		})
 	})
 
-	app.Listen(address)
+	return app
 }

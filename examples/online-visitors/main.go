@@ -1,5 +1,5 @@
-// Command online-visitors shows on each page how many look at it: the room of a
-// page is named by its path.
+// Command online-visitors shows on each page the number of its visitors. Each page
+// has a room, and the path of the page is the room's name.
 //
 //	go run ./examples/online-visitors
 //
@@ -24,7 +24,11 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
-	app := iris.Default() // which compresses responses, among other things
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
+	app := iris.Default() // it compresses responses, among other things
 	app.RegisterView(iris.HTML(files, ".html").RootDir("views"))
 	for _, path := range []string{"/", "/other"} {
 		app.Get(path, func(ctx iris.Context) {
@@ -34,17 +38,17 @@ func main() {
 		})
 	}
 
-	ws := websocket.New(app, "/my_endpoint")
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.New(app, "/my_endpoint")
+	w.OnConnection(func(c websocket.Connection) {
 		c.On("watch", func(page string) {
 			c.Join(page)
-			c.To(page).Emit("watch", len(ws.GetConnectionsByRoom(page)))
+			c.To(page).Emit("watch", len(w.GetConnectionsByRoom(page)))
 		})
-		// Called for each room, the one of the connection's ID included, and while
-		// it is still in it.
+		// OnLeave is called for each room, also for the room of the connection's ID.
+		// The connection is still in the room then.
 		c.OnLeave(func(page string) {
 			others := 0
-			for _, other := range ws.GetConnectionsByRoom(page) {
+			for _, other := range w.GetConnectionsByRoom(page) {
 				if other.ID() != c.ID() {
 					others++
 				}
@@ -53,5 +57,5 @@ func main() {
 		})
 	})
 
-	app.Listen(address)
+	return app
 }

@@ -1,6 +1,6 @@
 // Command secure is a chat room over TLS: the page comes over https, so its
-// script connects by wss. The certificate is made at the start and signed by
-// nobody: the browser asks whether to trust it.
+// script connects by wss. The program makes its certificate at the start, and
+// nobody has signed it: the browser asks you to trust it.
 //
 //	go run ./examples/secure
 //
@@ -42,11 +42,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "secure:", err)
 		os.Exit(1)
 	}
+	// Without TLSNoRedirect, Iris also listens on port 80, to redirect from there.
+	newApp().Run(iris.TLS(address, certificate, key, iris.TLSNoRedirect))
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
-	ws := websocket.New(app, "/my_endpoint")
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.New(app, "/my_endpoint")
+	w.OnConnection(func(c websocket.Connection) {
 		c.Join(room)
 		c.On("chat", func(message string) {
 			if message == "leave" {
@@ -60,9 +65,7 @@ func main() {
 			}
 		})
 	})
-
-	// Without TLSNoRedirect, Iris also listens on port 80, to redirect from there.
-	app.Run(iris.TLS(address, certificate, key, iris.TLSNoRedirect))
+	return app
 }
 
 // selfSigned makes a certificate for localhost and its key, both as PEM.

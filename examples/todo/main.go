@@ -1,4 +1,4 @@
-// Command todo is a list of things to do that all tabs of a browser share: each
+// Command todo is a list of things to do. All tabs of a browser share it: each
 // session has a room, and a change in one tab appears in the others at once.
 //
 //	go run ./examples/todo
@@ -50,6 +50,10 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
+	newApp().Listen(address)
+}
+
+func newApp() *iris.Application {
 	app := iris.New()
 	app.Use(sessions.New(sessions.Config{
 		Cookie:                      "todo_session",
@@ -58,8 +62,8 @@ func main() {
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
 	todos := &lists{items: make(map[string][]Item)}
-	ws := websocket.New(app, "/todos/sync")
-	ws.OnConnection(func(c websocket.Connection) {
+	w := websocket.New(app, "/todos/sync")
+	w.OnConnection(func(c websocket.Connection) {
 		owner := sessions.Get(c.Context()).ID()
 		c.Join(owner)
 		c.Emit("items", todos.get(owner))
@@ -69,5 +73,5 @@ func main() {
 		})
 	})
 
-	app.Listen(address)
+	return app
 }

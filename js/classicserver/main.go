@@ -1,8 +1,9 @@
-// Command classicserver is setup.go on Iris v11.1.1 and its websocket package, to
-// compare with. It prints the base addresses of several servers on one line, and
-// exits when its standard input is closed.
+// Command classicserver is the setup.go of testserver on Iris v11.1.1 and its
+// websocket package, to compare with. It prints the base addresses of several
+// servers on one line, and exits when its standard input is closed.
 //
-// A module of its own: nothing else needs the old Iris.
+// It is a module of its own: nothing else needs the old Iris. The file setup.go
+// is a symbolic link, so both servers always run the same program.
 package main
 
 import (
@@ -15,9 +16,10 @@ import (
 	"strings"
 
 	"github.com/kataras/iris"
+	"github.com/kataras/iris/websocket"
 )
 
-// servers is how many there are: a client can bring one to a standstill for good.
+// servers is the number of servers: a client can bring one to a standstill for good.
 const servers = 3
 
 func main() {
@@ -29,7 +31,7 @@ func main() {
 			os.Exit(1)
 		}
 		server := httptest.NewUnstartedServer(app)
-		server.Config.ErrorLog = log.New(io.Discard, "", 0) // the panics of handlers that a client can cause
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients make handlers panic
 		server.Start()
 		addresses = append(addresses, server.URL)
 	}
@@ -41,8 +43,12 @@ func newApp() *iris.Application {
 	app := iris.New()
 	app.Logger().SetLevel("disable")
 	app.Get("/", func(ctx iris.Context) { ctx.HTML(`<!doctype html><link rel="icon" href="data:,">`) })
-	// Where each goroutine of the program is: a deadlock shows nowhere else.
+	// The stack of each goroutine: a deadlock shows nowhere else.
 	app.Get("/goroutines", func(ctx iris.Context) { _ = pprof.Lookup("goroutine").WriteTo(ctx, 2) })
-	setup(app)
+
+	classic := websocket.New(websocket.Config{})
+	setup(classic)
+	app.Get("/classic", classic.Handler())
+	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(classic.ClientSource) })
 	return app
 }

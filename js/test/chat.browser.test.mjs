@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { complaints, launchBrowser } from "./helpers/browser.mjs";
-import { root, startChat } from "./helpers/go.mjs";
+import { root, startExample } from "./helpers/go.mjs";
 import { within } from "./helpers/wait.mjs";
 
 const artifacts = join(root, "artifacts");
@@ -17,7 +17,7 @@ let chat;
 let browser;
 
 before(async () => {
-  [chat, browser] = await Promise.all([startChat(), launchBrowser()]);
+  [chat, browser] = await Promise.all([startExample("chat"), launchBrowser()]);
 });
 
 after(async () => {
@@ -133,7 +133,7 @@ describe("the chat", () => {
 });
 
 test("the page says so when the server is gone", async () => {
-  const own = await startChat();
+  const own = await startExample("chat");
   const page = await browser.newPage();
   const connected = page.waitForEvent("console", (message) => message.text() === greeting);
   await page.goto(own.url);

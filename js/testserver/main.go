@@ -1,6 +1,6 @@
-// Command testserver is the server that the tests of the browser client talk
-// to. It prints its base addresses on one line: http, https, and http for a
-// proxy that ends TLS. It exits when its standard input is closed.
+// Command testserver is the server of the browser client's tests. It prints its base
+// addresses on one line: http, https, and http for a proxy that ends TLS. It exits
+// when its standard input is closed.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 
 func newApp(options ...iris.Configurator) *iris.Application {
 	app := iris.New().Configure(options...)
-	app.Logger().SetLevel("disable") // handshakes that tests mean to fail
+	app.Logger().SetLevel("disable") // tests let handshakes fail on purpose
 	app.Get("/", page("/iris-ws.js"))
 	app.Get("/beside-the-script", page("iris-ws.js")) // wherever a proxy puts them
 	app.Get("/my-app-page", page("/my-app/iris-ws.js"))
@@ -55,12 +55,16 @@ func newApp(options ...iris.Configurator) *iris.Application {
 	})
 	serve(websocket.New(app, "/binary", websocket.Config{BinaryMessages: true}))
 	serve(websocket.New(app, "/my-app", websocket.Config{EvtMessagePrefix: []byte("my-app:")}))
-	setup(app)
+
+	classic := websocket.NewServer(websocket.Config{})
+	setup(classic)
+	app.Get("/classic", classic.Handler())
+	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(classic.ClientSource) })
 	return app
 }
 
-// withPrefix is the application twice: as it is, and as it looks behind a proxy that
-// adds a prefix to its paths.
+// withPrefix serves the application twice: as it is, and as behind a proxy with a
+// prefix for its paths.
 func withPrefix(app http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", app)
@@ -68,15 +72,15 @@ func withPrefix(app http.Handler) http.Handler {
 	return mux
 }
 
-// page returns a handler of an empty page that includes a client. The icon
-// keeps browsers from asking for one that isn't there.
+// page returns a handler of an empty page with a client. Without the icon, browsers
+// would ask for one and get none.
 func page(script string) iris.Handler {
 	return func(ctx iris.Context) {
 		ctx.HTML(`<!doctype html><link rel="icon" href="data:,"><script src="%s"></script>`, script)
 	}
 }
 
-// serve registers what each connection offers.
+// serve registers the handlers of each connection.
 func serve(server *websocket.Server) {
 	server.OnConnection(func(c websocket.Connection) {
 		c.On("as string", func(value string) { answer(c, value) })
@@ -87,7 +91,7 @@ func serve(server *websocket.Server) {
 		c.OnError(func(err error) { c.Emit("rejected", err.Error()) })
 
 		c.OnMessage(func(message []byte) { c.EmitMessage(message) })
-		// What is sent so arrives as it is, be it an event, native or malformed.
+		// The text arrives as it is: an event, a native message or a malformed one.
 		c.On("send", func(message []byte) { c.EmitMessage(message) })
 
 		c.On("who am I", func() { c.Emit("id", c.ID()) })
@@ -98,7 +102,8 @@ func serve(server *websocket.Server) {
 	})
 }
 
-// answer tells the client what the handler received, and sends it back.
+// answer tells the client the type and value that the handler received, and sends
+// the value back.
 func answer(c websocket.Connection, value any) {
 	c.Emit("seen", fmt.Sprintf("%T:%v", value, value))
 	c.Emit("echo", value)

@@ -23,23 +23,23 @@ func startOurs(t *testing.T) (address string) {
 	return hostOf(t, server.URL)
 }
 
-// sends is a step: frames at once.
+// sends returns a step: one peer sends frames at once.
 func sends(who string, frames ...[]byte) step {
 	return step{who: who, sends: slices.Concat(frames...)}
 }
 
-// says is a step: an event.
+// says returns a step: one peer sends an event.
 func says(who, rest string) step { return sends(who, frame(0x81, prefix+rest)) }
 
-// alone is a scene of one peer's.
+// alone returns a scene with one peer.
 func alone(frames ...[]byte) []step { return []step{sends("a", frames...)} }
 
-// event is a frame of a server's, as native is.
+// event returns a server's frame with an event, native one with a native message.
 func event(rest string) string { return native(prefix + rest) }
 
 func native(message string) string { return string(appendHeader(nil, 0x81, 0, len(message))) + message }
 
-// long is a message of that many bytes.
+// long returns a message of so many bytes.
 func long(bytes int, beginning string) string {
 	return beginning + strings.Repeat("x", bytes-len(beginning))
 }
@@ -97,17 +97,17 @@ func TestAPeerThatSpeaksTheOldWire(t *testing.T) {
 	}
 }
 
-// told is what each peer is told.
+// told has the frames that each peer receives, by the peer.
 type told = map[string][]string
 
-// difference is a scene that doesn't go with our server as it did with that of
-// Iris v11.1.1.
+// difference is a scene. Our server and that of Iris v11.1.1 send different frames
+// in it.
 type difference struct {
 	scene     []step
 	then, now told
 }
 
-// lethal is an event that a's connection ended with.
+// lethal returns a difference: the event ended the connection of a.
 func lethal(message string, now told) difference {
 	return difference{
 		scene: []step{says("a", message), says("a", "nothing;0;x"), says("b", "nothing;0;x")},
@@ -116,39 +116,40 @@ func lethal(message string, now told) difference {
 	}
 }
 
-// lives is what is told in a lethal scene when nothing ends.
+// lives returns the frames of a lethal scene if no connection ends.
 func lives(a, b []string) told {
 	return told{"a": append(a, event("got;0;nothing")), "b": append(b, event("got;0;nothing"))}
 }
 
-// wrong is an event that a's connection ended with, and that is reported now.
+// wrong returns a lethal difference: the server now reports the event.
 func wrong(message, report string) difference {
 	failed := []string{prefix + "failed;0;a: " + report}
 	return lethal(message, lives(failed, failed))
 }
 
-// misread is one whose payload is of another type than its handler's.
+// misread returns a wrong difference: the handler takes another type.
 func misread(message string) difference {
 	name, _, _ := strings.Cut(message, ";")
 	return wrong(message, `event "`+name+`"`)
 }
 
-// dropped is an event that nothing came of, and that a handler gets now.
+// dropped returns a difference: the old server dropped the event, and a handler now
+// gets it.
 func dropped(message, got string) difference {
 	return difference{[]step{says("a", message)}, told{"a": nil}, told{"a": {event("got;0;" + got)}}}
 }
 
-// hushed is one that nothing came of, and that is reported now.
+// hushed returns a difference: the old server dropped the event, and ours reports it.
 func hushed(message, report string) difference {
 	return difference{[]step{says("a", message)}, told{"a": nil}, told{"a": {prefix + "failed;0;a: " + report}}}
 }
 
-// bytesNow is an event for a handler of bytes, which gets its payload now.
+// bytesNow returns a lethal difference: the handler of bytes now gets the payload.
 func bytesNow(message, got string) difference {
 	return lethal(message, lives([]string{event("got;0;bytes " + got)}, nil))
 }
 
-// large is a message that a's connection ended with.
+// large returns a difference: the size of the message ended the connection of a.
 func large(message string, now told) difference {
 	return difference{
 		scene: []step{sends("a", frame(0x81, message)), says("b", "nothing;0;x")},
@@ -157,15 +158,15 @@ func large(message string, now told) difference {
 	}
 }
 
-// closing is a close frame of a server's.
+// closing returns a server's close frame.
 func closing(code uint16, reason string) string {
 	return string(binary.BigEndian.AppendUint16([]byte{0x88, byte(2 + len(reason))}, code)) + reason
 }
 
 const tooLarge = "the client sent a message larger than Config.MaxMessageSize"
 
-// differences are all that are known, by the bugs of the old server's that they
-// come of. Those under "no bug" are on purpose all the same.
+// differences are all known ones, by their causes: bugs of the old server. Those
+// under "no bug" have other causes, and are on purpose.
 var differences = map[string][]difference{
 	"an event whose name has no ';' after it panicked the reader": {
 		wrong("x", "malformed event"), wrong("", "malformed event"),
@@ -282,8 +283,8 @@ var differences = map[string][]difference{
 	},
 }
 
-// TestWhereTheOldServerDiffered asserts what it did, too, lest the list be of
-// bugs that it hadn't.
+// TestWhereTheOldServerDiffered asserts the frames of both servers: the old one must
+// have had each bug of the list.
 func TestWhereTheOldServerDiffered(t *testing.T) {
 	ours, theirs := startOurs(t), startClassic(t)
 	for bug, list := range differences {

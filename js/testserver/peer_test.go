@@ -19,13 +19,13 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must happen before it fails.
+// patience is how long a test waits for something before it fails.
 const patience = 20 * time.Second
 
 const prefix = "iris-websocket-message:"
 
-// peer speaks the old wire by hand: a program of its time, in whatever language,
-// with neither a client of ours nor a WebSocket library.
+// peer writes and reads the old wire format by hand, as a program of 2018 in any
+// language might. It uses no client of ours and no WebSocket library.
 type peer struct {
 	net.Conn
 	r     *bufio.Reader
@@ -78,7 +78,7 @@ func connect(t *testing.T, address string) *peer {
 	return p
 }
 
-// frame is a masked frame.
+// frame returns a masked frame.
 func frame(first byte, payload string) []byte {
 	mask := []byte{1, 2, 3, 4}
 	f := append(appendHeader(nil, first, 0x80, len(payload)), mask...)
@@ -119,16 +119,15 @@ func (p *peer) next() ([]byte, error) {
 	return append(header, payload...), err
 }
 
-// step is what one peer does: it sends frames, or waits until it has been told
-// something.
+// step is one action of a peer: it sends frames, or waits for a message.
 type step struct {
 	who   string
 	sends []byte
 	hears string
 }
 
-// play has peers of its own go through a scene. It returns what each was told,
-// the ID that the server says first left out.
+// play runs a scene with new peers. It returns the frames that each of them received,
+// without the first one, its ID.
 func play(t *testing.T, address string, scene []step) (told map[string][]string) {
 	t.Helper()
 	s := stage{t, map[string]*peer{}}
@@ -170,7 +169,7 @@ func play(t *testing.T, address string, scene []step) (told map[string][]string)
 	return told
 }
 
-// stage is where the peers of a scene are.
+// stage holds the peers of a scene.
 type stage struct {
 	t     *testing.T
 	peers map[string]*peer
@@ -190,7 +189,7 @@ func (s stage) settle(p *peer) {
 	}
 }
 
-// hear has a peer receive a frame, and answer it if it must.
+// hear has a peer receive a frame, and answer it if necessary.
 func (s stage) hear(p *peer) string {
 	s.t.Helper()
 	received, err := p.next()
@@ -234,8 +233,7 @@ func (s stage) named(id string) string {
 	return ""
 }
 
-// cause is the beginning of an error that a server reports, as far as a test
-// wants to know it.
+// cause returns the beginning of a reported error: the rest does not matter to a test.
 func cause(failure string) string {
 	if failure == "" {
 		return ""

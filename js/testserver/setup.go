@@ -4,18 +4,16 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/kataras/iris/v12"
-
+	// In js/classicserver, where this file is a symbolic link, the same path is
+	// that of a package in Iris v11.1.1.
 	"github.com/kataras/iris/websocket"
 )
 
-// setup is a program as it was written for Iris v11, with an event for whatever
-// the old clients are to be tried with.
-func setup(app *iris.Application) {
-	ws := websocket.NewServer(websocket.Config{})
-
+// setup is a program as it was written for Iris v11. It has an event for each
+// thing that the tests try with the old clients.
+func setup(ws *websocket.Server) {
 	ws.OnConnection(func(c websocket.Connection) {
-		// What came, by the type of its handler.
+		// Answers tell the payload of an event, and the type of its handler.
 		c.On("string", func(value string) { c.Emit("got", "string "+strconv.Quote(value)) })
 		c.On("int", func(value int) { c.Emit("got", "int "+strconv.Itoa(value)) })
 		c.On("bool", func(value bool) { c.Emit("got", "bool "+strconv.FormatBool(value)) })
@@ -24,7 +22,7 @@ func setup(app *iris.Application) {
 		c.On("nothing", func() { c.Emit("got", "nothing") })
 		c.OnMessage(func(message []byte) { c.EmitMessage([]byte("native " + string(message))) })
 
-		// What goes, by its type.
+		// The client names the type of an event, and gets one.
 		c.On("send", func(kind string) {
 			switch kind {
 			case "string":
@@ -61,7 +59,7 @@ func setup(app *iris.Application) {
 			}
 		})
 
-		// Rooms, of which each connection has its own.
+		// Each connection joins rooms and talks to them.
 		c.On("join", func(room string) { c.Join(room); c.Emit("joined", room) })
 		c.On("leave", func(room string) { c.Emit("left", strconv.FormatBool(c.Leave(room))) })
 		c.On("say", func(room string) { c.To(room).Emit("said", room) })
@@ -70,7 +68,7 @@ func setup(app *iris.Application) {
 		c.On("say to all", func() { c.To(websocket.All).Emit("said", "to all") })
 		c.On("say natively", func() { c.To(websocket.Broadcast).EmitMessage([]byte("natively")) })
 
-		// What goes wrong, as the others and the client itself are told of it.
+		// The others and the client itself are told of errors.
 		c.OnError(func(err error) {
 			c.To(websocket.Broadcast).Emit("failed", c.ID()+" "+err.Error())
 			c.Emit("failed", c.ID()+" "+err.Error())
@@ -80,7 +78,7 @@ func setup(app *iris.Application) {
 			c.OnLeave(func(room string) { c.To(room).Emit("said", "goodbye to "+room) })
 		})
 
-		// The end, which a program may want to make sure of.
+		// The server ends a connection, once or twice.
 		c.On("kick", func() { c.Disconnect() })
 		c.On("kick twice", func() {
 			calls := 0
@@ -95,7 +93,4 @@ func setup(app *iris.Application) {
 		c.OnDisconnect(func() { c.To(websocket.Broadcast).Emit("gone", c.ID()) })
 		c.Emit("id", c.ID())
 	})
-
-	app.Get("/classic", ws.Handler())
-	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(ws.ClientSource) })
 }

@@ -32,9 +32,9 @@ async function buildProgram(source, module = ".") {
 
 // startProgram builds and starts a package of the module, and waits for the
 // first line that it prints.
-async function startProgram(source, { module, given = [] } = {}) {
+async function startProgram(source, { module } = {}) {
   const { folder, file } = await buildProgram(source, module);
-  const child = spawn(file, given, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(file, [], { stdio: ["pipe", "pipe", "inherit"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill); // however the tests end
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -137,15 +137,4 @@ async function answers(scheme, host, path, ended) {
     await new Promise((resolve) => setTimeout(resolve, 20)); // nothing announces that it listens
   }
   throw new Error("the program has ended");
-}
-
-// startChat starts the chat example on a port of its own.
-export async function startChat() {
-  const program = await startProgram("./examples/chat", { given: ["127.0.0.1:0"] });
-  const address = /^Open (http:\/\/\S+) in two tabs/.exec(program.line);
-  if (!address) {
-    await program.stop((child) => child.kill());
-    throw new Error(`the chat example printed ${JSON.stringify(program.line)}`);
-  }
-  return { url: address[1], stop: () => program.stop((child) => child.kill()) };
 }

@@ -1,0 +1,159 @@
+package websocket_test
+
+import (
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// row is a row of the table: paths, which may be patterns, and what they hold.
+type row struct {
+	paths []string
+	holds string
+}
+
+var (
+	tableRow   = regexp.MustCompile("(?m)^\\| (`.*`) \\| (.*) \\|$")
+	quotedPath = regexp.MustCompile("`([^`]+)`")
+)
+
+// readTable returns the rows of CONTRIBUTING.md.
+func readTable(t *testing.T) []row {
+	t.Helper()
+	document, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	for _, cells := range tableRow.FindAllStringSubmatch(string(document), -1) {
+		r := row{holds: cells[2]}
+		for _, quoted := range quotedPath.FindAllStringSubmatch(cells[1], -1) {
+			r.paths = append(r.paths, quoted[1])
+		}
+		rows = append(rows, r)
+	}
+	if len(rows) == 0 {
+		t.Fatal("CONTRIBUTING.md has no table of folders")
+	}
+	return rows
+}
+
+// goFiles returns the Go files of the repository, by their paths in it.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && name != "." && passedOver(entry.Name()) {
+			return fs.SkipDir
+		}
+		if path.Ext(name) == ".go" {
+			files = append(files, name)
+		}
+		return nil
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d Go files: %v", len(files), err)
+	}
+	return files
+}
+
+func passedOver(folder string) bool {
+	return folder == "testdata" || folder == "node_modules" || strings.HasPrefix(folder, ".")
+}
+
+// standsFor tells if a path of the table stands for a Go file: for the file, or
+// for its folder.
+func standsFor(t *testing.T, pattern, file string) bool {
+	t.Helper()
+	for _, name := range []string{file, path.Dir(file)} {
+		matches, err := path.Match(pattern, name)
+		if err != nil {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		if matches {
+			return true
+		}
+	}
+	return false
+}
+
+func TestEachFolderWithGoFilesHasARow(t *testing.T) {
+	var paths, missing []string
+	for _, r := range readTable(t) {
+		paths = append(paths, r.paths...)
+	}
+	for _, file := range goFiles(t) {
+		found := slices.ContainsFunc(paths, func(pattern string) bool { return standsFor(t, pattern, file) })
+		if folder := path.Dir(file); !found && !slices.Contains(missing, folder) {
+			missing = append(missing, folder)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("CONTRIBUTING.md has no row for %q", missing)
+	}
+}
+
+func TestEachRowStandsForSomething(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, r := range readTable(t) {
+		for _, pattern := range r.paths {
+			found, err := filepath.Glob(filepath.FromSlash(pattern))
+			if err != nil || len(found) == 0 {
+				t.Errorf("CONTRIBUTING.md names %s: there is no such thing (%v)", pattern, err)
+			}
+			if seen[pattern] {
+				t.Errorf("CONTRIBUTING.md names %s twice", pattern)
+			}
+			seen[pattern] = true
+		}
+	}
+}
+
+func TestRowsOfInternalPackagesSayWhatTheirCommentsSay(t *testing.T) {
+	tested := 0
+	for _, r := range readTable(t) {
+		for _, folder := range r.paths {
+			if path.Dir(folder) != "internal" {
+				continue
+			}
+			tested++
+			if sentence := firstSentence(t, folder); !strings.Contains(sentence, r.holds) {
+				t.Errorf("CONTRIBUTING.md says of %s:\n%s\nThese words are not in the first sentence of its comment:\n%s", folder, r.holds, sentence)
+			}
+		}
+	}
+	if tested == 0 {
+		t.Error("CONTRIBUTING.md has no row of an internal package")
+	}
+}
+
+// firstSentence returns the first sentence of a package's comment.
+func firstSentence(t *testing.T, folder string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed.Doc != nil {
+			return new(doc.Package).Synopsis(parsed.Doc.Text())
+		}
+	}
+	t.Errorf("%s has no package comment", folder)
+	return ""
+}
