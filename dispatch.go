@@ -33,7 +33,7 @@ func (s *Server) change(f func(*registry)) {
 // idle connection nothing and panics in the same cases. Handlers registered on a
 // connection are called first.
 func (s *Server) On(event string, handler MessageFunc) {
-	call := compile(event, handler, true)
+	call := s.compilers.compileForAll(event, handler)
 	s.change(func(r *registry) { r.event[event] = append(slices.Clip(r.event[event]), call) })
 }
 
@@ -98,7 +98,7 @@ func (c *connection) handleAny(r *registry, event wire.Event, message *Message) 
 		return false
 	}
 	if message == nil {
-		m, _ := readMessage(c.server.config.Unmarshal, event)
+		m := newMessage(event, c.server.decoder())
 		message = &m
 	}
 	for _, f := range own {
@@ -112,11 +112,12 @@ func (c *connection) handleAny(r *registry, event wire.Event, message *Message) 
 	return true
 }
 
-// handle calls one handler, or middleware. Its panic, which is reported here,
-// comes as an error, too.
+// handle calls one handler. Its panic, which is reported here, comes as an error,
+// too.
 func (c *connection) handle(h handlerFunc, event wire.Event) (err error) {
 	defer c.recoveredIn(event, &err)
-	return h(c, event)
+	_, err = h(c, event) // the wire of 2016 has no words for a reply
+	return handlerError(event, err)
 }
 
 // recoveredIn is recovered for the handlers of an event, whose name becomes a

@@ -10,7 +10,7 @@ import (
 // through without it.
 type listeners struct {
 	mu    sync.Mutex // guards what follows
-	event []handler
+	event []eventHandler
 	rare  *rareListeners // nil if there are none
 
 	disconnected bool // those of disconnect have been or are being called
@@ -42,13 +42,13 @@ type nativeFunc struct {
 	call   func(text bool, message []byte)
 }
 
-// handler is a handler of an event.
-type handler struct {
+// eventHandler is a handler with its event.
+type eventHandler struct {
 	event string
 	call  handlerFunc
 }
 
-func (l *listeners) handlers() []handler {
+func (l *listeners) handlers() []eventHandler {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.event
@@ -91,7 +91,7 @@ func mustBeFunc(method string, isNil bool) {
 
 // On implements Connection.
 func (c *connection) On(event string, f MessageFunc) {
-	h := handler{event: event, call: compile(event, f, false)}
+	h := eventHandler{event: event, call: c.server.compilers.compile(event, f)}
 	c.listeners.mu.Lock()
 	defer c.listeners.mu.Unlock()
 	c.listeners.event = append(c.listeners.event, h)
@@ -101,7 +101,7 @@ func (c *connection) On(event string, f MessageFunc) {
 func (c *connection) Off(event string) {
 	c.listeners.mu.Lock()
 	defer c.listeners.mu.Unlock()
-	var rest []handler
+	var rest []eventHandler
 	for _, h := range c.listeners.event {
 		if h.event != event {
 			rest = append(rest, h)
@@ -126,7 +126,7 @@ func (c *connection) OnMessage(f NativeMessageFunc) {
 func (c *connection) OnNativeMessage(f func(Message)) {
 	mustBeFunc("OnNativeMessage", f == nil)
 	add(c, natives, nativeFunc{"OnNativeMessage", func(text bool, message []byte) {
-		m := Message{Type: TypeBytes, payload: append([]byte(nil), message...), unmarshal: c.server.config.Unmarshal}
+		m := Message{Type: TypeBytes, payload: append([]byte(nil), message...), decoder: c.server.decoder()}
 		if text {
 			m.Type = TypeString
 		}

@@ -38,7 +38,7 @@ func (s *Server) Use(middleware Middleware) {
 
 // deliverThrough calls the handlers of an event inside of the middleware.
 func (c *connection) deliverThrough(r *registry, event wire.Event) {
-	message, _ := readMessage(c.server.config.Unmarshal, event)
+	message := newMessage(event, c.server.decoder())
 	// A middleware that still looks at it later finds its own copy, not what
 	// another client has sent meanwhile.
 	event.Name, event.Payload = []byte(message.Event), message.payload
@@ -75,7 +75,12 @@ func (c *connection) enterMiddleware(middleware Middleware, message Message, eve
 		defer running.Done()
 		return inner()
 	}
-	return c.handle(func(c *connection, _ wire.Event) error { return middleware(c, message, next) }, event)
+	return c.runMiddleware(middleware, message, event, next)
+}
+
+func (c *connection) runMiddleware(middleware Middleware, message Message, event wire.Event, next func() error) (err error) {
+	defer c.recoveredIn(event, &err)
+	return middleware(c, message, next)
 }
 
 // asHandlerError is what becomes of an error that the outermost middleware
@@ -99,7 +104,7 @@ func asHandlerError(event wire.Event, err error) error {
 	case failures:
 		return err
 	}
-	return returned(event, err)
+	return handlerError(event, err)
 }
 
 // failures are the errors of several handlers.

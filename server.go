@@ -35,6 +35,7 @@ type (
 		ping      *frame.Frame          // shared by all pings
 		flushers  outbox.Flushers[*connection]
 		admission admission
+		compilers compilers                // immutable
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		counters  counters
 		logger    logger
@@ -104,13 +105,14 @@ type (
 func newServer(cfg Config) *Server {
 	cfg = cfg.Validate()
 	s := &Server{
-		config:  cfg,
-		prefix:  string(cfg.EvtMessagePrefix),
-		hub:     hub.New[*connection](),
-		users:   hub.New[*connection](),
-		ping:    frame.NewControl(frame.OpPing, nil),
-		closing: make(map[*connection]*time.Timer),
-		logger:  logger{slog: cfg.Logger},
+		config:    cfg,
+		prefix:    string(cfg.EvtMessagePrefix),
+		hub:       hub.New[*connection](),
+		users:     hub.New[*connection](),
+		ping:      frame.NewControl(frame.OpPing, nil),
+		compilers: newCompilers(cfg.Unmarshal),
+		closing:   make(map[*connection]*time.Timer),
+		logger:    logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(s.prefix, "", "")
 	return s
