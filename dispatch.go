@@ -69,10 +69,10 @@ func (c *connection) reportAll(errs failures) {
 // failed.
 func (c *connection) handleAll(r *registry, event wire.Event, message *Message) (failed failures) {
 	handled := c.handleAny(r, event, message)
-	for _, h := range c.listeners.handlers() {
-		if h.event == string(event.Name) {
+	for _, l := range c.listeners.list() {
+		if h, ok := l.handler(event.Name); ok {
 			handled = true
-			if err := c.handle(h.call, event); err != nil {
+			if err := c.handle(h, event); err != nil {
 				failed = append(failed, err)
 			}
 		}
@@ -93,16 +93,16 @@ func (c *connection) handleAll(r *registry, event wire.Event, message *Message) 
 
 // handleAny calls the OnAny functions, and reports whether there are any.
 func (c *connection) handleAny(r *registry, event wire.Event, message *Message) bool {
-	own := listed(c, anyEvents)
-	if len(own) == 0 && (r == nil || len(r.anyEvent) == 0) {
+	own := c.listeners.list()
+	if !has[anyFunc](own) && (r == nil || len(r.anyEvent) == 0) {
 		return false
 	}
 	if message == nil {
 		m := newMessage(event, c.server.decoder())
 		message = &m
 	}
-	for _, f := range own {
-		c.guard("OnAny", func() { f(*message) })
+	for name, f := range functionsOf[anyFunc](own) {
+		c.guard(name, func() { f(*message) })
 	}
 	if r != nil {
 		for _, f := range r.anyEvent {
@@ -110,20 +110,4 @@ func (c *connection) handleAny(r *registry, event wire.Event, message *Message) 
 		}
 	}
 	return true
-}
-
-// handle calls one handler. Its panic, which is reported here, comes as an error,
-// too.
-func (c *connection) handle(h handlerFunc, event wire.Event) (err error) {
-	defer c.recoveredIn(event, &err)
-	_, err = h(c, event) // the wire of 2016 has no words for a reply
-	return handlerError(event, err)
-}
-
-// recoveredIn is recovered for the handlers of an event, whose name becomes a
-// string only if it is needed.
-func (c *connection) recoveredIn(event wire.Event, err *error) {
-	if value := recover(); value != nil {
-		*err = c.panicked(eventName(event), value)
-	}
 }

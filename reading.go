@@ -224,11 +224,12 @@ func (c *connection) dispatch(text bool, message []byte) {
 }
 
 func (c *connection) dispatchNative(text bool, message []byte) {
-	listeners := listed(c, natives)
-	if len(listeners) == 0 {
-		c.server.counters.unhandled.Add(1)
+	handled := false
+	for name, f := range functionsOf[nativeFunc](c.listeners.list()) {
+		handled = true
+		c.guard(name, func() { f(text, message) })
 	}
-	for _, f := range listeners {
-		c.guard(f.method, func() { f.call(text, message) })
+	if !handled {
+		c.server.counters.unhandled.Add(1)
 	}
 }

@@ -203,48 +203,44 @@ func Typed[C, T any](c *Compiler[C], f func(T)) (Func[C], error) {
 // reflected makes a Func of any function that passed check.
 func (c *Compiler[C]) reflected(function reflect.Value) (Func[C], error) {
 	t := function.Type()
-	r := &reflectedFunc[C]{function: function, takesCaller: takesCaller[C](t), results: t.NumOut()}
-	payloads := t.NumIn()
-	if r.takesCaller {
-		payloads--
+	parameters := t.NumIn()
+	f := reflectedFunc[C]{function: function}
+	if parameters == 0 || parameters == 1 && takesCaller[C](t) {
+		return f.handle, nil
 	}
-	if payloads > 0 {
-		r.payload = t.In(t.NumIn() - 1)
-		var err error
-		if r.set, err = c.decoder.setterOf(r.payload); err != nil {
-			return nil, fmt.Errorf("%w; the handler must be %s", err, c.Forms)
-		}
+	var err error
+	if f.set, err = c.decoder.setterOf(t.In(parameters - 1)); err != nil {
+		return nil, fmt.Errorf("%w; the handler must be %s", err, c.Forms)
 	}
-	return r.handle, nil
+	return f.handle, nil
 }
 
-// reflectedFunc is a function that is called by reflection.
+// reflectedFunc is a function that is called by reflection. It is small, because
+// each connection may have some.
 type reflectedFunc[C any] struct {
-	function    reflect.Value
-	payload     reflect.Type // nil if it takes none
-	set         setter       // reads the payload; nil if it takes none
-	takesCaller bool
-	results     int
+	function reflect.Value
+	set      setter // reads the last parameter, the payload; nil if there is none
 }
 
 // handle is the function's Func.
-func (r *reflectedFunc[C]) handle(caller C, e wire.Event) (any, error) {
+func (f reflectedFunc[C]) handle(caller C, e wire.Event) (any, error) {
+	t := f.function.Type()
 	arguments := make([]reflect.Value, 0, 2)
-	if r.takesCaller {
+	if takesCaller[C](t) {
 		arguments = append(arguments, reflect.ValueOf(caller))
 	}
-	if r.set != nil {
-		value := reflect.New(r.payload).Elem()
-		if err := r.set(e, value); err != nil {
-			return nil, &MismatchError{Wanted: typeName(r.payload), Err: err}
+	if f.set != nil {
+		payload := reflect.New(t.In(t.NumIn() - 1)).Elem()
+		if err := f.set(e, payload); err != nil {
+			return nil, &MismatchError{Wanted: typeName(payload.Type()), Err: err}
 		}
-		arguments = append(arguments, value)
+		arguments = append(arguments, payload)
 	}
-	results := r.function.Call(arguments)
-	if r.results == 0 {
+	results := f.function.Call(arguments)
+	if len(results) == 0 {
 		return nil, nil
 	}
-	if err, _ := results[r.results-1].Interface().(error); err != nil || r.results == 1 {
+	if err, _ := results[len(results)-1].Interface().(error); err != nil || len(results) == 1 {
 		return nil, err
 	}
 	return results[0].Interface(), nil
