@@ -36,8 +36,8 @@ func (s *Server) Use(middleware Middleware) {
 	s.change(func(r *registry) { r.middleware = append(r.middleware, middleware) })
 }
 
-// deliverThrough calls the handlers of an event inside of the middleware.
-func (c *connection) deliverThrough(r *registry, event wire.Event) {
+// dispatchThrough calls the handlers of an event inside of the middleware.
+func (c *connection) dispatchThrough(r *registry, event wire.Event) {
 	message := newMessage(event, c.server.decoder())
 	// A middleware that still looks at it later finds its own copy, not what
 	// another client has sent meanwhile.

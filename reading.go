@@ -220,16 +220,5 @@ func (c *connection) dispatch(text bool, message []byte) {
 		c.report(malformed(event, err))
 		return
 	}
-	c.deliver(event)
-}
-
-func (c *connection) dispatchNative(text bool, message []byte) {
-	handled := false
-	for name, f := range functionsOf[nativeFunc](c.listeners.list()) {
-		handled = true
-		c.guard(name, func() { f(text, message) })
-	}
-	if !handled {
-		c.server.counters.unhandled.Add(1)
-	}
+	c.dispatchEvent(event)
 }
