@@ -14,6 +14,8 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -31,7 +33,9 @@ const (
 	DefaultWebsocketMaxMessageSize = 64 << 10
 	// DefaultWebsocketReadBufferSize is 512 bytes.
 	DefaultWebsocketReadBufferSize = 512
-	// DefaultWebsocketWriterBufferSize is 4096 bytes. See Config.WriteBufferSize.
+	// DefaultWebsocketWriterBufferSize is 4096 bytes.
+	//
+	// Deprecated: it has no effect, like Config.WriteBufferSize.
 	DefaultWebsocketWriterBufferSize = 4096
 	// DefaultHandshakeTimeout is 10 seconds.
 	DefaultHandshakeTimeout = 10 * time.Second
@@ -53,12 +57,14 @@ var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 // Config is the configuration of a Server. The zero value is good for a public
 // server; each field says what it is when left at zero.
 type Config struct {
+	// Identity: who a client is.
+
 	// IDGenerator returns the ID of a new connection, from the request that it
-	// began with. It is asked before Authenticate. It may block; it must be safe for concurrent use. An empty
-	// ID, or one that is connected already, refuses the handshake (500, 409): a
-	// client whose last connection is lost but not yet noticed must wait, so
-	// make users known by Authenticate, which may have several connections, and
-	// not by their IDs. Defaults to DefaultIDGenerator.
+	// began with. It is asked before Authenticate. It may block; it must be safe
+	// for concurrent use. An empty ID, or one that is connected already, refuses
+	// the handshake (500, 409): a client whose last connection is lost but not yet
+	// noticed must wait, so make users known by Authenticate, which may have
+	// several connections, and not by their IDs. Defaults to DefaultIDGenerator.
 	IDGenerator func(ctx iris.Context) string
 
 	// Authenticate says who the client is, from the request that it began with:
@@ -74,25 +80,7 @@ type Config struct {
 	// Defaults to nobody in particular.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
-	// Marshal encodes what is emitted as JSON, which is all but string, int, bool
-	// and []byte. Unmarshal decodes JSON for handlers, and for Message.Decode;
-	// where these take a string, a number, a bool or json.RawMessage, there is
-	// nothing to choose, and it isn't asked. They must be safe for concurrent
-	// use, and Unmarshal must not keep its data. They default to those of
-	// encoding/json.
-	Marshal   func(v any) ([]byte, error)
-	Unmarshal func(data []byte, v any) error
-
-	// EvtMessagePrefix is what each event begins with on the wire. The served
-	// client script is adapted to it. It must be valid UTF-8 and not contain a ';'.
-	// Defaults to DefaultEvtMessageKey; leave it unless two libraries must
-	// share one connection.
-	EvtMessagePrefix []byte
-
-	// Error is called when a handshake is refused, to write the response in its
-	// own way. When it writes nothing, the status is sent with an empty body.
-	// Defaults to a plain text that says why and what to do.
-	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
+	// Origins: which pages may connect.
 
 	// Origins lists the origins whose pages may connect, besides the server's
 	// own: "https://example.com", "https://*.example.com" for each of its
@@ -113,6 +101,51 @@ type Config struct {
 
 	// CheckOrigin decides whether a request may connect, instead of Origins.
 	CheckOrigin func(r *http.Request) bool
+
+	// Limits: how much a client may take.
+
+	// MaxConnections is how many connections there may be at a time. More are
+	// refused with 503. On Linux each takes about 4 KiB while its client is
+	// silent (12 over TLS), about 8 while it is not (17 over TLS), and a file
+	// descriptor: the operating system's limit on those comes first if this is
+	// left at zero, which means no limit.
+	MaxConnections int
+
+	// MaxConnectionsPerAddress is how many connections there may be at a time
+	// from one address, or one /64 network of IPv6. More are refused with 429.
+	// The address is that of iris.Context.RemoteAddr: behind a proxy, tell Iris
+	// which header to trust (iris.WithRemoteAddrHeader), or all clients count
+	// as one. Defaults to 0: no limit, since a whole school or company may have
+	// one address.
+	MaxConnectionsPerAddress int
+
+	// MaxMessageSize is the largest message in bytes that a client may send,
+	// after decompression. A larger one ends its connection with close code
+	// 1009, and is reported as ErrMessageTooLarge. Defaults to 64 KiB.
+	MaxMessageSize int64
+
+	// MaxQueuedBytes is how much may wait to be written to one client, in
+	// bytes of memory. A client over it is too slow for what it is sent: it is
+	// disconnected with ErrSlowConsumer, so that it can come back, rather than
+	// left with a gap. A message that alone is larger is sent if nothing else
+	// waits; what comes behind it counts by itself. Pings, and the answers to
+	// those of the client, don't count. Defaults to 1 MiB.
+	MaxQueuedBytes int
+
+	// ReadBufferSize is the size in bytes of the read buffer that a connection
+	// keeps if its socket can't be read without blocking: with TLS while its
+	// client is not silent, and always on Windows. Other connections keep none,
+	// but borrow one when there is something to read. At most 16 MiB. Defaults to
+	// 512.
+	ReadBufferSize int
+
+	// WriteBufferSize has no effect: buffers for writing are shared by all
+	// connections, which keep none. It is here for programs that set it.
+	//
+	// Deprecated: leave it out.
+	WriteBufferSize int
+
+	// Timeouts: how long a client may take.
 
 	// HandshakeTimeout bounds the time to write the handshake's response.
 	// Defaults to 10 seconds; negative means no limit. The time to read the
@@ -145,54 +178,32 @@ type Config struct {
 	// turned off.
 	PingPeriod time.Duration
 
-	// MaxMessageSize is the largest message in bytes that a client may send,
-	// after decompression. A larger one ends its connection with close code
-	// 1009, and is reported as ErrMessageTooLarge. Defaults to 64 KiB.
-	MaxMessageSize int64
-
-	// MaxQueuedBytes is how much may wait to be written to one client, in
-	// bytes of memory. A client over it is too slow for what it is sent: it is
-	// disconnected with ErrSlowConsumer, so that it can come back, rather than
-	// left with a gap. A message that alone is larger is sent if nothing else
-	// waits; what comes behind it counts by itself. Pings, and the answers to
-	// those of the client, don't count. Defaults to 1 MiB.
-	MaxQueuedBytes int
-
-	// MaxConnections is how many connections there may be at a time. More are
-	// refused with 503. On Linux each takes about 4 KiB while its client is
-	// silent (12 over TLS), about 8 while it is not (17 over TLS), and a file
-	// descriptor: the operating system's limit on those comes first if this is
-	// left at zero, which means no limit.
-	MaxConnections int
-
-	// MaxConnectionsPerAddress is how many connections there may be at a time
-	// from one address, or one /64 network of IPv6. More are refused with 429.
-	// The address is that of iris.Context.RemoteAddr: behind a proxy, tell Iris
-	// which header to trust (iris.WithRemoteAddrHeader), or all clients count
-	// as one. Defaults to 0: no limit, since a whole school or company may have
-	// one address.
-	MaxConnectionsPerAddress int
-
 	// CloseTimeout is how long a client has to take what was queued for it,
 	// and to answer the close frame, once the server has begun to close its
 	// connection. Defaults to 5 seconds.
 	CloseTimeout time.Duration
 
+	// Wire: how messages are written.
+
+	// EvtMessagePrefix is what each event begins with on the wire. The served
+	// client script is adapted to it. It must be valid UTF-8 and not contain a ';'.
+	// Defaults to DefaultEvtMessageKey; leave it unless two libraries must
+	// share one connection.
+	EvtMessagePrefix []byte
+
+	// Marshal encodes what is emitted as JSON, which is all but string, int, bool
+	// and []byte. Unmarshal decodes JSON for handlers, and for Message.Decode;
+	// where these take a string, a number, a bool or json.RawMessage, there is
+	// nothing to choose, and it isn't asked. They must be safe for concurrent
+	// use, and Unmarshal must not keep its data. They default to those of
+	// encoding/json.
+	Marshal   func(v any) ([]byte, error)
+	Unmarshal func(data []byte, v any) error
+
 	// BinaryMessages sends all messages as binary instead of text. The browser
 	// client then passes events emitted as []byte, and native messages, to the
 	// page as an ArrayBuffer, all other events as text.
 	BinaryMessages bool
-
-	// ReadBufferSize is the size in bytes of the read buffer that a connection
-	// keeps if its socket can't be read without blocking: with TLS while its
-	// client is not silent, and always on Windows. Other connections keep none,
-	// but borrow one when there is something to read. At most 16 MiB. Defaults to
-	// 512.
-	ReadBufferSize int
-
-	// WriteBufferSize has no effect: buffers for writing are shared by all
-	// connections, which keep none. It is here for programs that set it.
-	WriteBufferSize int
 
 	// EnableCompression compresses messages of at least 128 bytes to clients
 	// that support it (RFC 7692, without context takeover), and reads
@@ -205,9 +216,18 @@ type Config struct {
 	// supports too is chosen.
 	Subprotocols []string
 
+	// Client: where browsers find theirs.
+
 	// ClientPath is where New serves the browser client, on the application's
 	// root. Defaults to "/iris-ws.js".
 	ClientPath string
+
+	// Reports: what clients and operators are told.
+
+	// Error is called when a handshake is refused, to write the response in its
+	// own way. When it writes nothing, the status is sent with an empty body.
+	// Defaults to a plain text that says why and what to do.
+	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
 
 	// Logger receives what concerns no single caller, each at most ten times a
 	// minute: panics with their stack, handshakes refused for their origin or by
@@ -224,16 +244,19 @@ type Config struct {
 func (c Config) Validate() Config {
 	// The application may go on using what it has passed.
 	c.Origins, c.Subprotocols, c.EvtMessagePrefix = slices.Clone(c.Origins), slices.Clone(c.Subprotocols), bytes.Clone(c.EvtMessagePrefix)
+	c.setDefaults()
+	c.mustBeUsable()
+	return c
+}
+
+// setDefaults replaces what was left at zero, or set to what can't be.
+func (c *Config) setDefaults() {
 	setDefault(&c.WriteTimeout, DefaultWebsocketWriteTimeout)
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
 	// Who sets only a long PingPeriod means the timeout to go with it.
 	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, tenNinths(max(c.PingPeriod, 0))))
 	c.ReadTimeout = max(c.ReadTimeout, 0)
-	silence := c.PongTimeout // what a client must be pinged within
-	if c.ReadTimeout > 0 {
-		silence = min(silence, c.ReadTimeout)
-	}
-	setPositive(&c.PingPeriod, nineTenths(silence))
+	setPositive(&c.PingPeriod, nineTenths(c.silence()))
 	setPositive(&c.MaxMessageSize, DefaultWebsocketMaxMessageSize)
 	setPositive(&c.MaxQueuedBytes, DefaultMaxQueuedBytes)
 	c.MaxConnections = max(c.MaxConnections, 0)
@@ -253,7 +276,18 @@ func (c Config) Validate() Config {
 	if c.Unmarshal == nil {
 		c.Unmarshal = json.Unmarshal
 	}
+}
 
+// silence is how long a client may send nothing. A ping must come sooner.
+func (c *Config) silence() time.Duration {
+	if c.ReadTimeout > 0 {
+		return min(c.PongTimeout, c.ReadTimeout)
+	}
+	return c.PongTimeout
+}
+
+// mustBeUsable panics if the configuration is not: see Validate.
+func (c *Config) mustBeUsable() {
 	if err := wire.ValidPrefix(string(c.EvtMessagePrefix)); err != nil {
 		panic(fmt.Sprintf("websocket: Config.EvtMessagePrefix: %v; leave it empty for %q", err, DefaultEvtMessageKey))
 	}
@@ -271,14 +305,10 @@ func (c Config) Validate() Config {
 	if c.ReadBufferSize > maxReadBufferSize {
 		panic(fmt.Sprintf("websocket: Config.ReadBufferSize: %d bytes are too many, since each connection has such a buffer; the most is %d, and zero means %d", c.ReadBufferSize, maxReadBufferSize, DefaultWebsocketReadBufferSize))
 	}
-	if c.PingPeriod >= silence {
+	if silence := c.silence(); c.PingPeriod >= silence {
 		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
 	}
-	for _, origin := range c.Origins {
-		if err := validOrigin(origin); err != nil {
-			panic(fmt.Sprintf("websocket: Config.Origins: %q %v; write it as a browser sends it, such as \"https://example.com\"", origin, err))
-		}
-	}
+	mustParseOrigins(c.Origins)
 	if c.ClientPath != "" {
 		if err := validPath(c.ClientPath); err != nil {
 			panic(fmt.Sprintf("websocket: Config.ClientPath: %q %v; leave it empty for %q", c.ClientPath, err, DefaultClientPath))
@@ -287,7 +317,15 @@ func (c Config) Validate() Config {
 			panic(fmt.Sprintf("websocket: Config.ClientPath: %q has a path parameter; the script needs a fixed path, such as %q", c.ClientPath, DefaultClientPath))
 		}
 	}
-	return c
+}
+
+// mustParseOrigins reads Config.Origins.
+func mustParseOrigins(list []string) *handshake.Origins {
+	origins, err := handshake.ParseOrigins(list)
+	if err != nil {
+		panic(fmt.Sprintf("websocket: Config.Origins: %v; write it as a browser sends it, such as \"https://example.com\"", err))
+	}
+	return origins
 }
 
 // maxReadBufferSize is far more than a buffer that is filled again and again can
@@ -327,4 +365,20 @@ func validPath(path string) error {
 		return fmt.Errorf("has a query, a fragment or a space in it")
 	}
 	return nil
+}
+
+// forNode returns the part of the configuration that concerns connections.
+func (c Config) forNode() node.Config {
+	return node.Config{
+		Prefix:         string(c.EvtMessagePrefix),
+		MaxMessageSize: int(min(c.MaxMessageSize, math.MaxInt/2)),
+		MaxQueuedBytes: c.MaxQueuedBytes,
+		ReadBufferSize: c.ReadBufferSize,
+		WriteTimeout:   c.WriteTimeout,
+		ReadTimeout:    c.ReadTimeout,
+		PongTimeout:    c.PongTimeout,
+		PingPeriod:     c.PingPeriod,
+		CloseTimeout:   c.CloseTimeout,
+		PeerClosed:     peerClosed,
+	}
 }

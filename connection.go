@@ -3,16 +3,14 @@ package websocket
 import (
 	stdContext "context"
 	"crypto/tls"
-	"math"
-	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
-	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/node"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
 type (
@@ -211,127 +209,77 @@ type Connection interface {
 	DisconnectReason() error
 }
 
-// connection implements Connection.
-//
-// Its life: connect registers it, so that it can be found, and answers the
-// handshake (took, establish); serve calls the OnConnection functions; read reads
-// and dispatches, on a goroutine that ends when there is nothing to do (see park)
-// and that the server's poller starts anew; whoever comes first of the client,
-// Disconnect, a failed write, the sweeper and Shutdown ends it by close or kill;
-// tearDown calls OnError, OnLeave and OnDisconnect once no handler runs. The
-// transport is closed when both close frames have passed, or by the close timer.
-// Server.live counts it once until tearDown is through and once until the
-// transport is closed.
+// connection implements Connection. Its life is that of conn: see package node.
 type connection struct {
-	server    *Server
-	transport net.Conn // nil until took; set under mu, and immutable after establish
-	member    hub.Member[*connection]
-	out       outbox.Outbox
-	socket    socket       // what out is written to, as long as it doesn't block
-	frames    frame.Reader // used by the reading goroutine alone
-	receiver  *receiver    // used by the reading goroutine alone
-	stays     bool         // the reading goroutine does, until the end; used by it alone
-	liveness  liveness
-
-	registered bool   // counted by the server; set before anybody can find it
-	place      *place // given up at the end, by ends; set before anybody can find it
-	user       *user  // nil for nobody in particular; set before anybody can find it
-
-	// phase says who may call handlers: see its constants.
-	phase atomic.Uint32
-	// peerClosed is set when the client's close frame has come.
-	peerClosed atomic.Bool
-	// violated is set when the client has broken the protocol, so that nothing
-	// more can be understood.
-	violated atomic.Bool
-	serving  atomic.Bool // somebody reads, or is about to: Wait must not
-	// ends counts the end of the handlers and that of the transport.
-	ends atomic.Uint32
-	gone atomic.Bool // the transport has been closed
+	server *Server // immutable
+	conn   node.Conn
+	place  *handshake.Place // freed by Released; immutable
 
 	listeners listeners
 
 	mu      sync.Mutex        // guards what follows
 	values  *ConnectionValues // nil until they are asked for
-	request *request
+	request *request.Request
 	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
-
 }
 
 var _ Connection = (*connection)(nil)
 
-// Bits of connection.phase.
-const (
-	busy       = 1 << iota // the reading goroutine is in a handler
-	ended                  // finish was called: no handler may start any more
-	tornDown               // tearDown was called
-	unanswered             // the handshake has not been answered: no handler may start yet
-)
-
-// failedConnection is what Upgrade returns with an error: it takes nothing.
-func failedConnection(s *Server, r *request, err error) *connection {
+// failedConnection is the result of an Upgrade that failed: it takes nothing.
+func failedConnection(s *Server, r *request.Request, err error) *connection {
 	c := &connection{server: s, request: r}
-	c.member.Init(c)
-	s.hub.Remove(&c.member)
-	c.out.Kill(err)
-	c.phase.Store(ended)
+	c.conn.InitFailed(s.node, (*face)(c), err)
 	return c
 }
 
-// newConnection makes a connection whose handshake has not been answered. Until it
-// is, what is sent to it waits: answering is the outbox's first write.
-func newConnection(s *Server, r *request, p *place, deflate bool) *connection {
-	c := &connection{server: s, request: r, place: p}
-	c.member.Init(c)
-	c.out.Init(s.config.MaxQueuedBytes, deflate)
-	c.out.Hold()
-	c.frames.Init(int(min(s.config.MaxMessageSize, math.MaxInt/2)), deflate)
-	c.phase.Store(unanswered)
-	c.serving.Store(true) // nobody else may read
+// newConnection makes a connection whose handshake has not been answered.
+func newConnection(s *Server, r *request.Request, place *handshake.Place, deflate bool) *connection {
+	c := &connection{server: s, request: r, place: place}
+	c.conn.Init(s.node, (*face)(c), deflate)
 	return c
 }
 
-// took is called with the network connection once it has been taken over: from now
-// on it can be closed. It reports false, and has closed it, if the connection has
-// been killed meanwhile.
-func (c *connection) took(conn net.Conn) bool {
-	c.mu.Lock()
-	c.transport = conn
-	c.mu.Unlock()
-	if c.gone.Load() { // before it could see the transport
-		_ = kill(conn)
-		return false
-	}
-	return true
-}
-
-// establish is called when the handshake has been answered, with what is kept of
-// its request. What has been sent to the connection meanwhile is written; a
-// goroutine that reads must be started.
-func (c *connection) establish(early []byte, kept *request) {
-	if _, secure := c.transport.(*tls.Conn); secure { // has the TLS state, so the request needn't
+// establish opens the connection once the handshake has been answered, with what is
+// kept of its request.
+func (c *connection) establish(kept *request.Request) {
+	if _, secure := c.conn.Socket().(*tls.Conn); secure { // has the TLS state, so the request needn't
 		c.mu.Lock()
-		next := *kept
-		next.background = c.request.background
-		c.request = &next
+		c.request = kept.WithBackground(c.request)
 		c.mu.Unlock()
 	}
-	c.receiver = newReceiver(c.transport, &c.socket, early, c.server.config.ReadBufferSize)
-	c.stays = !c.socket.canBeWatched()
-	c.phase.And(^uint32(unanswered))
-	outbox.FlushNow(c)
+	c.conn.Open()
 }
+
+// serve calls the functions for a new connection and has it read. If one of them
+// panics, the connection is closed: what it would have registered or checked is
+// missing.
+func (c *connection) serve(onConnection []ConnectionFunc) {
+	c.conn.Serve(func() {
+		for _, f := range onConnection {
+			if err := c.guard("OnConnection", func() { f(c) }); err != nil {
+				c.conn.Close(frame.CloseInternalError, "", err)
+				return
+			}
+		}
+	})
+}
+
+// Wait implements Connection.
+func (c *connection) Wait() { c.conn.Wait() }
 
 // Err implements Connection.
 func (c *connection) Err() error {
-	if c.registered {
+	if c.conn.Added() {
 		return nil
 	}
-	return c.out.Cause() // see failedConnection
+	return c.conn.Cause() // see failedConnection
 }
 
 // ID implements Connection.
-func (c *connection) ID() string { return c.member.ID() }
+func (c *connection) ID() string { return c.conn.ID() }
+
+// User implements Connection.
+func (c *connection) User() string { return c.conn.User() }
 
 // Server implements Connection.
 func (c *connection) Server() *Server { return c.server }
@@ -341,18 +289,28 @@ func (c *connection) Context() iris.Context {
 	c.mu.Lock()
 	incomplete := false
 	if c.cancel == nil {
-		c.request, c.cancel = c.request.withCancel()
-		incomplete = c.request.incomplete
-		if c.phase.Load()&ended != 0 {
+		c.request, c.cancel = c.request.WithCancel()
+		incomplete = c.request.Incomplete()
+		if c.conn.HasEnded() {
 			c.cancel()
 		}
 	}
-	r, conn := c.request, c.transport
+	r := c.request
 	c.mu.Unlock()
 	if incomplete {
 		c.report(ErrIncompleteRequest)
 	}
-	return r.context(conn)
+	return r.Context(c.conn.Socket())
+}
+
+// releaseContext ends the standard context of the request.
+func (c *connection) releaseContext() {
+	c.mu.Lock()
+	cancel := c.cancel
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 // store returns the connection's values. It makes them: most connections have none.
@@ -386,48 +344,30 @@ func (c *connection) Join(room string) {
 		c.report(ErrReservedRoom)
 		return
 	}
-	c.server.hub.Join(&c.member, room)
+	c.conn.Join(room)
 }
 
 // IsJoined implements Connection.
-func (c *connection) IsJoined(room string) bool {
-	return c.server.hub.IsJoined(&c.member, room)
-}
+func (c *connection) IsJoined(room string) bool { return c.conn.IsJoined(room) }
 
 // Leave implements Connection.
-func (c *connection) Leave(room string) bool {
-	if !c.server.hub.BeginLeave(&c.member, room) {
-		return false
-	}
-	defer c.server.hub.EndLeave(&c.member, room) // also after runtime.Goexit in a function
-	c.fireLeave(room)
-	return true
-}
+func (c *connection) Leave(room string) bool { return c.conn.Leave(room) }
 
-func (c *connection) leaveAll() { c.leaveEach(c.server.hub.Rooms(&c.member)) }
-
-func (c *connection) leaveEach(rooms []string) {
-	next := 0
-	defer func() {
-		if next < len(rooms) { // an OnLeave function has called runtime.Goexit
-			c.leaveEach(rooms[next:])
-		}
-	}()
-	for next < len(rooms) {
-		next++
-		c.Leave(rooms[next-1])
-	}
+// log writes an entry about the connection: see logger.
+func (c *connection) log(k kind, err error) {
+	c.mu.Lock()
+	r := c.request
+	c.mu.Unlock()
+	c.server.logger.log(r.Application().Logger(), k, err, "connection", c.ID(), "client", r.RemoteAddr())
 }
 
 // Disconnect implements Connection.
 func (c *connection) Disconnect() error {
-	if !c.close(frame.CloseNormal, "", ErrDisconnected) {
+	if !c.conn.Close(frame.CloseNormal, "", ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}
 	return nil
 }
 
 // DisconnectReason implements Connection.
-func (c *connection) DisconnectReason() error {
-	return c.out.Cause()
-}
+func (c *connection) DisconnectReason() error { return c.conn.Cause() }

@@ -6,9 +6,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
+)
+
+const (
+	// All as the argument of To means every connection, the sender included.
+	All = ""
+	// Broadcast as the argument of Connection.To means every connection except
+	// the sender; Server.To has no sender to except.
+	Broadcast = ";to;all;except;me;"
 )
 
 // Emitter sends messages to whomever it was made for. Its methods are safe for
@@ -58,200 +66,124 @@ type Emitter interface {
 	Volatile() Emitter
 }
 
+// publisher encodes messages and hands them to the node. Immutable.
+type publisher struct {
+	node    *node.Node
+	prefix  string // of events
+	marshal func(any) ([]byte, error)
+	binary  bool // Config.BinaryMessages
+}
+
+// event makes the frame of an event.
+func (p *publisher) event(name string, data any) (*frame.Frame, error) {
+	if err := wire.ValidEvent(name); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidEvent, err)
+	}
+	buffer := frame.Reserve(wire.MaxLen(p.prefix, name, data))
+	buffer, err := wire.Append(buffer, p.prefix, name, data, p.marshal)
+	if err != nil {
+		text := fmt.Sprintf("websocket: event %s: %s", quote.String(name, mostName), quote.Any(err, mostText))
+		return nil, &quotedError{text, err}
+	}
+	return frame.SealMessage(buffer, p.binary), nil
+}
+
+// native makes the frame of a native message.
+func (p *publisher) native(data []byte) *frame.Frame {
+	return frame.SealMessage(append(frame.Reserve(len(data)), data...), p.binary)
+}
+
+// textFrame makes the frame of a native message that must go as text.
+func textFrame(text string) (*frame.Frame, error) {
+	if !utf8.ValidString(text) { // RFC 6455, section 5.6
+		return nil, ErrInvalidText
+	}
+	return frame.Seal(append(frame.Reserve(len(text)), text...), frame.OpText), nil
+}
+
+// binaryFrame makes the frame of a native message that must go as binary.
+func binaryFrame(data []byte) *frame.Frame { return frame.NewFrame(frame.OpBinary, data) }
+
+// toAll returns the emitter to all connections.
+func (p *publisher) toAll() emitter { return emitter{p, node.Target{Kind: node.All}} }
+
+// emitter implements Emitter. Immutable.
+type emitter struct {
+	publisher *publisher
+	target    node.Target
+}
+
 // Emit implements Emitter.
-func (c *connection) Emit(event string, data any) error {
-	f, err := c.server.encode(event, data)
+func (e emitter) Emit(event string, data any) error {
+	f, err := e.publisher.event(event, data)
 	if err != nil {
 		return err
 	}
-	return c.send(f)
+	return e.publisher.node.Deliver(f, e.target)
 }
 
 // EmitMessage implements Emitter.
-func (c *connection) EmitMessage(data []byte) error {
-	return c.send(c.server.encodeMessage(data))
+func (e emitter) EmitMessage(data []byte) error {
+	return e.publisher.node.Deliver(e.publisher.native(data), e.target)
 }
 
 // EmitText implements Emitter.
-func (c *connection) EmitText(text string) error {
-	f, err := encodeText(text)
+func (e emitter) EmitText(text string) error {
+	f, err := textFrame(text)
 	if err != nil {
 		return err
 	}
-	return c.send(f)
+	return e.publisher.node.Deliver(f, e.target)
 }
 
 // EmitBinary implements Emitter.
-func (c *connection) EmitBinary(data []byte) error {
-	return c.send(frame.NewFrame(frame.OpBinary, data))
+func (e emitter) EmitBinary(data []byte) error {
+	return e.publisher.node.Deliver(binaryFrame(data), e.target)
 }
 
 // Except implements Emitter.
-func (c *connection) Except(idsOrRooms ...string) Emitter {
-	return (&targetEmitter{c.server, target{one: c}}).Except(idsOrRooms...)
+func (e emitter) Except(idsOrRooms ...string) Emitter {
+	e.target.Except = slices.Concat(e.target.Except, idsOrRooms)
+	return e
 }
 
 // Volatile implements Emitter.
-func (c *connection) Volatile() Emitter {
-	return &targetEmitter{c.server, target{one: c, volatile: true}}
+func (e emitter) Volatile() Emitter {
+	e.target.Volatile = true
+	return e
 }
 
-// To implements Connection.
-func (c *connection) To(room string) Emitter {
-	switch room {
-	case All:
-		return (*toAll)(c)
-	case Broadcast:
-		return (*toOthers)(c)
-	default:
-		return &targetEmitter{c.server, target{room: room}}
-	}
-}
+// toAll is the emitter to all connections that a publisher is itself: no call of
+// To(All) allocates.
+type toAll publisher
 
-// ToRoom implements Connection.
-func (c *connection) ToRoom(rooms ...string) Emitter { return c.server.ToRoom(rooms...) }
-
-// ToID implements Connection.
-func (c *connection) ToID(ids ...string) Emitter { return c.server.ToID(ids...) }
-
-// The emitters that every connection has, as views of it: making one allocates
-// nothing.
-type (
-	toAll    connection
-	toOthers connection
-)
-
-// EmitMessage implements Emitter.
-func (e *toAll) EmitMessage(data []byte) error { return e.server.emitMessage(data, target{all: true}) }
-
-// EmitText implements Emitter.
-func (e *toAll) EmitText(text string) error { return e.server.emitText(text, target{all: true}) }
-
-// EmitBinary implements Emitter.
-func (e *toAll) EmitBinary(data []byte) error { return e.server.emitBinary(data, target{all: true}) }
+func (e *toAll) emitter() emitter { return (*publisher)(e).toAll() }
 
 // Emit implements Emitter.
-func (e *toAll) Emit(event string, data any) error {
-	return e.server.emit(event, data, target{all: true})
-}
-
-// Except implements Emitter.
-func (e *toAll) Except(idsOrRooms ...string) Emitter {
-	return (&targetEmitter{e.server, target{all: true}}).Except(idsOrRooms...)
-}
-
-// Volatile implements Emitter.
-func (e *toAll) Volatile() Emitter {
-	return &targetEmitter{e.server, target{all: true, volatile: true}}
-}
+func (e *toAll) Emit(event string, data any) error { return e.emitter().Emit(event, data) }
 
 // EmitMessage implements Emitter.
-func (e *toOthers) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target()) }
+func (e *toAll) EmitMessage(data []byte) error { return e.emitter().EmitMessage(data) }
 
 // EmitText implements Emitter.
-func (e *toOthers) EmitText(text string) error { return e.server.emitText(text, e.target()) }
+func (e *toAll) EmitText(text string) error { return e.emitter().EmitText(text) }
 
 // EmitBinary implements Emitter.
-func (e *toOthers) EmitBinary(data []byte) error { return e.server.emitBinary(data, e.target()) }
-
-// Emit implements Emitter.
-func (e *toOthers) Emit(event string, data any) error { return e.server.emit(event, data, e.target()) }
+func (e *toAll) EmitBinary(data []byte) error { return e.emitter().EmitBinary(data) }
 
 // Except implements Emitter.
-func (e *toOthers) Except(idsOrRooms ...string) Emitter {
-	return (&targetEmitter{e.server, e.target()}).Except(idsOrRooms...)
-}
+func (e *toAll) Except(idsOrRooms ...string) Emitter { return e.emitter().Except(idsOrRooms...) }
 
 // Volatile implements Emitter.
-func (e *toOthers) Volatile() Emitter { return (&targetEmitter{e.server, e.target()}).Volatile() }
+func (e *toAll) Volatile() Emitter { return e.emitter().Volatile() }
 
-func (e *toOthers) target() target { return target{all: true, sender: (*connection)(e)} }
-
-// targetEmitter is any other emitter. Immutable.
-type targetEmitter struct {
-	server *Server
-	target target
-}
-
-// EmitMessage implements Emitter.
-func (e *targetEmitter) EmitMessage(data []byte) error { return e.server.emitMessage(data, e.target) }
-
-// EmitText implements Emitter.
-func (e *targetEmitter) EmitText(text string) error { return e.server.emitText(text, e.target) }
-
-// EmitBinary implements Emitter.
-func (e *targetEmitter) EmitBinary(data []byte) error { return e.server.emitBinary(data, e.target) }
-
-// Emit implements Emitter.
-func (e *targetEmitter) Emit(event string, data any) error {
-	return e.server.emit(event, data, e.target)
-}
-
-// Except implements Emitter.
-func (e *targetEmitter) Except(idsOrRooms ...string) Emitter {
-	next := *e
-	next.target.except = append(append([]string(nil), e.target.except...), idsOrRooms...)
-	return &next
-}
-
-// Volatile implements Emitter.
-func (e *targetEmitter) Volatile() Emitter {
-	next := *e
-	next.target.volatile = true
-	return &next
-}
-
-var _ Emitter = (*Server)(nil) // to all connections
-
-// Emit sends an event to all connections: see Emitter. It is safe to call from
-// anywhere, handlers included, as all emitters are.
-func (s *Server) Emit(event string, data any) error { return s.emit(event, data, target{all: true}) }
-
-// EmitMessage sends a native message to all connections: see Emitter.
-func (s *Server) EmitMessage(data []byte) error { return s.emitMessage(data, target{all: true}) }
-
-// EmitText sends a native message to all connections as text: see Emitter.
-func (s *Server) EmitText(text string) error { return s.emitText(text, target{all: true}) }
-
-// EmitBinary sends a native message to all connections as binary: see Emitter.
-func (s *Server) EmitBinary(data []byte) error { return s.emitBinary(data, target{all: true}) }
-
-// Except returns an emitter to all connections but these: see Emitter.
-func (s *Server) Except(idsOrRooms ...string) Emitter { return s.To(All).Except(idsOrRooms...) }
-
-// Volatile returns an emitter to all connections that are fast enough: see
-// Emitter.
-func (s *Server) Volatile() Emitter { return s.To(All).Volatile() }
-
-// To returns an emitter to the members of rooms, each once even if it is in
-// several of them. The ID of a connection is a room; All is everybody, and so is
-// Broadcast, since a server is no connection that it could leave out. Without any
-// the emitter reaches nobody.
-func (s *Server) To(roomsOrIDs ...string) Emitter {
-	switch {
-	case slices.Contains(roomsOrIDs, All), slices.Contains(roomsOrIDs, Broadcast):
-		return &targetEmitter{s, target{all: true}}
-	case len(roomsOrIDs) == 1:
-		return &targetEmitter{s, target{room: roomsOrIDs[0]}}
-	}
-	return &targetEmitter{s, target{rooms: set(roomsOrIDs)}}
-}
-
-// ToRoom returns an emitter to those who have joined the rooms, each once. The
-// names may come from a client: none of them means All, Broadcast or the
-// connection of that ID, as it would in To.
-func (s *Server) ToRoom(rooms ...string) Emitter {
+// toRooms returns the emitter to rooms, each recipient once. With joined, it leaves
+// out the connections whose ID is the name of a room.
+func (p *publisher) toRooms(rooms []string, joined bool) emitter {
 	if len(rooms) == 1 {
-		return &targetEmitter{s, target{room: rooms[0], who: hub.JoinedOnly}}
+		return emitter{p, node.Target{Kind: node.Room, Name: rooms[0], Joined: joined}}
 	}
-	return &targetEmitter{s, target{rooms: set(rooms), who: hub.JoinedOnly}}
-}
-
-// ToID returns an emitter to the connections of these IDs, each once. The IDs may
-// come from a client: none of them means All, Broadcast or a room, as it would in
-// To, and who joined a room of that name doesn't listen in.
-func (s *Server) ToID(ids ...string) Emitter {
-	return &targetEmitter{s, target{ids: set(ids)}}
+	return emitter{p, node.Target{Kind: node.Rooms, Names: set(rooms), Joined: joined}}
 }
 
 // set returns a sorted copy of names, each once.
@@ -259,61 +191,4 @@ func set(names []string) []string {
 	names = slices.Clone(names)
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// ToUser returns an emitter to all connections of a user: see
-// Config.Authenticate.
-func (s *Server) ToUser(user string) Emitter {
-	return &targetEmitter{s, target{user: user}}
-}
-
-func (s *Server) emitMessage(data []byte, to target) error {
-	return s.deliver(s.encodeMessage(data), to)
-}
-
-func (s *Server) emitText(text string, to target) error {
-	f, err := encodeText(text)
-	if err != nil {
-		return err
-	}
-	return s.deliver(f, to)
-}
-
-func (s *Server) emitBinary(data []byte, to target) error {
-	return s.deliver(frame.NewFrame(frame.OpBinary, data), to)
-}
-
-func (s *Server) emit(event string, data any, to target) error {
-	f, err := s.encode(event, data)
-	if err != nil {
-		return err
-	}
-	return s.deliver(f, to)
-}
-
-// encodeMessage makes the frame of a native message.
-func (s *Server) encodeMessage(data []byte) *frame.Frame {
-	return frame.SealMessage(append(frame.Reserve(len(data)), data...), s.config.BinaryMessages)
-}
-
-// encodeText makes the frame of a native message that must go as text.
-func encodeText(text string) (*frame.Frame, error) {
-	if !utf8.ValidString(text) { // which a text message must be: RFC 6455, section 5.6
-		return nil, ErrInvalidText
-	}
-	return frame.Seal(append(frame.Reserve(len(text)), text...), frame.OpText), nil
-}
-
-// encode makes the frame of an event.
-func (s *Server) encode(event string, data any) (*frame.Frame, error) {
-	if err := wire.ValidEvent(event); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidEvent, err)
-	}
-	buffer := frame.Reserve(wire.MaxLen(s.prefix, event, data))
-	buffer, err := wire.Append(buffer, s.prefix, event, data, s.config.Marshal)
-	if err != nil {
-		text := fmt.Sprintf("websocket: event %s: %s", quote.String(event, mostName), quote.Any(err, mostText))
-		return nil, &quotedError{text, err}
-	}
-	return frame.SealMessage(buffer, s.config.BinaryMessages), nil
 }

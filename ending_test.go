@@ -3,7 +3,6 @@ package websocket_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
@@ -214,20 +213,6 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 		if got := receive(t, calls); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-	}
-}
-
-// TestClosingWhatIsGone leaves nothing behind, no timer either.
-func TestClosingWhatIsGone(t *testing.T) {
-	f, connections := watch()
-	s, url := onConnection(t, websocket.Config{CloseTimeout: time.Hour}, f)
-	dial(t, url)
-	c := receive(t, connections)
-	if n := websocket.CloseWhenGone(s.GetConnections()[0]); n != 0 {
-		t.Errorf("%d connections are closing", n)
-	}
-	if err := receive(t, c.ended); !errors.Is(err, websocket.ErrDisconnected) {
-		t.Errorf("ended with %v", err)
 	}
 }
 

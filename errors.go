@@ -8,6 +8,7 @@ import (
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handler"
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
@@ -21,36 +22,36 @@ import (
 var (
 	// ErrAlreadyDisconnected is returned for a connection that is closed or
 	// being closed.
-	ErrAlreadyDisconnected = errors.New("websocket: already disconnected")
+	ErrAlreadyDisconnected = node.ErrAlreadyDisconnected
 	// ErrDisconnected is the reason of a connection that this server closed,
 	// by Disconnect.
-	ErrDisconnected = errors.New("websocket: disconnected by the server")
+	ErrDisconnected = node.ErrDisconnected
 	// ErrSlowConsumer is the reason of a connection whose client did not read
 	// fast enough. See Config.MaxQueuedBytes.
-	ErrSlowConsumer = errors.New("websocket: the client reads too slowly: more than Config.MaxQueuedBytes waited to be written")
+	ErrSlowConsumer = node.ErrSlowConsumer
 	// ErrWriteTimeout is the reason of a connection whose client took nothing
 	// of what was written to it. See Config.WriteTimeout.
-	ErrWriteTimeout = errors.New("websocket: the client accepted nothing for Config.WriteTimeout")
+	ErrWriteTimeout = node.ErrWriteTimeout
 	// ErrPongTimeout is the reason of a connection whose client was silent. See
 	// Config.PongTimeout and Config.ReadTimeout.
-	ErrPongTimeout = errors.New("websocket: the client sent nothing, not even a pong, for Config.PongTimeout or Config.ReadTimeout")
+	ErrPongTimeout = node.ErrPongTimeout
 	// ErrMessageTooLarge is the reason of a connection whose client sent more
 	// than Config.MaxMessageSize in one message. The client sees close code 1009.
-	ErrMessageTooLarge = errors.New("websocket: the client sent a message larger than Config.MaxMessageSize")
+	ErrMessageTooLarge = node.ErrMessageTooLarge
 	// ErrInvalidUTF8 is the reason of a connection whose client sent a text
 	// message that is none. The client sees close code 1007 (RFC 6455, section
 	// 8.1).
-	ErrInvalidUTF8 = errors.New("websocket: the client sent a text message that is not valid UTF-8")
+	ErrInvalidUTF8 = node.ErrInvalidUTF8
 	// ErrInvalidText is returned by Emitter.EmitText for a text that is not valid
 	// UTF-8 (RFC 6455, section 5.6).
 	ErrInvalidText = errors.New("websocket: the text is not valid UTF-8; send it with EmitBinary")
 	// ErrProtocol is the reason of a connection whose client broke the WebSocket
 	// protocol. The client sees close code 1002, or 1007 for compressed data
 	// that is corrupt (RFC 6455, section 7.4.1).
-	ErrProtocol = errors.New("websocket: the client violated the protocol")
+	ErrProtocol = node.ErrProtocol
 	// ErrServerClosed is the reason of connections that Shutdown closed, and of
 	// handshakes after it.
-	ErrServerClosed = errors.New("websocket: the server has been shut down")
+	ErrServerClosed = node.ErrServerClosed
 	// ErrInvalidMessageType is returned by Connection.Write for a type that is
 	// not one of RFC 6455, section 5.2, or whose data it can't carry.
 	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")

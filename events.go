@@ -245,7 +245,7 @@ func (c *connection) handleAll(r *registry, event wire.Event, message *Message) 
 		}
 	}
 	if !handled {
-		c.server.counters.unhandled.Add(1)
+		c.server.node.Counters.Unhandled.Add(1)
 	}
 	return failed
 }
@@ -278,7 +278,7 @@ func (c *connection) dispatchNative(text bool, message []byte) {
 		c.guard(name, func() { f(text, message) })
 	}
 	if !handled {
-		c.server.counters.unhandled.Add(1)
+		c.server.node.Counters.Unhandled.Add(1)
 	}
 }
 

@@ -1,37 +1,44 @@
 package websocket
 
 import (
+	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/request"
 )
 
-// For tests.
-var (
-	CheckOrigin  = checkOrigin
-	ClientPrefix = clientPrefix
-	HeaderSize   = headerSize
-)
+// HeaderSize returns what a header takes when it is kept.
+func HeaderSize(header http.Header) int { return request.HeaderSize(header) }
+
+// CheckOrigin checks the origin of a request as a server with these Origins does.
+func CheckOrigin(ctx iris.Context, allowed []string) error {
+	return checkOrigin(ctx, mustParseOrigins(allowed))
+}
+
+// ClientPrefix returns what counts as one address.
+func ClientPrefix(address string) netip.Prefix { return handshake.Network(address) }
 
 // SweepLimits returns how often a server sweeps, and for how many sweeps a client
 // may be silent, stuck, and without a ping.
 func SweepLimits(cfg Config) (interval time.Duration, silent, stuck, ping uint64) {
-	l := newSweepLimits(cfg.Validate())
-	return l.interval, l.silent, l.stuck, l.ping
+	l := cfg.Validate().forNode().Sweeps()
+	return l.Interval, l.Silent, l.Stuck, l.Ping
 }
 
 // RoomMembers counts a room's members, those that have ended included.
-func RoomMembers(s *Server, room string) int { return len(s.hub.Members(room)) }
+func RoomMembers(s *Server, room string) int { return len(s.node.Members(room)) }
 
 // UserMembers counts a user's connections, those that have ended included.
-func UserMembers(s *Server, user string) int { return len(s.users.Members(user)) }
+func UserMembers(s *Server, user string) int { return len(s.node.MembersOfUser(user)) }
 
 // Addresses counts the addresses of which connections are remembered.
 func Addresses(s *Server) int {
-	s.admission.mu.Lock()
-	defer s.admission.mu.Unlock()
-	return len(s.admission.byAddress)
+	return s.places.Networks()
 }
 
 // Interrupted reports whether an interrupt shuts the server down.
@@ -42,15 +49,4 @@ func Interrupted(s *Server) bool {
 }
 
 // Watches reports whether the server has a poller.
-func Watches(s *Server) bool { return s.poller.Load() != nil }
-
-// CloseWhenGone begins to close a connection of which the transport is gone, as
-// happens when the client vanishes at that moment. It returns how many connections
-// the server believes to be closing.
-func CloseWhenGone(c Connection) int {
-	conn := c.(*connection)
-	result := conn.out.Close(frame.NewCloseFrame(frame.CloseNormal, ""), ErrDisconnected)
-	conn.closeTransport()
-	conn.closing(result)
-	return len(conn.server.closingConnections())
-}
+func Watches(s *Server) bool { return s.node.Watching() }

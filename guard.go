@@ -46,7 +46,7 @@ func (c *connection) panicked(name string, value any) *PanicError {
 
 func (c *connection) logPanic(name string, value any) *PanicError {
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
-	c.server.counters.panics.Add(1)
+	c.server.node.Counters.Panics.Add(1)
 	c.log(handlerPanic, err)
 	return err
 }
@@ -58,9 +58,9 @@ func (c *connection) report(err error) {
 	case *PanicError:
 		return // has been reported where it was recovered
 	case *HandlerError:
-		c.server.counters.failed.Add(1)
+		c.server.node.Counters.Failed.Add(1)
 	default:
-		c.server.counters.rejected.Add(1)
+		c.server.node.Counters.Rejected.Add(1)
 	}
 	if !has[ErrorFunc](c.listeners.list()) {
 		c.log(failedMessage, err)
@@ -111,14 +111,9 @@ func (c *connection) firePing() {
 	}()
 }
 
-// firePong calls the OnPong functions, on the reading goroutine.
+// firePong calls the OnPong functions.
 func (c *connection) firePong() {
-	list := c.listeners.list()
-	if !has[PongFunc](list) || !c.enter() {
-		return
-	}
-	for name, f := range functionsOf[PongFunc](list) {
+	for name, f := range functionsOf[PongFunc](c.listeners.list()) {
 		c.guard(name, f)
 	}
-	c.leave()
 }

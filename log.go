@@ -10,7 +10,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
-// appLogger is what we need of an Iris application's logger.
+// appLogger has the methods that logger calls of an Iris application's logger.
 type appLogger interface {
 	Error(v ...any)
 	Warn(v ...any)
@@ -91,14 +91,6 @@ func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 	} else {
 		app.Warn(message)
 	}
-}
-
-// log is logger.log for what concerns one connection.
-func (c *connection) log(k kind, err error) {
-	c.mu.Lock()
-	r := c.request
-	c.mu.Unlock()
-	c.server.logger.log(r.app.Logger(), k, err, "connection", c.ID(), "client", r.remoteAddr())
 }
 
 // budget keeps clients from filling the log: it allows entriesPerMinute.

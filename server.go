@@ -1,16 +1,14 @@
 package websocket
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/kataras/iris/v12"
 
-	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
-	"github.com/kataras/iris/websocket/internal/outbox"
-	"github.com/kataras/iris/websocket/internal/poller"
+	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/node"
 )
 
 type (
@@ -28,46 +26,20 @@ type (
 		// not be changed.
 		ClientSource []byte
 
-		config    Config // immutable
-		prefix    string // of events; immutable
-		hub       *hub.Hub[*connection]
-		users     *hub.Hub[*connection] // their rooms are the users: see user
-		ping      *frame.Frame          // shared by all pings
-		flushers  outbox.Flushers[*connection]
-		admission admission
+		config    Config             // immutable
+		origins   *handshake.Origins // immutable
+		node      *node.Node         // immutable
+		publisher publisher          // immutable
+		places    handshake.Places
 		compilers compilers                // immutable
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
-		counters  counters
 		logger    logger
-
-		// poller watches the connections on which no goroutine waits, from when
-		// there is the first one until there are no connections. Changed under mu.
-		poller atomic.Pointer[poller.Poller[*connection]]
 
 		mu           sync.Mutex       // guards what follows
 		onConnection []ConnectionFunc // only ever appended to
-		open         int              // connections between register and unregister
-		stopSweeper  chan struct{}    // closed to end the sweeper; nil while none runs
-		// closing are the connections with a close frame under way, which the
-		// hub doesn't know any more, and the timers that end their patience.
-		closing  map[*connection]*time.Timer
-		shutdown bool
 		// interruptedBy are the applications with an interrupt of which the
 		// server is shut down.
 		interruptedBy []*iris.Application
-
-		// sweeping is held by a sweeper at work: one that has been told to stop
-		// may not have yet when the next one starts.
-		sweeping sync.Mutex
-
-		// live counts the connections whose handlers may run or whose
-		// transport is open, each twice: see connection.
-		live sync.WaitGroup
-	}
-
-	// counters are what Stats reports; all of them only ever grow.
-	counters struct {
-		upgrades, refused, received, rejected, unhandled, slow, dead, failed, dropped, panics atomic.Uint64
 	}
 
 	// Stats are numbers of a server since it was made.
@@ -104,17 +76,17 @@ type (
 
 func newServer(cfg Config) *Server {
 	cfg = cfg.Validate()
+	n := node.New(cfg.forNode())
 	s := &Server{
 		config:    cfg,
-		prefix:    string(cfg.EvtMessagePrefix),
-		hub:       hub.New[*connection](),
-		users:     hub.New[*connection](),
-		ping:      frame.NewControl(frame.OpPing, nil),
+		origins:   mustParseOrigins(cfg.Origins),
+		node:      n,
+		publisher: publisher{n, string(cfg.EvtMessagePrefix), cfg.Marshal, cfg.BinaryMessages},
+		places:    handshake.Places{Most: cfg.MaxConnections, MostPerNetwork: cfg.MaxConnectionsPerAddress},
 		compilers: newCompilers(cfg.Unmarshal),
-		closing:   make(map[*connection]*time.Timer),
 		logger:    logger{slog: cfg.Logger},
 	}
-	s.ClientSource = clientSource(s.prefix, "", "")
+	s.ClientSource = clientSource(string(cfg.EvtMessagePrefix), "", "")
 	return s
 }
 
@@ -133,6 +105,11 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 	}
 	go c.serve(s.connectionListeners())
 }
+
+// ClientHandler returns a handler that serves the browser client for this
+// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
+// itself. It answers with an ETag, 304 where that matches, and gzip.
+func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
 
 // OnConnection registers a function that is called with each new connection,
 // before its first message is read: the place to register its handlers. Several
@@ -156,118 +133,93 @@ func (s *Server) connectionListeners() []ConnectionFunc {
 	return s.onConnection
 }
 
-// register counts a connection. It reports false if the server has been shut down.
-func (s *Server) register(c *connection) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shutdown {
-		return false
-	}
-	s.live.Add(2) // under mu, so never after Shutdown has begun to wait
-	if s.open++; s.open == 1 {
-		s.stopSweeper = make(chan struct{})
-		go s.sweep(s.stopSweeper)
-	}
-	c.registered = true
-	return true
-}
-
-// watcher returns the poller; nil if the system has none to offer, or if there
-// are no connections.
-func (s *Server) watcher() *poller.Poller[*connection] {
-	if p := s.poller.Load(); p != nil {
-		return p
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open > 0 && s.poller.Load() == nil {
-		if p, err := poller.New(func(c *connection) { go c.read(true) }); err == nil {
-			s.poller.Store(p)
-		}
-	}
-	return s.poller.Load()
-}
-
-// unregister is the end of what register began, once for each connection.
-func (s *Server) unregister() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open--; s.open == 0 {
-		close(s.stopSweeper)
-		s.stopSweeper = nil
-		s.poller.Swap(nil).Close()
-	}
-}
-
 // IsConnected reports whether a connection of that ID is connected.
 func (s *Server) IsConnected(connID string) bool {
-	_, ok := s.hub.Get(connID)
+	_, ok := s.node.Get(connID)
 	return ok
 }
 
 // GetConnection returns the connection of that ID; nil if there is none.
 func (s *Server) GetConnection(connID string) Connection {
-	if c, ok := s.hub.Get(connID); ok {
+	if c := s.get(connID); c != nil {
 		return c
 	}
 	return nil
 }
 
 // GetConnections returns all connections, in no particular order.
-func (s *Server) GetConnections() []Connection { return toInterfaces(s.hub.All()) }
+func (s *Server) GetConnections() []Connection { return toInterfaces(s.node.All()) }
 
 // GetConnectionsByRoom returns the connections in a room, in no particular
 // order. One that calls Leave is among them while its OnLeave functions run; one
 // that has ended is not.
 func (s *Server) GetConnectionsByRoom(roomName string) []Connection {
-	return toInterfaces(s.hub.Members(roomName))
+	return toInterfaces(s.node.Members(roomName))
 }
 
-func toInterfaces(connections []*connection) []Connection {
+// GetConnectionsByUser returns the connections of a user, in no particular
+// order: see Config.Authenticate.
+func (s *Server) GetConnectionsByUser(user string) []Connection {
+	if user == "" {
+		return nil
+	}
+	return toInterfaces(s.node.MembersOfUser(user))
+}
+
+// toInterfaces leaves out connections that have ended.
+func toInterfaces(connections []*node.Conn) []Connection {
 	list := make([]Connection, 0, len(connections))
 	for _, c := range connections {
-		if c.out.Open() {
-			list = append(list, c)
+		if c.Alive() {
+			list = append(list, faceOf(c))
 		}
 	}
 	return list
 }
 
+// get returns the connection of an ID; nil if there is none.
+func (s *Server) get(connID string) *connection {
+	if c, ok := s.node.Get(connID); ok {
+		return faceOf(c)
+	}
+	return nil
+}
+
 // GetTotalConnections returns the number of connections.
-func (s *Server) GetTotalConnections() int { return s.hub.Len() }
+func (s *Server) GetTotalConnections() int { return s.node.Len() }
 
 // Join is Connection.Join for the connection of that ID; it does nothing if
 // there is none.
 func (s *Server) Join(roomName string, connID string) {
-	if c, ok := s.hub.Get(connID); ok {
+	if c := s.get(connID); c != nil {
 		c.Join(roomName)
 	}
 }
 
 // Leave is Connection.Leave for the connection of that ID.
 func (s *Server) Leave(roomName string, connID string) bool {
-	c, ok := s.hub.Get(connID)
-	return ok && c.Leave(roomName)
+	c := s.get(connID)
+	return c != nil && c.Leave(roomName)
 }
 
 // LeaveAll takes the connection of that ID out of all its rooms, that of its own
 // ID included, and calls its OnLeave functions for each.
 func (s *Server) LeaveAll(connID string) {
-	if c, ok := s.hub.Get(connID); ok {
-		c.leaveAll()
+	if c := s.get(connID); c != nil {
+		c.conn.LeaveAll()
 	}
 }
 
 // IsJoined is Connection.IsJoined for the connection of that ID.
 func (s *Server) IsJoined(roomName string, connID string) bool {
-	c, ok := s.hub.Get(connID)
-	return ok && c.IsJoined(roomName)
+	c := s.get(connID)
+	return c != nil && c.IsJoined(roomName)
 }
 
 // Disconnect is Connection.Disconnect for the connection of that ID. It returns
 // ErrAlreadyDisconnected if there is none.
 func (s *Server) Disconnect(connID string) error {
-	if c, ok := s.hub.Get(connID); ok {
+	if c := s.get(connID); c != nil {
 		return c.Disconnect()
 	}
 	return ErrAlreadyDisconnected
@@ -275,24 +227,76 @@ func (s *Server) Disconnect(connID string) error {
 
 // Stats returns the server's numbers.
 func (s *Server) Stats() Stats {
-	n := &s.counters
+	n := &s.node.Counters
 	return Stats{
-		Connections:   s.hub.Len(),
-		Upgrades:      n.upgrades.Load(),
-		Refused:       n.refused.Load(),
-		Received:      n.received.Load(),
-		Rejected:      n.rejected.Load(),
-		Unhandled:     n.unhandled.Load(),
-		SlowConsumers: n.slow.Load(),
-		DeadPeers:     n.dead.Load(),
-		Failed:        n.failed.Load(),
-		Dropped:       n.dropped.Load(),
-		Panics:        n.panics.Load(),
+		Connections:   s.node.Len(),
+		Upgrades:      n.Upgrades.Load(),
+		Refused:       n.Refused.Load(),
+		Received:      n.Received.Load(),
+		Rejected:      n.Rejected.Load(),
+		Unhandled:     n.Unhandled.Load(),
+		SlowConsumers: n.Slow.Load(),
+		DeadPeers:     n.Dead.Load(),
+		Failed:        n.Failed.Load(),
+		Dropped:       n.Dropped.Load(),
+		Panics:        n.Panics.Load(),
 	}
 }
 
-func (s *Server) closed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.shutdown
+var _ Emitter = (*Server)(nil) // to all connections
+
+// Emit sends an event to all connections: see Emitter. It is safe to call from
+// anywhere, handlers included, as all emitters are.
+func (s *Server) Emit(event string, data any) error { return s.publisher.toAll().Emit(event, data) }
+
+// EmitMessage sends a native message to all connections: see Emitter.
+func (s *Server) EmitMessage(data []byte) error { return s.publisher.toAll().EmitMessage(data) }
+
+// EmitText sends a native message to all connections as text: see Emitter.
+func (s *Server) EmitText(text string) error { return s.publisher.toAll().EmitText(text) }
+
+// EmitBinary sends a native message to all connections as binary: see Emitter.
+func (s *Server) EmitBinary(data []byte) error { return s.publisher.toAll().EmitBinary(data) }
+
+// Except returns an emitter to all connections but these: see Emitter.
+func (s *Server) Except(idsOrRooms ...string) Emitter {
+	return s.publisher.toAll().Except(idsOrRooms...)
+}
+
+// Volatile returns an emitter to all connections that are fast enough: see
+// Emitter.
+func (s *Server) Volatile() Emitter { return s.publisher.toAll().Volatile() }
+
+// To returns an emitter to the members of rooms, each once even if it is in
+// several of them. The ID of a connection is a room; All is everybody, and so is
+// Broadcast, since a server is no connection that it could leave out. Without any
+// the emitter reaches nobody.
+func (s *Server) To(roomsOrIDs ...string) Emitter {
+	if slices.Contains(roomsOrIDs, All) || slices.Contains(roomsOrIDs, Broadcast) {
+		return s.publisher.toAll()
+	}
+	return s.publisher.toRooms(roomsOrIDs, false)
+}
+
+// ToRoom returns an emitter to those who have joined the rooms, each once. The
+// names may come from a client: none of them means All, Broadcast or the
+// connection of that ID, as it would in To.
+func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, true) }
+
+// ToID returns an emitter to the connections of these IDs, each once. The IDs may
+// come from a client: none of them means All, Broadcast or a room, as it would in
+// To, and who joined a room of that name doesn't listen in.
+func (s *Server) ToID(ids ...string) Emitter {
+	return emitter{&s.publisher, node.Target{Kind: node.IDs, Names: set(ids)}}
+}
+
+// ToUser returns an emitter to all connections of a user: see
+// Config.Authenticate.
+func (s *Server) ToUser(user string) Emitter {
+	return emitter{&s.publisher, node.Target{Kind: node.User, Name: user}}
+}
+
+// logRequest writes an entry about a handshake: see logger.
+func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
+	s.logger.log(ctx.Application().Logger(), k, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
 }

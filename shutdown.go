@@ -2,21 +2,7 @@ package websocket
 
 import (
 	"context"
-	"maps"
-	"runtime"
-	"slices"
-	"sync"
-	"time"
-
-	"github.com/kataras/iris/v12"
-	iriscontext "github.com/kataras/iris/v12/context"
-
-	"github.com/kataras/iris/websocket/internal/frame"
 )
-
-// interruptTimeout is how long the server drains on an interrupt; Iris gives
-// its hosts as long.
-const interruptTimeout = 10 * time.Second
 
 // Shutdown ends the server: from now on handshakes are refused with 503; each
 // client receives what is queued for it and a close frame with code 1001, for
@@ -41,173 +27,13 @@ const interruptTimeout = 10 * time.Second
 // before it runs it. In all other cases the program has to call it: neither
 // net/http's Shutdown nor Iris's knows of WebSocket connections.
 func (s *Server) Shutdown(ctx context.Context) error {
-	connections := s.refuseAll()
-	closeInTurn(ctx, connections)
-	done := make(chan struct{})
-	go func() {
-		s.live.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	for _, c := range slices.Concat(connections, s.hub.All(), s.closingConnections()) {
-		c.kill(ErrServerClosed)
-	}
-	return ctx.Err()
+	return s.node.Shutdown(ctx)
 }
 
 // Close is Shutdown without waiting and without turns: it returns at once, and
 // each client still receives what is queued for it and a close frame, for which
 // it has Config.CloseTimeout. It may be called from a handler. It returns nil.
 func (s *Server) Close() error {
-	for _, c := range s.refuseAll() {
-		c.goAway()
-	}
+	s.node.Close()
 	return nil
-}
-
-// refuseAll has handshakes refused from now on and returns the connections.
-func (s *Server) refuseAll() []*connection {
-	s.mu.Lock()
-	s.shutdown = true
-	s.mu.Unlock()
-	return s.hub.All()
-}
-
-func (c *connection) goAway() {
-	c.close(frame.CloseGoingAway, "the server is shutting down", ErrServerClosed)
-}
-
-// closeInTurn closes connections, batch by batch.
-func closeInTurn(ctx context.Context, connections []*connection) {
-	const batch, perSecond = 100, 10000
-	pause := batch * time.Second / perSecond
-	if deadline, ok := ctx.Deadline(); ok && len(connections) > 0 {
-		pause = min(pause, time.Until(deadline)/2/time.Duration((len(connections)+batch-1)/batch))
-	}
-	for i, c := range connections {
-		if i > 0 && i%batch == 0 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-		}
-		c.goAway()
-	}
-}
-
-// drainOnInterruptOf is drainOnInterrupt once for each application; nil is none.
-func (s *Server) drainOnInterruptOf(app *iris.Application) {
-	s.mu.Lock()
-	known := app == nil || slices.Contains(s.interruptedBy, app)
-	if !known {
-		s.interruptedBy = append(s.interruptedBy, app)
-	}
-	s.mu.Unlock()
-	if !known {
-		s.drainOnInterrupt(app)
-	}
-}
-
-// drainOnInterrupt sees to it that Shutdown is called when the application is
-// interrupted. What to call is up to Iris, which calls what was registered in
-// the order of registration; its hosts register themselves when they are made,
-// which is after OnBuild. Registering makes Iris catch the signals, so that is
-// left alone unless Run is at work: whoever builds an application without it,
-// such as a test, would not be interrupted any more.
-func (s *Server) drainOnInterrupt(app *iris.Application) {
-	interrupted.mu.Lock()
-	defer interrupted.mu.Unlock()
-	before := app.OnBuild
-	app.OnBuild = func() error {
-		config, ok := app.ConfigurationReadOnly().(*iris.Configuration)
-		if ok && !config.DisableInterruptHandler && isRunning() {
-			interrupted.add(s)
-		}
-		if before != nil {
-			return before()
-		}
-		return nil
-	}
-}
-
-// interrupted are the servers of the process that an interrupt shuts down, all
-// at the same time, since Iris's hosts wait for it.
-var interrupted interruptedServers
-
-type interruptedServers struct {
-	mu      sync.Mutex // guards what follows, and changes of Application.OnBuild
-	servers []*Server
-}
-
-func (i *interruptedServers) add(s *Server) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if slices.Contains(i.servers, s) {
-		return // by another application
-	}
-	if i.servers = append(i.servers, s); len(i.servers) == 1 {
-		iris.RegisterOnInterrupt(i.drain)
-	}
-}
-
-func (i *interruptedServers) drain() {
-	i.mu.Lock()
-	servers := slices.Clone(i.servers)
-	i.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), interruptTimeout)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, s := range servers {
-		all.Go(func() { _ = s.Shutdown(ctx) }) // the program ends in any case
-	}
-	all.Wait()
-}
-
-// application returns the one that is being set up: an interrupt concerns all
-// that there are.
-func application() *iris.Application {
-	app, _ := iriscontext.LastApplication().(*iris.Application)
-	return app
-}
-
-// isRunning reports whether the caller is called by Application.Run.
-func isRunning() bool {
-	var counters [64]uintptr
-	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters[:])])
-	for {
-		frame, more := frames.Next()
-		if frame.Function == "github.com/kataras/iris/v12.(*Application).Run" {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-// addClosing remembers a connection with a close frame under way.
-func (s *Server) addClosing(c *connection, timer *time.Timer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closing[c] = timer
-}
-
-// removeClosing forgets a connection whose transport is closed.
-func (s *Server) removeClosing(c *connection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if timer := s.closing[c]; timer != nil {
-		timer.Stop()
-		delete(s.closing, c)
-	}
-}
-
-func (s *Server) closingConnections() []*connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.closing))
 }

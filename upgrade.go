@@ -4,22 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
 
-	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handshake"
+	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
+	"github.com/kataras/iris/websocket/internal/request"
 )
-
-// refusal is why a handshake was refused, and with which status.
-type refusal struct {
-	status int
-	err    error
-}
 
 // Upgrade turns the request into a connection, for those who drive one by hand;
 // Handler does all of this by itself. Headers that were set on the response,
@@ -32,98 +28,106 @@ type refusal struct {
 func (s *Server) Upgrade(ctx iris.Context) Connection {
 	c, err := s.upgrade(ctx)
 	if err != nil {
-		return failedConnection(s, newRequest(ctx), err)
+		return failedConnection(s, request.New(ctx), err)
 	}
-	c.serving.Store(false) // Wait does
+	c.conn.Await()
 	return c
 }
 
+// upgrade is Upgrade, and answers a request that is refused.
 func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
-	c, refused := s.connect(ctx)
-	if refused != nil {
-		s.refuse(ctx, refused)
-		return nil, refused.err
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, s.refuse(ctx, err)
 	}
-	s.counters.upgrades.Add(1)
+	s.node.Counters.Upgrades.Add(1)
 	return c, nil
 }
 
 // connect makes a connection of a request. From the moment Config.Authenticate has
 // returned, the connection can be found and ended by others, also while the client
 // lets the response wait.
-func (s *Server) connect(ctx iris.Context) (c *connection, refused *refusal) {
-	asked, refused := s.admit(ctx)
-	if refused != nil {
-		return nil, refused
+func (s *Server) connect(ctx iris.Context) (*connection, error) {
+	asked, err := s.admit(ctx)
+	if err != nil {
+		return nil, err
 	}
-	place, refused := s.admission.take(ctx, &s.config)
-	if refused != nil {
-		return nil, refused
+	place, err := s.takePlace(ctx)
+	if err != nil {
+		return nil, err
 	}
-	connected := false
+	var c *connection // frees the place once it has ended
 	defer func() {
-		switch {
-		case connected:
-		case c == nil:
-			place.give()
-		case refused != nil: // its place is free before the client is told
-			if c.killed(refused.err) {
-				c.tearDown()
-			}
-			c = nil
-		default: // a function of the application's panicked
-			c.kill(errNotConnected)
+		if c == nil {
+			place.Free()
 		}
 	}()
-	id, refused := s.identify(ctx)
-	if refused != nil {
-		return nil, refused
+	id, err := s.identify(ctx)
+	if err != nil {
+		return nil, err
 	}
-	name, refused := s.authenticate(ctx) // last, since nobody can find the connection meanwhile
-	if refused != nil {
-		return nil, refused
+	user, err := s.authenticate(ctx) // last, since nobody can find the connection meanwhile
+	if err != nil {
+		return nil, err
 	}
-	deflate := ""
-	if s.config.EnableCompression {
-		deflate = asked.Deflate
+	kept := request.New(ctx)
+	c = newConnection(s, kept.WithTLS(ctx.Request().TLS), place, asked.Deflate != "")
+	if err := s.accept(ctx, c, id, user, kept, asked); err != nil {
+		return nil, err
 	}
-	kept := newRequest(ctx)
-	next := newConnection(s, kept.withTLS(ctx.Request().TLS), place, deflate != "")
-	if !s.register(next) {
-		return nil, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
-	}
-	c = next
-	c.setUser(name)
-	if !s.hub.Add(&c.member, id) {
-		return c, &refusal{http.StatusConflict, errTakenID(id)}
-	}
-	c.joinUser()
-	if s.closed() { // Shutdown may have asked the hub before it knew of c
-		c.close(frame.CloseGoingAway, "", ErrServerClosed)
-	}
-	if refused = s.handshake(ctx, c, kept, asked, deflate); refused != nil {
-		return c, refused
-	}
-	connected = true
 	return c, nil
+}
+
+// accept makes a connection known, and answers the handshake. On an error, the
+// connection has ended.
+func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *request.Request, asked handshake.Request) (err error) {
+	returned := false
+	defer func() {
+		switch {
+		case !returned: // a function of the application's panicked
+			c.conn.Kill(errNotConnected)
+		case err != nil && c.conn.KillHere(reasonOf(err)): // its place is free before the client is told
+			c.conn.TearDown()
+		}
+	}()
+	err = s.introduce(c, id, user)
+	if err == nil {
+		err = s.answer(ctx, c, kept, asked)
+	}
+	returned = true
+	return err
+}
+
+// introduce makes a connection known under its ID, and as one of its user's.
+func (s *Server) introduce(c *connection, id, user string) error {
+	switch err := s.node.Add(&c.conn, id, user); err {
+	case nil:
+		return nil
+	case node.ErrTaken:
+		return &refusal{status: http.StatusConflict, err: errTakenID(id)}
+	default:
+		return &refusal{status: http.StatusServiceUnavailable, err: err}
+	}
 }
 
 // admit decides whether the request may become a connection, by what costs
 // nothing to find out.
-func (s *Server) admit(ctx iris.Context) (handshake.Request, *refusal) {
+func (s *Server) admit(ctx iris.Context) (handshake.Request, error) {
 	r := ctx.Request()
-	if s.closed() {
-		return handshake.Request{}, &refusal{http.StatusServiceUnavailable, ErrServerClosed}
+	if s.node.Closed() {
+		return handshake.Request{}, &refusal{status: http.StatusServiceUnavailable, err: ErrServerClosed}
 	}
-	asked, bad := handshake.Check(r)
-	if bad != nil {
-		return asked, &refusal{bad.Status, bad}
+	asked, status, err := handshake.Check(r)
+	switch {
+	case err != nil:
+		return asked, &refusal{status: status, err: err}
+	case !request.Fits(r):
+		return asked, &refusal{status: http.StatusRequestURITooLong, err: errLongAddress}
+	case hasBegun(ctx):
+		return asked, &refusal{status: http.StatusInternalServerError, err: errBegun, logged: true}
 	}
-	if addressSize(r) > maxKept {
-		return asked, &refusal{http.StatusRequestURITooLong, errLongAddress}
-	}
-	if hasBegun(ctx) {
-		return asked, &refusal{http.StatusInternalServerError, errBegun}
+	if !s.config.EnableCompression {
+		asked.Deflate = ""
 	}
 	return asked, s.admitOrigin(ctx)
 }
@@ -137,65 +141,109 @@ func hasBegun(ctx iris.Context) bool {
 }
 
 // admitOrigin decides whether the page that the request comes from may connect.
-func (s *Server) admitOrigin(ctx iris.Context) *refusal {
+func (s *Server) admitOrigin(ctx iris.Context) (err error) {
 	r := ctx.Request()
-	if check := s.config.CheckOrigin; check != nil {
-		if !check(r) {
-			return &refusal{http.StatusForbidden, errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + quote.String(r.Header.Get("Origin"), mostValue))}
-		}
-	} else if err := checkOrigin(ctx, s.config.Origins); err != nil {
-		return &refusal{http.StatusForbidden, err}
+	if check := s.config.CheckOrigin; check == nil {
+		err = checkOrigin(ctx, s.origins)
+	} else if !check(r) {
+		err = errors.New("websocket: the CheckOrigin function of the server's websocket.Config refused the origin " + quote.String(r.Header.Get("Origin"), mostValue))
+	}
+	if err != nil {
+		return &refusal{status: http.StatusForbidden, err: err, logged: true}
 	}
 	return nil
 }
 
-// identify finds out under which ID the client is to be connected.
-func (s *Server) identify(ctx iris.Context) (id string, refused *refusal) {
-	s.ask(ctx, "Config.IDGenerator", &refused, func() { id = s.config.IDGenerator(ctx) })
-	if refused == nil && (id == All || id == Broadcast) {
-		refused = &refusal{http.StatusInternalServerError, errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
+// checkOrigin applies Config.Origins.
+func checkOrigin(ctx iris.Context, origins *handshake.Origins) error {
+	if !handshake.HasOrigin(ctx.Request()) {
+		return nil
 	}
-	return id, refused
+	told := ctx.Application().ConfigurationReadOnly()
+	return origins.Check(handshake.Arrival{
+		Request:        ctx.Request(),
+		HTTPS:          ctx.IsSSL(),
+		Host:           ctx.Host(),
+		HTTPSHeaders:   told.GetSSLProxyHeaders(),
+		HostHeaders:    told.GetHostProxyHeaders(),
+		AddressHeaders: told.GetRemoteAddrHeaders(),
+	})
+}
+
+// takePlace takes a place for the client, if there is one.
+func (s *Server) takePlace(ctx iris.Context) (*handshake.Place, error) {
+	var network netip.Prefix
+	if s.config.MaxConnectionsPerAddress > 0 { // a header that says anything must not lift the limit
+		network = handshake.Network(ctx.RemoteAddr(), ctx.Request().RemoteAddr)
+	}
+	place, err := s.places.Take(network)
+	switch {
+	case err == nil:
+		return place, nil
+	case errors.Is(err, handshake.ErrNoPlaceInNetwork):
+		return nil, &refusal{status: http.StatusTooManyRequests, err: err, logged: true}
+	}
+	return nil, &refusal{status: http.StatusServiceUnavailable, err: err, logged: true}
+}
+
+// identify finds out under which ID the client is to be connected.
+func (s *Server) identify(ctx iris.Context) (id string, err error) {
+	err = s.ask(ctx, "Config.IDGenerator", func() { id = s.config.IDGenerator(ctx) })
+	if err == nil && (id == All || id == Broadcast) {
+		err = &refusal{status: http.StatusInternalServerError, err: errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
+	}
+	return id, err
+}
+
+// authenticate asks Config.Authenticate who the client is.
+func (s *Server) authenticate(ctx iris.Context) (user string, err error) {
+	if s.config.Authenticate == nil {
+		return "", nil
+	}
+	var cause error
+	if err := s.ask(ctx, "Config.Authenticate", func() { user, cause = s.config.Authenticate(ctx) }); err != nil {
+		return "", err
+	}
+	if cause == nil {
+		return user, nil
+	}
+	s.logRequest(ctx, refusedUser, cause)
+	switch {
+	case errors.Is(cause, ErrForbidden):
+		return "", &refusal{status: http.StatusForbidden, err: &authenticationError{ErrForbidden, cause}}
+	case errors.Is(cause, ErrUnavailable):
+		return "", &refusal{status: http.StatusServiceUnavailable, err: &authenticationError{ErrUnavailable, cause}}
+	}
+	return "", &refusal{status: http.StatusUnauthorized, err: &authenticationError{ErrUnauthorized, cause}}
 }
 
 // ask calls a function of Config's that says something about a client. A panic
 // refuses the handshake.
-func (s *Server) ask(ctx iris.Context, function string, refused **refusal, f func()) {
+func (s *Server) ask(ctx iris.Context, function string, f func()) (err error) {
 	defer func() {
 		value := recover()
 		if value == http.ErrAbortHandler {
 			panic(value)
 		}
 		if value != nil {
-			err := &PanicError{Event: function, Value: value, Stack: debug.Stack()}
-			s.counters.panics.Add(1)
-			s.logger.log(ctx.Application().Logger(), handlerPanic, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
-			*refused = &refusal{http.StatusInternalServerError, errors.New("websocket: a function of the server panicked; its log says more")}
+			s.node.Counters.Panics.Add(1)
+			s.logRequest(ctx, handlerPanic, &PanicError{Event: function, Value: value, Stack: debug.Stack()})
+			err = &refusal{status: http.StatusInternalServerError, err: errPanicked}
 		}
 	}()
 	f()
+	return nil
 }
 
-func errTakenID(id string) error {
-	return errors.New("websocket: a connection with the ID " + quote.String(id, mostValue) + " exists already")
-}
-
-var (
-	errNotConnected = errors.New("websocket: the handshake was not answered")
-	errLongAddress  = errors.New("websocket: the address of the request has more than 16 KiB")
-	errBegun        = errors.New("websocket: the response has begun before the handshake: a middleware or handler before the endpoint has written to it")
-)
-
-// handshake answers the request. It goes beneath Iris's response writer, because
+// answer answers the request. It goes beneath Iris's response writer, because
 // recording and compressing ones can't be hijacked, but takes their headers along.
-// An error of the network ends it without a status.
-func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked handshake.Request, deflate string) *refusal {
-	if cause := c.out.Cause(); cause != nil { // while it waited for the application
-		status := http.StatusForbidden
+// An error that is no refusal is of the network: nobody can be answered any more.
+func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, asked handshake.Request) error {
+	if cause := c.conn.Cause(); cause != nil { // while it waited for the application
 		if errors.Is(cause, ErrServerClosed) {
-			status = http.StatusServiceUnavailable
+			return &refusal{status: http.StatusServiceUnavailable, err: cause}
 		}
-		return &refusal{status, cause}
+		return &refusal{status: http.StatusForbidden, err: cause, logged: true}
 	}
 	w := ctx.ResponseWriter()
 	header := w.Header()
@@ -203,26 +251,26 @@ func (s *Server) handshake(ctx iris.Context, c *connection, kept *request, asked
 	if len(s.config.Subprotocols) > 0 {
 		subprotocol = firstOf(s.config.Subprotocols, asked.Subprotocols)
 	}
-	response := handshake.Response(asked, subprotocol, deflate, header)
+	response := handshake.Response(asked, subprotocol, header)
 	naive := w.Naive()
 	conn, early, err := handshake.TakeOver(naive)
 	if err != nil {
-		return &refusal{http.StatusInternalServerError, fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
+		return &refusal{status: http.StatusInternalServerError, err: fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
 	// What still writes, Iris or a Done handler, must not reach net/http, which
 	// would log it.
-	w.SetWriter(&hijackedWriter{header: naive.Header()})
+	w.SetWriter(request.NewHijacked(naive.Header()))
 	w.SetWritten(context.StatusCodeWritten)
-	if !c.took(conn) {
-		return &refusal{0, c.out.Cause()}
+	if !c.conn.Attach(conn, early, asked.Deflate != "") {
+		return c.conn.Cause()
 	}
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
-		return &refusal{0, fmt.Errorf("websocket: writing the response of the handshake: %w", err)}
+		return fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
 	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // else Iris would call its error handlers
 		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
-	c.establish(early, kept)
+	c.establish(kept)
 	return nil
 }
 
@@ -235,46 +283,4 @@ func firstOf(supported, offered []string) string {
 		}
 	}
 	return ""
-}
-
-// refuse answers a handshake that was refused.
-func (s *Server) refuse(ctx iris.Context, refused *refusal) {
-	s.counters.refused.Add(1)
-	if refused.status == http.StatusForbidden && !errors.Is(refused.err, ErrForbidden) || refused.err == errTooMany || refused.err == errTooManyFromIt || refused.err == errBegun { // for whoever operates the server
-		s.logger.log(ctx.Application().Logger(), refusedHandshake, refused.err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
-	}
-	if refused.status == 0 { // the connection broke during the handshake
-		return
-	}
-	w := ctx.ResponseWriter()
-	switch refused.status {
-	case http.StatusUpgradeRequired:
-		w.Header().Set("Upgrade", "websocket")
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Sec-WebSocket-Version", "13")
-	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodGet)
-	case http.StatusUnauthorized:
-		if w.Header().Get("WWW-Authenticate") == "" { // RFC 9110, section 11.6.1
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
-	case http.StatusBadRequest:
-		w.Header().Set("Sec-WebSocket-Version", "13")
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "5")
-	}
-	ctx.StopExecution()
-	if refused.err == errBegun && w.Written() != context.NoWritten {
-		return // nothing can be said any more
-	}
-	if s.config.Error != nil {
-		s.config.Error(w, ctx.Request(), refused.status, refused.err)
-		if w.Written() == context.NoWritten && ctx.GetStatusCode() == http.StatusOK {
-			ctx.StatusCode(refused.status)
-		}
-		return
-	}
-	ctx.StatusCode(refused.status)
-	ctx.ContentType("text/plain")
-	_, _ = ctx.WriteString(refused.err.Error() + "\n")
 }

@@ -19,12 +19,13 @@
 // The handlers of a connection are called by one goroutine at a time, one message
 // at a time and in the order of their arrival. A handler may block: its own client
 // then waits, and nobody else. Handlers of different connections, and OnConnection
-// functions, run at the same time: guard what they share. On Linux, a connection over TCP, with or without TLS, that has nothing to do has no
-// goroutine; others have one that waits. All methods of Server,
-// Connection and Emitter are safe for concurrent use and may be called from
-// any handler. No method that sends waits for a client (see Emitter): messages
-// are queued, within Config.MaxQueuedBytes for each client, and a client that
-// doesn't keep up is disconnected with ErrSlowConsumer.
+// functions, run at the same time: guard what they share. On Linux, a connection
+// over TCP, with or without TLS, that has nothing to do has no goroutine; others
+// have one that waits. All methods of Server, Connection and Emitter are safe for
+// concurrent use and may be called from any handler. No method that sends waits for
+// a client (see Emitter): messages are queued, within Config.MaxQueuedBytes for
+// each client, and a client that doesn't keep up is disconnected with
+// ErrSlowConsumer.
 //
 // # Order
 //
@@ -54,21 +55,8 @@ package websocket
 
 import (
 	"fmt"
-	"net/http"
-	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/core/router"
-)
-
-const (
-	// All as the argument of To means every connection, the sender included.
-	All = ""
-	// Broadcast as the argument of Connection.To means every connection except
-	// the sender; Server.To has no sender to except.
-	Broadcast = ";to;all;except;me;"
 )
 
 // New registers a WebSocket endpoint on the party, which may be the whole
@@ -107,44 +95,6 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 	return s
 }
 
-// mount registers the endpoint. Where the application has a route of the same
-// path, the rule that it has chosen (SetRegisterRule) decides; Iris doesn't tell
-// the rule, but what becomes of the routes does. Two endpoints of this package on
-// one path are a mistake under each rule.
-func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
-	before := slices.Clone(routesOf(party))
-	route := party.Get(endpoint, s.Handler())
-	if route == nil {
-		for _, r := range before {
-			if isGet(r) && r.Subdomain == subdomainOf(party) && r.Tmpl().Src == joinPath(party, endpoint) {
-				panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteError; choose another endpoint", r.Tmpl().Src))
-			}
-		}
-		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))
-	}
-	for _, r := range before {
-		switch { // the party's AllowMethods may have made route one of another method
-		case !isGet(r) || r.Subdomain != route.Subdomain || r.Path != route.Path || r.Tmpl().Src != route.Tmpl().Src:
-		case isEndpoint(r):
-			panic(fmt.Sprintf("websocket: New: GET %s is registered already, as an endpoint of this package; choose another endpoint", r.Tmpl().Src))
-		case r == route:
-			panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteSkip, so the endpoint would be without effect; choose another endpoint", r.Tmpl().Src))
-		}
-	}
-	return route
-}
-
-func isGet(route *router.Route) bool {
-	return route.Method == http.MethodGet && route.StatusCode == 0
-}
-
-// isEndpoint reports whether one of the route's handlers is that of a Server,
-// which all Servers share the code of.
-func isEndpoint(route *router.Route) bool {
-	code := reflect.ValueOf((*Server)(nil).serveHandshake).Pointer()
-	return slices.ContainsFunc(route.Handlers, func(h iris.Handler) bool { return reflect.ValueOf(h).Pointer() == code })
-}
-
 // NewServer returns a server for those who mount it by hand, with Handler and
 // ClientHandler. It panics, with a sentence that says what to do, if the
 // configuration is unusable.
@@ -152,35 +102,4 @@ func NewServer(cfg Config) *Server {
 	s := newServer(cfg)
 	s.drainOnInterruptOf(application())
 	return s
-}
-
-// routesOf returns the routes of the party's whole application.
-func routesOf(party iris.Party) []*router.Route {
-	if provider, ok := party.(interface{ GetRoutes() []*router.Route }); ok {
-		return provider.GetRoutes()
-	}
-	return nil
-}
-
-// splitParty takes a party's relative path, such as "admin./api", apart.
-func splitParty(party iris.Party) (subdomain, path string) {
-	full := party.GetRelPath()
-	if slash := strings.IndexByte(full, '/'); slash >= 0 {
-		return full[:slash], full[slash:]
-	}
-	return full, "/"
-}
-
-func subdomainOf(party iris.Party) string {
-	subdomain, _ := splitParty(party)
-	return subdomain
-}
-
-func joinPath(party iris.Party, path string) string {
-	_, base := splitParty(party)
-	full := strings.TrimSuffix(base, "/") + path
-	if len(full) > 1 {
-		full = strings.TrimSuffix(full, "/")
-	}
-	return full
 }

@@ -26,20 +26,22 @@ const (
 
 // WriteWait has no effect: no write of this package waits. It is here for
 // programs that refer to it.
+//
+// Deprecated: leave it out.
 const WriteWait = time.Second
 
 // Write implements Connection.
 func (c *connection) Write(websocketMessageType int, data []byte) error {
 	switch websocketMessageType {
 	case TextMessage:
-		return c.send(frame.SealMessage(append(frame.Reserve(len(data)), data...), false))
+		return c.conn.Send(frame.SealMessage(append(frame.Reserve(len(data)), data...), false))
 	case BinaryMessage:
-		return c.send(frame.NewFrame(frame.OpBinary, data))
+		return c.conn.Send(frame.NewFrame(frame.OpBinary, data))
 	case PingMessage, PongMessage:
 		if len(data) > frame.MaxControlPayload {
 			return ErrInvalidMessageType
 		}
-		return c.send(frame.NewFrame(byte(websocketMessageType), data))
+		return c.conn.Send(frame.NewFrame(byte(websocketMessageType), data))
 	case CloseMessage:
 		return c.writeClose(data)
 	default:
@@ -58,7 +60,7 @@ func (c *connection) writeClose(data []byte) error {
 			return ErrInvalidClose // the client would see a violation of the protocol
 		}
 	}
-	if !c.close(code, reason, ErrDisconnected) {
+	if !c.conn.Close(code, reason, ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}
 	return nil
@@ -66,6 +68,8 @@ func (c *connection) writeClose(data []byte) error {
 
 // UnderlineConnection is what a connection of gorilla/websocket can do. Nothing
 // in this package takes or returns one; it is here for programs that name it.
+//
+// Deprecated: use Connection.
 type UnderlineConnection interface {
 	SetWriteDeadline(t time.Time) error
 	SetReadDeadline(t time.Time) error

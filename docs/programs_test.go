@@ -34,30 +34,41 @@ const migrated = "docs/migrated"
 // that they name: it is the one thing that the tests change by themselves.
 func build(t *testing.T, sources map[string]string) (executables map[string]string) {
 	t.Helper()
+	executables = make(map[string]string)
+	bin := filepath.Join(t.TempDir(), "bin")
+	for name, source := range maps.Clone(sources) {
+		if folder, file := path.Split(name); file == "main.go" {
+			if !address.MatchString(source) {
+				t.Fatalf("the program listens elsewhere:\n%s", source)
+			}
+			sources[name] = address.ReplaceAllString(source, "addressOfTheTest()")
+			sources[path.Join(folder, "address.go")] = addressFile
+			executables[path.Clean(folder)] = filepath.Join(bin, path.Base(folder))
+		}
+	}
+	arguments := []string{"build", "-ldflags=-s -w"}
+	if len(executables) > 0 {
+		arguments = append(arguments, "-o", bin+string(filepath.Separator))
+	}
+	compileBy(t, sources, arguments...)
+	return executables
+}
+
+// compileBy runs a command of go's for sources, by the names of their files, as if
+// they were in this module.
+func compileBy(t *testing.T, sources map[string]string, arguments ...string) {
+	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	temporary := t.TempDir()
 	replaced, packages := make(map[string]string), make(map[string]bool)
-	add := func(name, source string) {
+	for name, source := range sources {
 		file := filepath.Join(temporary, strings.ReplaceAll(name, "/", "_"))
 		write(t, file, source)
 		replaced[filepath.Join(root, migrated, filepath.FromSlash(name))] = file
 		packages["./"+path.Join(migrated, path.Dir(name))] = true
-	}
-	executables = make(map[string]string)
-	bin := filepath.Join(temporary, "bin")
-	for name, source := range sources {
-		if folder, file := path.Split(name); file == "main.go" {
-			if !address.MatchString(source) {
-				t.Fatalf("the program listens elsewhere:\n%s", source)
-			}
-			source = address.ReplaceAllString(source, "addressOfTheTest()")
-			add(path.Join(folder, "address.go"), addressFile)
-			executables[path.Clean(folder)] = filepath.Join(bin, path.Base(folder))
-		}
-		add(name, source)
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
@@ -65,10 +76,7 @@ func build(t *testing.T, sources map[string]string) (executables map[string]stri
 	}
 	write(t, filepath.Join(temporary, "overlay.json"), string(overlay))
 
-	arguments := []string{"build", "-ldflags=-s -w", "-overlay", filepath.Join(temporary, "overlay.json")}
-	if len(executables) > 0 {
-		arguments = append(arguments, "-o", bin+string(filepath.Separator))
-	}
+	arguments = append(arguments, "-overlay", filepath.Join(temporary, "overlay.json"))
 	run := exec.Command("go", append(arguments, slices.Sorted(maps.Keys(packages))...)...)
 	run.Dir = root
 	if output, err := run.CombinedOutput(); err != nil {
@@ -79,10 +87,9 @@ func build(t *testing.T, sources map[string]string) (executables map[string]stri
 		}
 		t.Fatalf("%v: %s", err, output)
 	}
-	return executables
 }
 
-var address = regexp.MustCompile(`"(localhost:443|:8080)"`)
+var address = regexp.MustCompile(`"(localhost:443|localhost:8080|:8080)"`)
 
 const addressFile = `package main
 
@@ -110,13 +117,7 @@ type running struct {
 // start runs a program in a folder.
 func start(t *testing.T, program, folder string, arguments ...string) running {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := listener.Addr().String()
-	_ = listener.Close()
-
+	host := freeAddress(t)
 	command := exec.Command(program, arguments...)
 	command.Dir = folder
 	command.Env = append(os.Environ(), "ADDRESS_OF_THE_TEST="+host, "TMPDIR="+t.TempDir())
@@ -153,6 +154,17 @@ func start(t *testing.T, program, folder string, arguments ...string) running {
 		}
 		time.Sleep(10 * time.Millisecond) // the connection decides, not the time
 	}
+}
+
+// freeAddress is one where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	return listener.Addr().String()
 }
 
 // anyCertificate is for the examples, which have one that nobody signed.

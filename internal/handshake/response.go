@@ -18,9 +18,9 @@ var ownHeaders = map[string]bool{
 }
 
 // Response returns the response that accepts a request (RFC 6455, section 4.2.2),
-// with the headers that the application has set on its own. Without subprotocol
-// and deflate, none is agreed on.
-func Response(r Request, subprotocol, deflate string, header http.Header) []byte {
+// with the headers that the application has set on its own. An empty subprotocol
+// is none.
+func Response(r Request, subprotocol string, header http.Header) []byte {
 	sum := sha1.Sum([]byte(r.key + guid))
 	p := make([]byte, 0, 512)
 	p = append(p, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
@@ -29,8 +29,8 @@ func Response(r Request, subprotocol, deflate string, header http.Header) []byte
 	if subprotocol != "" {
 		p = appendHeader(p, "Sec-WebSocket-Protocol", subprotocol)
 	}
-	if deflate != "" {
-		p = appendHeader(p, "Sec-WebSocket-Extensions", deflate)
+	if r.Deflate != "" {
+		p = appendHeader(p, "Sec-WebSocket-Extensions", r.Deflate)
 	}
 	for name, values := range header {
 		if ownHeaders[http.CanonicalHeaderKey(name)] || !isToken(name) {

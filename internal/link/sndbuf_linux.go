@@ -1,6 +1,6 @@
 //go:build linux && !portable && !386 && !s390x
 
-package websocket
+package link
 
 import (
 	"os"

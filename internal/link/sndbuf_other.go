@@ -1,6 +1,6 @@
 //go:build unix && !portable && (!linux || 386 || s390x)
 
-package websocket
+package link
 
 // knowsRoom reports that hasRoom can't tell.
 func knowsRoom(int) bool { return false }

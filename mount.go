@@ -1,100 +1,53 @@
 package websocket
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
-	_ "embed" // for the client
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/kataras/iris/v12"
 	"github.com/kataras/iris/v12/context"
 	"github.com/kataras/iris/v12/core/router"
 )
 
-// ClientSource is the browser client as it is for servers with the default
-// prefix. It must not be changed.
-//
-//go:embed iris-ws.js
-var ClientSource []byte
-
-// The lines of the client that a server fills in.
-const (
-	prefixLine   = `var PREFIX = "` + DefaultEvtMessageKey + `";`
-	endpointLine = `var ENDPOINT = "";`
-	pathLine     = `var SCRIPT_PATH = "";`
-)
-
-// clientSource returns the client for a prefix, an endpoint and a path that it
-// is served at; the latter may be empty.
-func clientSource(prefix, endpoint, path string) []byte {
-	source := ClientSource
-	for _, line := range []struct{ old, value string }{
-		{prefixLine, prefix}, {endpointLine, endpoint}, {pathLine, path},
-	} {
-		name := line.old[:strings.IndexByte(line.old, '=')]
-		value, err := json.Marshal(line.value)
-		if err != nil {
-			panic(err) // a string
+// mount registers the endpoint. Where the application has a route of the same
+// path, the rule that it has chosen (SetRegisterRule) decides; Iris doesn't tell
+// the rule, but what becomes of the routes does. Two endpoints of this package on
+// one path are a mistake under each rule.
+func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
+	before := slices.Clone(routesOf(party))
+	route := party.Get(endpoint, s.Handler())
+	if route == nil {
+		for _, r := range before {
+			if isGet(r) && r.Subdomain == subdomainOf(party) && r.Tmpl().Src == joinPath(party, endpoint) {
+				panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteError; choose another endpoint", r.Tmpl().Src))
+			}
 		}
-		source = bytes.Replace(source, []byte(line.old), []byte(name+"= "+string(value)+";"), 1)
+		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))
 	}
-	return source
+	for _, r := range before {
+		switch { // the party's AllowMethods may have made route one of another method
+		case !isGet(r) || r.Subdomain != route.Subdomain || r.Path != route.Path || r.Tmpl().Src != route.Tmpl().Src:
+		case isEndpoint(r):
+			panic(fmt.Sprintf("websocket: New: GET %s is registered already, as an endpoint of this package; choose another endpoint", r.Tmpl().Src))
+		case r == route:
+			panic(fmt.Sprintf("websocket: New: GET %s is registered already, and the party's rule is iris.RouteSkip, so the endpoint would be without effect; choose another endpoint", r.Tmpl().Src))
+		}
+	}
+	return route
 }
 
-// ClientHandler returns a handler that serves the browser client for servers
-// with the default prefix, for those who mount it by hand. See
-// Server.ClientHandler.
-func ClientHandler() iris.Handler { return serveClient(ClientSource) }
-
-// ClientHandler returns a handler that serves the browser client for this
-// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
-// itself. It answers with an ETag, 304 where that matches, and gzip.
-func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
-
-// serveClient returns a handler that serves the source as JavaScript.
-func serveClient(source []byte) iris.Handler {
-	packed := gzipped(source)
-	etag, packedETag := etagOf(source), etagOf(packed)
-	return func(ctx iris.Context) {
-		if w, ok := ctx.ResponseWriter().(*context.CompressResponseWriter); ok {
-			w.Disabled = true // ours is packed already
-		}
-		header := ctx.ResponseWriter().Header()
-		header.Set("Content-Type", "text/javascript; charset=utf-8")
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-cache") // kept by browsers, but asked about each time
-		body := source
-		header.Set("ETag", etag)
-		if coding, err := context.GetEncoding(ctx.Request(), []string{context.GZIP}); err == nil && coding == context.GZIP {
-			body = packed
-			header.Set("ETag", packedETag)
-			header.Set("Content-Encoding", "gzip")
-		}
-		header.Set("Vary", "Accept-Encoding")
-		http.ServeContent(ctx.ResponseWriter(), ctx.Request(), "", time.Time{}, bytes.NewReader(body))
-	}
+func isGet(route *router.Route) bool {
+	return route.Method == http.MethodGet && route.StatusCode == 0
 }
 
-func gzipped(source []byte) []byte {
-	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		panic(err) // the level is valid
-	}
-	_, _ = w.Write(source) // a bytes.Buffer doesn't fail
-	_ = w.Close()
-	return b.Bytes()
-}
-
-func etagOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + hex.EncodeToString(sum[:12]) + `"`
+// isEndpoint reports whether one of the route's handlers is that of a Server,
+// which all Servers share the code of.
+func isEndpoint(route *router.Route) bool {
+	code := reflect.ValueOf((*Server)(nil).serveHandshake).Pointer()
+	return slices.ContainsFunc(route.Handlers, func(h iris.Handler) bool { return reflect.ValueOf(h).Pointer() == code })
 }
 
 // clientRoutePrefix begins the names of the routes that serve a client; the
@@ -177,4 +130,35 @@ func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handl
 	route.MainHandlerIndex = 0
 	route.NoLog = at != path // it would be logged under the path that it hasn't
 	route.SetName(name).ExcludeSitemap()
+}
+
+// routesOf returns the routes of the party's whole application.
+func routesOf(party iris.Party) []*router.Route {
+	if provider, ok := party.(interface{ GetRoutes() []*router.Route }); ok {
+		return provider.GetRoutes()
+	}
+	return nil
+}
+
+// splitParty takes a party's relative path, such as "admin./api", apart.
+func splitParty(party iris.Party) (subdomain, path string) {
+	full := party.GetRelPath()
+	if slash := strings.IndexByte(full, '/'); slash >= 0 {
+		return full[:slash], full[slash:]
+	}
+	return full, "/"
+}
+
+func subdomainOf(party iris.Party) string {
+	subdomain, _ := splitParty(party)
+	return subdomain
+}
+
+func joinPath(party iris.Party, path string) string {
+	_, base := splitParty(party)
+	full := strings.TrimSuffix(base, "/") + path
+	if len(full) > 1 {
+		full = strings.TrimSuffix(full, "/")
+	}
+	return full
 }

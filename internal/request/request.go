@@ -1,4 +1,7 @@
-package websocket
+// Package request keeps the request of a handshake, to answer
+// Connection.Context as long as the connection lives. Besides the root, it is the
+// only package that knows Iris.
+package request
 
 import (
 	stdContext "context"
@@ -20,79 +23,92 @@ import (
 // are kept for a connection: a client may send a megabyte of them.
 const maxKept = 16 << 10
 
-// request is what a connection keeps of the request that it began with, in
-// order to answer Connection.Context. Iris takes its context back when the
-// handler returns, and net/http's request is several times as large as this.
-// Immutable.
-type request struct {
+// Request is what a connection keeps of the request that it began with. Iris takes
+// its context back when the handler returns, and net/http's request is several
+// times as large as this. Immutable.
+type Request struct {
 	app        context.Application
 	route      context.RouteReadOnly
 	stored     memstore.Store // the parameters of the path, then what middleware stored: session, user, claims
 	params     int            // how many of stored are parameters
-	text       string         // what packRequest made
+	text       string         // what pack made
 	odd        *http.Request  // what text can't say, without headers; nil if that is nothing
 	background stdContext.Context
 	incomplete bool // some headers are missing
 }
 
-// newRequest keeps a request as the handler sees it: whatever middleware has
-// changed is changed in it.
-func newRequest(ctx iris.Context) *request {
+// New keeps a request as the handler sees it: whatever middleware has changed is
+// changed in it.
+func New(ctx iris.Context) *Request {
 	r := ctx.Request()
-	kept := &request{
+	kept := &Request{
 		app:        ctx.Application(),
 		route:      ctx.GetCurrentRoute(),
 		stored:     slices.Concat(ctx.Params().Store, *ctx.Values()),
 		params:     len(ctx.Params().Store),
-		odd:        oddRequest(r),
+		odd:        oddOf(r),
 		background: stdContext.WithoutCancel(r.Context()),
 	}
 	header := r.Header
-	if headerSize(header) > maxKept {
+	if HeaderSize(header) > maxKept {
 		header, kept.incomplete = smallHeader(header, ctx.Application().ConfigurationReadOnly().GetRemoteAddrHeaders()), true
 	}
-	kept.text = packRequest(r, header)
+	kept.text = pack(r, header)
 	return kept
 }
 
-// addressSize is what a request's address takes, for which there is no part that
-// could be left out.
-func addressSize(r *http.Request) int {
+// Fits reports whether a request's address is short enough to be kept. Headers can
+// be left out, but no part of an address can.
+func Fits(r *http.Request) bool {
 	u := r.URL
-	return max(len(r.RequestURI), len(u.Host)+len(u.Path)+len(u.RawPath)+len(u.RawQuery)+len(u.Fragment)) + len(r.Host)
+	size := max(len(r.RequestURI), len(u.Host)+len(u.Path)+len(u.RawPath)+len(u.RawQuery)+len(u.Fragment)) + len(r.Host)
+	return size <= maxKept
 }
 
-// withCancel returns the request with a standard context that can be ended, and
+// Incomplete reports whether some headers were left out.
+func (kept *Request) Incomplete() bool { return kept.incomplete }
+
+// Application returns Iris's application.
+func (kept *Request) Application() context.Application { return kept.app }
+
+// WithCancel returns the request with a standard context that can be ended, and
 // the function that does so.
-func (kept *request) withCancel() (*request, stdContext.CancelFunc) {
+func (kept *Request) WithCancel() (*Request, stdContext.CancelFunc) {
 	r := *kept
 	background, cancel := stdContext.WithCancel(kept.background)
 	r.background = background
 	return &r, cancel
 }
 
-// withTLS returns the request with a TLS state that is not that of the network
+// WithBackground returns the request with the standard context of another one.
+func (kept *Request) WithBackground(other *Request) *Request {
+	r := *kept
+	r.background = other.background
+	return &r
+}
+
+// WithTLS returns the request with a TLS state that is not that of the network
 // connection.
-func (kept *request) withTLS(state *tls.ConnectionState) *request {
+func (kept *Request) WithTLS(state *tls.ConnectionState) *Request {
 	if state == nil {
 		return kept
 	}
 	r := *kept
-	r.odd = unpackRequest(r.text, r.odd) // a copy
+	r.odd = unpack(r.text, r.odd) // a copy
 	r.odd.Header, r.odd.TLS = nil, state
 	return &r
 }
 
-// context rebuilds the context of the request. The connection is where its TLS
-// state comes from.
-func (kept *request) context(conn net.Conn) iris.Context {
-	r := unpackRequest(kept.text, kept.odd)
+// Context rebuilds the context of the request. Its TLS state is the connection's;
+// that may be nil.
+func (kept *Request) Context(conn net.Conn) iris.Context {
+	r := unpack(kept.text, kept.odd)
 	if secure, ok := conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
 	ctx := context.NewContext(kept.app)
-	ctx.BeginRequest(&hijackedWriter{header: make(http.Header)}, r.WithContext(kept.background))
+	ctx.BeginRequest(NewHijacked(make(http.Header)), r.WithContext(kept.background))
 	ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
 	ctx.SetCurrentRoute(kept.route)
 	ctx.Params().Store = append(ctx.Params().Store, kept.stored[:kept.params]...)
@@ -101,11 +117,11 @@ func (kept *request) context(conn net.Conn) iris.Context {
 	return ctx
 }
 
-// packRequest makes one string of a request, each part with its length before it:
+// pack makes one string of a request, each part with its length before it:
 // a header as a map of slices takes thrice the memory.
-func packRequest(r *http.Request, header http.Header) string {
+func pack(r *http.Request, header http.Header) string {
 	var b strings.Builder
-	b.Grow(len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host) + len(r.RemoteAddr) + headerSize(header) + 8)
+	b.Grow(len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host) + len(r.RemoteAddr) + HeaderSize(header) + 8)
 	number := func(n int) {
 		var buffer [binary.MaxVarintLen64]byte
 		b.Write(binary.AppendUvarint(buffer[:0], uint64(n)))
@@ -127,7 +143,7 @@ func packRequest(r *http.Request, header http.Header) string {
 	return b.String()
 }
 
-// unpacker takes a string of packRequest's apart.
+// unpacker takes a string of pack's apart.
 type unpacker string
 
 func (u *unpacker) number() int {
@@ -150,15 +166,15 @@ func (u *unpacker) part() string {
 	return s
 }
 
-// remoteAddr returns the address of the client, or of the proxy before it.
-func (kept *request) remoteAddr() string {
+// RemoteAddr returns the address of the client, or of the proxy before it.
+func (kept *Request) RemoteAddr() string {
 	u := unpacker(kept.text)
 	return u.part()
 }
 
-// unpackRequest makes a request of a string of packRequest's, and of what
-// oddRequest has found to be odd about it.
-func unpackRequest(text string, odd *http.Request) *http.Request {
+// unpack makes a request of a string of pack's, and of what oddOf has found to be
+// odd about it.
+func unpack(text string, odd *http.Request) *http.Request {
 	r := new(http.Request)
 	if odd != nil {
 		r = odd.Clone(stdContext.Background())
@@ -191,9 +207,9 @@ func parseURI(uri string) *url.URL {
 	return u
 }
 
-// oddRequest returns a copy of a request, without what packRequest keeps, if there
-// is more to it: something has been changed on the way, or a form been parsed.
-func oddRequest(r *http.Request) *http.Request {
+// oddOf returns a copy of a request, without what pack keeps, if there is more to
+// it: something has been changed on the way, or a form been parsed.
+func oddOf(r *http.Request) *http.Request {
 	u := parseURI(r.RequestURI)
 	usual := u != nil && *u == *r.URL && r.ProtoMajor == 1 && r.ProtoMinor == 1 &&
 		r.Form == nil && r.PostForm == nil && r.MultipartForm == nil && r.Trailer == nil &&
@@ -215,8 +231,8 @@ func hasPathValues(r *http.Request) bool {
 	return pathValues.Index != nil && pathValues.Type.Kind() == reflect.Map && reflect.ValueOf(r).Elem().FieldByIndex(pathValues.Index).Len() > 0
 }
 
-// headerSize is what packRequest makes of a header, at least.
-func headerSize(header http.Header) (n int) {
+// HeaderSize returns how many bytes of memory a header takes when it is kept.
+func HeaderSize(header http.Header) (n int) {
 	for name, values := range header {
 		n += fieldSize(name, values)
 	}
@@ -270,16 +286,3 @@ var knownHeaders = map[string]bool{
 	"X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true, "X-Forwarded-Port": true,
 	"X-Real-Ip": true, "X-Request-Id": true,
 }
-
-// hijackedWriter is the response of a request whose connection has been taken
-// over: nothing can be written to it.
-type hijackedWriter struct{ header http.Header }
-
-// Header implements http.ResponseWriter.
-func (w *hijackedWriter) Header() http.Header { return w.header }
-
-// Write implements http.ResponseWriter.
-func (w *hijackedWriter) Write([]byte) (int, error) { return 0, http.ErrHijacked }
-
-// WriteHeader implements http.ResponseWriter.
-func (w *hijackedWriter) WriteHeader(int) {}

@@ -1,4 +1,4 @@
-package websocket
+package link
 
 import (
 	"net"
@@ -12,16 +12,15 @@ func TestBlockingReadsBorrowABuffer(t *testing.T) {
 	client, server := net.Pipe() // can't be read without blocking
 	defer func() { _ = client.Close() }()
 	defer func() { _ = server.Close() }()
-	var s socket
-	r := newReceiver(server, &s, nil, size)
+	l := New(server, nil, nil, nil, Options{ReadBufferSize: size})
 	receive := func() int {
 		t.Helper()
-		data, err := r.receive(true, false)
+		data, err := l.receive(true, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := cap(data)
-		r.release()
+		l.release()
 		return n
 	}
 	written := make(chan struct{})
@@ -48,7 +47,7 @@ func TestBlockingReadsBorrowABuffer(t *testing.T) {
 		}
 		<-written
 	}
-	if r.rest(); r.kept != nil || r.full != 0 {
+	if l.rest(); l.kept != nil || l.full != 0 {
 		t.Error("something is kept while nobody reads")
 	}
 }

@@ -1,4 +1,4 @@
-package websocket
+package handshake
 
 import (
 	"fmt"
@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket/internal/quote"
 )
@@ -88,57 +86,126 @@ func notInHost(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`"#%*/:<>?@[\]^|`, r)
 }
 
-// serverOrigin returns what the server of a request is to its pages, as far as
-// Iris knows: a proxy in front may have ended TLS or changed the host.
-func serverOrigin(ctx iris.Context) (own origin, text string, ok bool) {
-	scheme := "http"
-	if ctx.IsSSL() {
-		scheme = "https"
-	}
-	own, ok = newOrigin(scheme, ctx.Host())
-	return own, scheme + "://" + ctx.Host(), ok
+// Origins are the origins whose pages may connect, besides the server's own.
+// Immutable.
+type Origins struct {
+	every    bool // each page may connect
+	patterns []pattern
 }
 
-// checkOrigin applies Config.Origins. Without this check any page on the web
-// could use the cookies of its visitors to talk to the server (RFC 6455,
-// section 10.2).
-func checkOrigin(ctx iris.Context, allowed []string) error {
-	sent := ctx.Request().Header["Origin"]
-	if len(sent) == 0 || len(sent) == 1 && sent[0] == "" || slices.Contains(allowed, "*") {
-		return nil // no browser, or no matter
+// pattern is an entry of the list of origins.
+type pattern struct {
+	text       string // as it was written; an origin of another scheme than http and https must equal it
+	origin     origin // without a scheme if it is of another one; the host begins with '.' if subdomains is set
+	anyPort    bool
+	subdomains bool // those of the host match, and the host itself doesn't
+}
+
+// ParseOrigins reads a list of origins and patterns. The error quotes the first
+// entry that is malformed, and says what is wrong with it.
+func ParseOrigins(list []string) (*Origins, error) {
+	o := &Origins{every: slices.Contains(list, "*")}
+	for _, text := range list {
+		if err := validOrigin(text); err != nil {
+			return nil, fmt.Errorf("%q %w", text, err)
+		}
+		o.patterns = append(o.patterns, newPattern(text))
 	}
-	own, server, known := serverOrigin(ctx)
-	if len(sent) > 1 {
-		return &originError{origin: strings.Join(sent, ", "), server: server, why: "a request with several Origin headers comes from no browser"}
+	return o, nil
+}
+
+// newPattern reads an entry that is valid.
+func newPattern(text string) pattern {
+	p := pattern{text: text}
+	rest, anyPort := strings.CutSuffix(text, ":*")
+	scheme, host, _ := strings.Cut(rest, "://")
+	host, subdomains := strings.CutPrefix(host, "*.")
+	known, ok := newOrigin(strings.ToLower(scheme), host)
+	if !ok {
+		return p
 	}
-	page, isWeb := parseOrigin(sent[0])
-	if isWeb && known && page == own || isWeb && isLoopback(page.host) && isLocal(ctx) {
+	p.origin, p.anyPort, p.subdomains = known, anyPort, subdomains
+	if subdomains {
+		p.origin.host = "." + known.host
+	}
+	return p
+}
+
+// matches reports whether a page of http or https may connect.
+func (p *pattern) matches(page origin) bool {
+	switch {
+	case page.scheme != p.origin.scheme, !p.anyPort && page.port != p.origin.port:
+		return false
+	case p.subdomains:
+		return len(page.host) > len(p.origin.host) && strings.HasSuffix(page.host, p.origin.host)
+	}
+	return page.host == p.origin.host
+}
+
+// Arrival says how a request has reached the server, as far as the server knows:
+// a proxy in front may have ended TLS or changed the host.
+type Arrival struct {
+	Request *http.Request
+	HTTPS   bool   // the client used it
+	Host    string // that the client asked for, with or without a port
+
+	// The server was told to believe these headers, which proxies set.
+	HTTPSHeaders   map[string]string // with the value that stands for HTTPS
+	HostHeaders    map[string]bool
+	AddressHeaders []string
+}
+
+// origin returns the server's own origin.
+func (a *Arrival) origin() (own origin, ok bool) { return newOrigin(a.scheme(), a.Host) }
+
+func (a *Arrival) scheme() string {
+	if a.HTTPS {
+		return "https"
+	}
+	return "http"
+}
+
+// refuse returns the error for an origin.
+func (a *Arrival) refuse(sent, why string) error {
+	return &originError{origin: sent, server: a.scheme() + "://" + a.Host, why: why}
+}
+
+// HasOrigin reports whether a request names an origin. Browsers always do.
+func HasOrigin(r *http.Request) bool {
+	sent := r.Header["Origin"]
+	return len(sent) > 1 || len(sent) == 1 && sent[0] != ""
+}
+
+// Check says why the page that a request comes from may not connect; nil if it
+// may. Without this check any page on the web could use the cookies of its
+// visitors to talk to the server (RFC 6455, section 10.2).
+func (o *Origins) Check(a Arrival) error {
+	if o.every || !HasOrigin(a.Request) {
+		return nil // no matter, or no browser
+	}
+	lines := a.Request.Header["Origin"]
+	if len(lines) > 1 {
+		return a.refuse(strings.Join(lines, ", "), "a request with several Origin headers comes from no browser")
+	}
+	sent := lines[0]
+	own, known := a.origin()
+	page, isWeb := parseOrigin(sent)
+	if isWeb && known && page == own {
 		return nil
 	}
-	for _, pattern := range allowed {
-		if pattern == sent[0] || isWeb && matchOrigin(pattern, page) {
+	for i := range o.patterns {
+		if p := &o.patterns[i]; p.text == sent || isWeb && p.matches(page) {
 			return nil
 		}
 	}
-	return &originError{origin: sent[0], server: server, why: whyRefused(ctx, sent[0], page, own)}
+	if isWeb && isLoopback(page.host) && a.isLocal() {
+		return nil
+	}
+	return a.refuse(sent, a.whyRefused(sent, page, own))
 }
 
-// matchOrigin matches an entry of Config.Origins.
-func matchOrigin(pattern string, page origin) bool {
-	pattern, anyPort := strings.CutSuffix(pattern, ":*")
-	scheme, host, _ := strings.Cut(pattern, "://")
-	host, subdomain := strings.CutPrefix(host, "*.")
-	wanted, ok := newOrigin(strings.ToLower(scheme), host)
-	if anyPort {
-		wanted.port = page.port
-	}
-	if subdomain && len(page.host) > len("."+wanted.host) && strings.HasSuffix(page.host, "."+wanted.host) {
-		wanted.host = page.host
-	} else if subdomain {
-		return false
-	}
-	return ok && wanted == page
-}
+// mostValue is how many bytes of what a client sent an error quotes.
+const mostValue = 128
 
 // originError is why a request's origin was refused.
 type originError struct{ origin, server, why string }
@@ -149,7 +216,7 @@ func (e *originError) Error() string {
 
 // whyRefused says what is different, and what to do in just that case: whoever
 // sets a server up behind a proxy has nothing else to go by.
-func whyRefused(ctx iris.Context, sent string, page, own origin) string {
+func (a *Arrival) whyRefused(sent string, page, own origin) string {
 	if validOrigin(sent) != nil { // can't be added to Config.Origins either
 		return "this is not how browsers write an origin"
 	}
@@ -157,16 +224,16 @@ func whyRefused(ctx iris.Context, sent string, page, own origin) string {
 	const keepPort = "if a proxy in front drops the port from the Host header, as nginx does with $host, have it keep the port ($http_host)"
 	switch {
 	case page.host == "" || page.host != own.host:
-		return whyAnotherHost(ctx, sent, page, own)
+		return a.whyAnotherHost(sent, page, own)
 	case page.scheme == "https" && own.scheme == "http":
 		why := "the page came by https, but this request reached the server by plain http; is there a proxy in front that ends TLS? then "
-		if headers := ctx.Application().ConfigurationReadOnly().GetSSLProxyHeaders(); len(headers) == 0 {
+		if headers := a.HTTPSHeaders; len(headers) == 0 {
 			why += "tell Iris so with iris.WithSSLProxyHeader(\"X-Forwarded-Proto\", \"https\"), and have the proxy set that header"
 		} else {
 			name := slices.Min(slices.Collect(maps.Keys(headers)))
 			why += fmt.Sprintf("have it set the header that Iris has been told of (%s: %s)", name, headers[name])
 		}
-		if _, _, hasPort := cutPort(ctx.Host()); !hasPort && page.port != 443 {
+		if _, _, hasPort := cutPort(a.Host); !hasPort && page.port != 443 {
 			why += "; " + keepPort
 		}
 		return why + "; or " + add
@@ -176,7 +243,7 @@ func whyRefused(ctx iris.Context, sent string, page, own origin) string {
 	return "it is of the same host, but of another port; " + keepPort + "; or " + add
 }
 
-func whyAnotherHost(ctx iris.Context, sent string, page, own origin) string {
+func (a *Arrival) whyAnotherHost(sent string, page, own origin) string {
 	why := fmt.Sprintf("it is neither of the same scheme, host and port nor in the Origins of the server's websocket.Config; to allow it, add %s there", quote.String(sent, mostValue))
 	if sent == "null" {
 		return why + ", but any page on the web can arrange to have that origin"
@@ -184,10 +251,10 @@ func whyAnotherHost(ctx iris.Context, sent string, page, own origin) string {
 	if page.host == "" {
 		return why
 	}
-	if before, ok := newOrigin(page.scheme, ctx.GetHeader("X-Forwarded-Host")); ok && before.host == page.host {
+	if before, ok := newOrigin(page.scheme, a.Request.Header.Get("X-Forwarded-Host")); ok && before.host == page.host {
 		return why + "; or, since a proxy in front has changed the Host header and says in X-Forwarded-Host what it was, tell Iris so with iris.WithHostProxyHeader(\"X-Forwarded-Host\")"
 	}
-	if throughProxy(ctx) || isLoopback(own.host) {
+	if a.throughProxy() || isLoopback(own.host) {
 		why += "; if a proxy in front changes the Host header, have it keep that (in nginx: proxy_set_header Host $http_host)"
 	}
 	return why
@@ -201,24 +268,23 @@ var proxyHeaders = []string{
 }
 
 // throughProxy reports whether a request shows that a proxy has passed it on.
-func throughProxy(ctx iris.Context) bool {
-	for name := range ctx.Request().Header {
+func (a *Arrival) throughProxy() bool {
+	for name := range a.Request.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains(proxyHeaders, name) {
 			return true
 		}
 	}
-	told := ctx.Application().ConfigurationReadOnly()
-	names := slices.Concat(told.GetRemoteAddrHeaders(), slices.Collect(maps.Keys(told.GetSSLProxyHeaders())), slices.Collect(maps.Keys(told.GetHostProxyHeaders())))
+	names := slices.Concat(a.AddressHeaders, slices.Collect(maps.Keys(a.HTTPSHeaders)), slices.Collect(maps.Keys(a.HostHeaders)))
 	return slices.ContainsFunc(names, func(name string) bool {
-		return ctx.Request().Header[http.CanonicalHeaderKey(name)] != nil
+		return a.Request.Header[http.CanonicalHeaderKey(name)] != nil
 	})
 }
 
 // isLocal reports whether a request was made on this machine to this machine,
 // and not passed on by a proxy on it.
-func isLocal(ctx iris.Context) bool {
-	r := ctx.Request()
-	return isLoopback(r.Host) && isLoopback(r.RemoteAddr) && !throughProxy(ctx)
+func (a *Arrival) isLocal() bool {
+	r := a.Request
+	return isLoopback(r.Host) && isLoopback(r.RemoteAddr) && !a.throughProxy()
 }
 
 // isLoopback reports whether a host, with or without a port, names this
@@ -236,7 +302,7 @@ func isLoopback(hostport string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// validOrigin says what is wrong with an entry of Config.Origins.
+// validOrigin says what is wrong with an entry of the list of origins.
 func validOrigin(text string) error {
 	if text == "*" || text == "null" || text == "file://" { // the latter two are of pages without a host
 		return nil

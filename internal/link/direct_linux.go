@@ -1,6 +1,6 @@
 //go:build !race && !portable && !386 && !s390x
 
-package websocket
+package link
 
 import (
 	"syscall"

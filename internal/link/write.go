@@ -1,6 +1,6 @@
 //go:build unix && !portable
 
-package websocket
+package link
 
 import (
 	"crypto/tls"
@@ -18,7 +18,6 @@ import (
 type socket struct {
 	raw    syscall.RawConn // nil without a descriptor; immutable after open
 	secure *tls.Conn       // what reads and writes; nil without TLS; immutable after open
-	direct bool            // tryWriteTLS may write; immutable after open
 
 	// reading is held by who reads from secure, and by who writes to it without
 	// blocking: a client that renews its keys makes Read write the answer, and
@@ -28,55 +27,62 @@ type socket struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool       // or about to be
 	watched bool       // the poller has watched it before
+
+	direct bool // tryWriteTLS may write; immutable after open, so not guarded
 }
 
-// open finds the descriptor. It returns what to read it by if that yields what the
-// client has sent, as it does without TLS; else nil.
-func (s *socket) open(conn net.Conn) syscall.RawConn {
+// open finds the descriptor.
+func (s *socket) open(conn net.Conn) {
 	secure, isSecure := conn.(*tls.Conn)
 	if isSecure {
 		conn = secure.NetConn()
 	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return nil
+		return
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return nil
+		return
 	}
 	s.raw, s.secure = raw, secure
 	if isSecure {
 		s.direct = raw.Control(func(fd uintptr) { s.direct = knowsRoom(int(fd)) }) == nil && s.direct
-		return nil
 	}
-	return raw
 }
+
+// canBeRead reports whether the descriptor yields what the client has sent: with
+// TLS it doesn't.
+func (s *socket) canBeRead() bool { return s.raw != nil && s.secure == nil }
+
+// read calls try until it reports true, and waits for something to read between the
+// calls.
+func (s *socket) read(try func(fd uintptr) bool) error { return s.raw.Read(try) }
 
 // canBeWatched reports whether the poller may watch the socket.
 func (s *socket) canBeWatched() bool { return s.raw != nil }
 
-// watch has the poller wake the connection once there is something to read. It
-// reports false if it can't.
-func (s *socket) watch(c *connection) (ok bool) {
-	p := c.server.watcher()
+// watch has the watcher read the link once there is something to read. It reports
+// false if that isn't possible.
+func (s *socket) watch(l *Link) (ok bool) {
+	p := l.watcher.get()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	err := s.raw.Control(func(fd uintptr) { ok = p.Watch(int(fd), c, s.watched) })
+	err := s.raw.Control(func(fd uintptr) { ok = p.Watch(int(fd), l, s.watched) })
 	s.watched = s.watched || ok
 	return ok && err == nil
 }
 
-// close must be called before the connection is closed.
-func (s *socket) close(c *connection) {
+// close must be called before the network connection is closed.
+func (s *socket) close(l *Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	if s.watched {
-		_ = s.raw.Control(func(fd uintptr) { c.server.poller.Load().Forget(int(fd), c) })
+		_ = s.raw.Control(func(fd uintptr) { l.watcher.poller.Load().Forget(int(fd), l) })
 	}
 }
 
@@ -160,25 +166,25 @@ func (s *socket) readBlocking(conn net.Conn, p []byte) (int, error) {
 	return conn.Read(p)
 }
 
-// readReady is called by RawConn.Read, which keeps the descriptor open
-// meanwhile: it reads, or reports false if there is nothing to be read.
-func (r *receiver) readReady(fd uintptr) bool {
-	if r.room == nil {
-		r.room = buffers.Get().(*[]byte)
+// readReady reads, or reports false if nothing has come. RawConn.Read calls it, and
+// keeps the descriptor open meanwhile.
+func (l *Link) readReady(fd uintptr) bool {
+	if l.borrowed == nil {
+		l.borrowed = buffers.Get().(*[]byte)
 	}
 	for {
-		n, err := readNow(int(fd), *r.room)
+		n, err := readNow(int(fd), *l.borrowed)
 		switch {
 		case err == nil && n == 0:
-			r.n, r.err = 0, io.EOF
+			l.n, l.err = 0, io.EOF
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			r.release() // nobody knows for how long
-			r.n, r.err = 0, errNothing
-			return r.once
+			l.release() // nobody knows for how long
+			l.n, l.err = 0, errNothing
+			return l.once
 		default:
-			r.n, r.err = n, err
+			l.n, l.err = int32(n), err
 		}
 		return true
 	}

@@ -1,0 +1,40 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kataras/iris/websocket/internal/frame"
+)
+
+// Causes of a connection's end, and errors of those that send to it. The root
+// package exports them under the same names and documents them.
+var (
+	ErrAlreadyDisconnected = errors.New("websocket: already disconnected")
+	ErrDisconnected        = errors.New("websocket: disconnected by the server")
+	ErrSlowConsumer        = errors.New("websocket: the client reads too slowly: more than Config.MaxQueuedBytes waited to be written")
+	ErrWriteTimeout        = errors.New("websocket: the client accepted nothing for Config.WriteTimeout")
+	ErrPongTimeout         = errors.New("websocket: the client sent nothing, not even a pong, for Config.PongTimeout or Config.ReadTimeout")
+	ErrMessageTooLarge     = errors.New("websocket: the client sent a message larger than Config.MaxMessageSize")
+	ErrInvalidUTF8         = errors.New("websocket: the client sent a text message that is not valid UTF-8")
+	ErrProtocol            = errors.New("websocket: the client violated the protocol")
+	ErrServerClosed        = errors.New("websocket: the server has been shut down")
+)
+
+// protocolError is ErrProtocol with its reason.
+type protocolError struct{ reason error }
+
+// Error implements error.
+func (e *protocolError) Error() string { return fmt.Sprintf("%v: %v", ErrProtocol, e.reason) }
+
+// Unwrap returns ErrProtocol and the reason.
+func (e *protocolError) Unwrap() []error { return []error{ErrProtocol, e.reason} }
+
+// lost returns the cause of a connection whose client went without a close frame.
+func (n *Node) lost(err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n.config.PeerClosed(frame.CloseAbnormal, "", err)
+}

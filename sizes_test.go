@@ -1,0 +1,25 @@
+//go:build amd64
+
+package websocket
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/kataras/iris/websocket/internal/link"
+	"github.com/kataras/iris/websocket/internal/request"
+)
+
+// TestSizes: a connection is three objects. Each fills its size class of Go's
+// allocator, so that one field more costs each connection 32 bytes at least.
+func TestSizes(t *testing.T) {
+	for name, size := range map[string]struct{ got, class uintptr }{
+		"connection":      {unsafe.Sizeof(connection{}), 448},
+		"link.Link":       {unsafe.Sizeof(link.Link{}), 256},
+		"request.Request": {unsafe.Sizeof(request.Request{}), 112},
+	} {
+		if size.got > size.class {
+			t.Errorf("%s has %d bytes, want %d at most", name, size.got, size.class)
+		}
+	}
+}
