@@ -313,6 +313,31 @@ func (c *connection) releaseContext() {
 	}
 }
 
+// store returns the connection's values. It makes them: most connections have none.
+func (c *connection) store() *ConnectionValues {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = new(ConnectionValues)
+	}
+	return c.values
+}
+
+// SetValue implements Connection.
+func (c *connection) SetValue(key string, value any) { c.store().Set(key, value) }
+
+// GetValue implements Connection.
+func (c *connection) GetValue(key string) any { return c.store().Get(key) }
+
+// GetValueString implements Connection.
+func (c *connection) GetValueString(key string) string { return c.store().getString(key) }
+
+// GetValueInt implements Connection.
+func (c *connection) GetValueInt(key string) int { return c.store().getInt(key) }
+
+// GetValueArrString implements Connection.
+func (c *connection) GetValueArrString(key string) []string { return c.store().getStrings(key) }
+
 // Join implements Connection.
 func (c *connection) Join(room string) {
 	if room == All || room == Broadcast {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/handler"
 	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -148,13 +149,13 @@ func malformed(event wire.Event, err error) *MessageError {
 	return &MessageError{Event: eventName(event), Err: err}
 }
 
-// mismatch is the error for a payload that can't be read as what is wanted.
-func mismatch(e wire.Event, wanted string, err error) *MessageError {
-	text := fmt.Sprintf("%s, sent as %v (type %d), can't be read as %s", quote.String(string(e.Payload), mostValue), e.Type, e.Type, wanted)
-	if err != wire.ErrMismatch { // which says no more
-		text += quote.Text(strings.TrimPrefix(fmt.Sprint(err), wire.ErrMismatch.Error()), mostValue)
+// mismatch is the error for a payload of the wrong type.
+func mismatch(e wire.Event, wrong *handler.MismatchError) *MessageError {
+	text := fmt.Sprintf("%s, sent as %v (type %d), can't be read as %s", quote.String(string(e.Payload), mostValue), e.Type, e.Type, wrong.Wanted)
+	if wrong.Err != wire.ErrMismatch { // which says no more
+		text += quote.Text(strings.TrimPrefix(fmt.Sprint(wrong.Err), wire.ErrMismatch.Error()), mostValue)
 	}
-	return &MessageError{Event: eventName(e), Wanted: wanted, Got: e.Type.String(), Err: &quotedError{text, err}}
+	return &MessageError{Event: eventName(e), Wanted: wrong.Wanted, Got: e.Type.String(), Err: &quotedError{text, wrong.Err}}
 }
 
 // quotedError is an error with a text that is fit for a log, in place of its own.

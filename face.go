@@ -15,7 +15,7 @@ type face connection
 func faceOf(c *node.Conn) *connection { return (*connection)(c.Face().(*face)) }
 
 // Event implements node.Face.
-func (f *face) Event(e wire.Event) { (*connection)(f).deliver(e) }
+func (f *face) Event(e wire.Event) { (*connection)(f).dispatchEvent(e) }
 
 // Malformed implements node.Face.
 func (f *face) Malformed(e wire.Event, err error) { (*connection)(f).report(malformed(e, err)) }

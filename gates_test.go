@@ -186,7 +186,7 @@ func TestMemoryOfAConnection(t *testing.T) {
 		start       func(*httptest.Server)
 		idle, after float64
 	}{
-		{"TCP", (*httptest.Server).Start, 2060, 2040},
+		{"TCP", (*httptest.Server).Start, 2000, 1980},
 		{"TLS", (*httptest.Server).StartTLS, 8600, 8600},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,9 @@ package websocket
 
 import (
 	"encoding/json"
+	"fmt"
 
+	"github.com/kataras/iris/websocket/internal/handler"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -30,8 +32,8 @@ type Message struct {
 	// client sent it as text, TypeBytes if it sent it as binary.
 	Type MessageType
 
-	payload   []byte
-	unmarshal func([]byte, any) error
+	payload []byte
+	decoder *handler.Decoder // nil if no client sent it
 }
 
 // Bytes returns the payload as it came. It must not be changed.
@@ -44,22 +46,27 @@ func (m Message) String() string { return string(m.payload) }
 // On passes it to a handler with a parameter of that value's type. It returns a
 // *MessageError if the payload is of another type.
 func (m Message) Decode(v any) error {
-	into, err := pointerDecoder(v)
-	if err != nil {
-		return err
-	}
-	if m.unmarshal == nil { // a message that is none of a client's
-		m.unmarshal = json.Unmarshal
+	decoder := m.decoder
+	if decoder == nil {
+		decoder = newCompiler(json.Unmarshal).Decoder()
 	}
 	e := wire.Event{Name: []byte(m.Event), Type: wire.Type(m.Type), Payload: m.payload}
-	if err := into(m.unmarshal, e); err != nil {
-		return mismatch(e, wantedOf(v), err)
+	err := decoder.Decode(e, v)
+	if wrong, ok := err.(*handler.MismatchError); ok {
+		return mismatch(e, wrong)
 	}
-	return nil
+	switch err {
+	case nil:
+		return nil
+	case handler.ErrNotPointer:
+		return fmt.Errorf("websocket: Message.Decode(%T): %w", v, err)
+	}
+	return fmt.Errorf("websocket: Message.Decode: %w", err)
 }
 
-func readMessage(unmarshal unmarshalFunc, e wire.Event) (Message, error) {
-	return Message{Event: string(e.Name), Type: MessageType(e.Type), payload: e.AsBytes(), unmarshal: unmarshal}, nil
+// newMessage copies an event, which may be kept then.
+func newMessage(e wire.Event, decoder *handler.Decoder) Message {
+	return Message{Event: string(e.Name), Type: MessageType(e.Type), payload: e.AsBytes(), decoder: decoder}
 }
 
 // unmarshalFunc is Config.Unmarshal.

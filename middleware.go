@@ -36,18 +36,10 @@ func (s *Server) Use(middleware Middleware) {
 	s.change(func(r *registry) { r.middleware = append(r.middleware, middleware) })
 }
 
-// deliverThrough calls the handlers of an event inside of the middleware.
-func (c *connection) deliverThrough(r *registry, event wire.Event) {
-	message, _ := readMessage(c.server.config.Unmarshal, event)
-	// A middleware that still looks at it later finds its own copy, not what
-	// another client has sent meanwhile.
-	event.Name, event.Payload = []byte(message.Event), message.payload
-	next := func() error { return c.handleAll(r, event, &message).err() }
-	for _, middleware := range slices.Backward(r.middleware) {
-		inner := next
-		next = func() error { return c.enterMiddleware(middleware, message, event, inner) }
-	}
-	switch err := asHandlerError(event, next()).(type) {
+// dispatchThrough calls the handlers of an event inside of the middleware, and
+// reports their errors.
+func (c *connection) dispatchThrough(r *registry, event wire.Event) {
+	switch err := asHandlerError(event, newChain(c, r, event).call(0)).(type) {
 	case nil:
 	case failures:
 		c.reportAll(err)
@@ -56,30 +48,75 @@ func (c *connection) deliverThrough(r *registry, event wire.Event) {
 	}
 }
 
-// enterMiddleware calls one middleware. No call of inner begins or goes on after
-// it has returned: handlers are called one at a time, and none after
-// OnDisconnect.
-func (c *connection) enterMiddleware(middleware Middleware, message Message, event wire.Event, inner func() error) error {
-	var called atomic.Bool // or too late to be called
-	var running sync.WaitGroup
-	running.Add(1)
-	defer func() {
-		if called.Swap(true) {
-			running.Wait()
-		}
-	}()
-	next := func() error {
-		if called.Swap(true) {
-			return ErrInvalidNext
-		}
-		defer running.Done()
-		return inner()
-	}
-	return c.handle(func(c *connection, _ wire.Event) error { return middleware(c, message, next) }, event)
+// chain takes one event through the middleware to the handlers.
+type chain struct {
+	connection *connection
+	registry   *registry
+	event      wire.Event
+	message    Message // the event, for middleware
+	steps      []step  // one for each middleware
 }
 
-// asHandlerError is what becomes of an error that the outermost middleware
-// returned, unless it is one of ours.
+// newChain copies the event: a middleware may look at it when the client has sent
+// another one.
+func newChain(c *connection, r *registry, event wire.Event) *chain {
+	name := len(event.Name)
+	kept := slices.Concat(event.Name, event.Payload)
+	event.Name, event.Payload = kept[:name:name], kept[name:]
+	return &chain{
+		connection: c,
+		registry:   r,
+		event:      event,
+		message:    Message{Event: string(event.Name), Type: MessageType(event.Type), payload: event.Payload, decoder: c.server.decoder()},
+		steps:      make([]step, len(r.middleware)),
+	}
+}
+
+// call calls the middleware of an index; after the last one, the handlers.
+func (ch *chain) call(index int) error {
+	if index == len(ch.steps) {
+		return ch.connection.handleAll(ch.registry, ch.event, &ch.message).err()
+	}
+	s := &ch.steps[index]
+	s.chain, s.index = ch, index
+	return s.call(ch.registry.middleware[index])
+}
+
+// step is the call of one middleware. Its next method is the middleware's next
+// function. When the middleware has returned, no call of next begins or goes on:
+// handlers are called one at a time, and none after OnDisconnect.
+type step struct {
+	chain   *chain
+	index   int
+	spent   atomic.Bool // next has been called, or comes too late
+	running sync.Mutex  // held until the first call of next has returned
+}
+
+func (s *step) call(middleware Middleware) (err error) {
+	c := s.chain.connection
+	s.running.Lock()
+	defer s.end()
+	defer c.recoveredIn(s.chain.event, &err)
+	return middleware(c, s.chain.message, s.next)
+}
+
+func (s *step) next() error {
+	if s.spent.Swap(true) {
+		return ErrInvalidNext
+	}
+	defer s.running.Unlock()
+	return s.chain.call(s.index + 1)
+}
+
+// end waits for a call of next on another goroutine.
+func (s *step) end() {
+	if s.spent.Swap(true) {
+		s.running.Lock()
+	}
+}
+
+// asHandlerError makes a *HandlerError of an error of the outermost middleware. Our
+// own errors stay as they are.
 func asHandlerError(event wire.Event, err error) error {
 	// By assertion: errors.As would call methods of the application's errors,
 	// which may panic, as those of a nil pointer do.
@@ -99,7 +136,7 @@ func asHandlerError(event wire.Event, err error) error {
 	case failures:
 		return err
 	}
-	return returned(event, err)
+	return handlerError(event, err)
 }
 
 // failures are the errors of several handlers.

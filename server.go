@@ -31,6 +31,7 @@ type (
 		node      *node.Node         // immutable
 		publisher publisher          // immutable
 		places    handshake.Places
+		compilers compilers                // immutable
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		logger    logger
 
@@ -82,6 +83,7 @@ func newServer(cfg Config) *Server {
 		node:      n,
 		publisher: publisher{n, string(cfg.EvtMessagePrefix), cfg.Marshal, cfg.BinaryMessages},
 		places:    handshake.Places{Most: cfg.MaxConnections, MostPerNetwork: cfg.MaxConnectionsPerAddress},
+		compilers: newCompilers(cfg.Unmarshal),
 		logger:    logger{slog: cfg.Logger},
 	}
 	s.ClientSource = clientSource(string(cfg.EvtMessagePrefix), "", "")

@@ -14,7 +14,7 @@ import (
 // allocator, so that one field more costs each connection 32 bytes at least.
 func TestSizes(t *testing.T) {
 	for name, size := range map[string]struct{ got, class uintptr }{
-		"connection":      {unsafe.Sizeof(connection{}), 480},
+		"connection":      {unsafe.Sizeof(connection{}), 448},
 		"link.Link":       {unsafe.Sizeof(link.Link{}), 256},
 		"request.Request": {unsafe.Sizeof(request.Request{}), 112},
 	} {

@@ -36,37 +36,21 @@ func (v *ConnectionValues) Reset() {
 	v.byKey = nil
 }
 
-// store returns the connection's values, which most have none of.
-func (c *connection) store() *ConnectionValues {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.values == nil {
-		c.values = new(ConnectionValues)
-	}
-	return c.values
-}
-
-// SetValue implements Connection.
-func (c *connection) SetValue(key string, value any) { c.store().Set(key, value) }
-
-// GetValue implements Connection.
-func (c *connection) GetValue(key string) any { return c.store().Get(key) }
-
-// GetValueString implements Connection.
-func (c *connection) GetValueString(key string) string {
-	s, _ := c.GetValue(key).(string)
+// getString returns a value if it is a string; else it is empty.
+func (v *ConnectionValues) getString(key string) string {
+	s, _ := v.Get(key).(string)
 	return s
 }
 
-// GetValueArrString implements Connection.
-func (c *connection) GetValueArrString(key string) []string {
-	list, _ := c.GetValue(key).([]string)
+// getStrings returns a value if it is a []string; else it is nil.
+func (v *ConnectionValues) getStrings(key string) []string {
+	list, _ := v.Get(key).([]string)
 	return list
 }
 
-// GetValueInt implements Connection.
-func (c *connection) GetValueInt(key string) int {
-	switch value := c.GetValue(key).(type) {
+// getInt returns a value if it is an int, or a string that is one; else it is 0.
+func (v *ConnectionValues) getInt(key string) int {
+	switch value := v.Get(key).(type) {
 	case int:
 		return value
 	case string:
