@@ -1,16 +1,11 @@
 package websocket_test
 
 import (
-	"io"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	gorilla "github.com/gorilla/websocket"
-	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -73,86 +68,6 @@ func TestABurstToAllWhoRead(t *testing.T) {
 	if n := s.Stats(); n.SlowConsumers > 0 {
 		t.Errorf("%+v", n)
 	}
-}
-
-// While a handler runs nothing is read, so the client can't show that it lives.
-func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
-	var ends endings
-	inBubble(t, websocket.Config{}, func(s *websocket.Server) {
-		ends.record(s)
-		s.OnConnection(func(c websocket.Connection) {
-			c.On("job", func() { time.Sleep(10 * time.Minute) })
-		})
-	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
-		for range 60 { // alive, though nobody reads it for ten minutes
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"job;0;")); err != nil {
-				t.Fatalf("%v, %v", err, ends.all())
-			}
-		}
-		_ = conn.Close()
-		time.Sleep(time.Hour) // until the last handler has returned
-	})
-}
-
-// A client that is always a little behind is pinged all the same, and while it
-// catches up it is alive.
-func TestAClientThatIsBehindLives(t *testing.T) {
-	var ends endings
-	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		pings := 0
-		conn.SetPingHandler(func(data string) error {
-			pings++
-			return conn.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(time.Second))
-		})
-		var reader sync.WaitGroup
-		reader.Go(func() {
-			for {
-				if _, _, err := conn.ReadMessage(); err != nil {
-					return
-				}
-				time.Sleep(500 * time.Millisecond) // a slow link
-			}
-		})
-		synctest.Wait()
-		message := strings.Repeat("x", 10000)
-		for range 8 { // so it is four seconds behind
-			_ = s.GetConnections()[0].Emit("tick", message)
-		}
-		for range 1000 {
-			for _, c := range s.GetConnections() {
-				_ = c.Emit("tick", message)
-			}
-			time.Sleep(500 * time.Millisecond)
-		}
-		if list := ends.all(); len(list) != 0 {
-			t.Errorf("ended with %v", list[0].reason)
-		}
-		_ = conn.Close()
-		reader.Wait()
-		if pings < 8 {
-			t.Errorf("%d pings in 500 seconds", pings)
-		}
-	})
-}
-
-// A read timeout that is shorter than the usual ping period makes pings more
-// frequent.
-func TestAShortReadTimeoutPingsInTime(t *testing.T) {
-	var ends endings
-	inBubble(t, websocket.Config{ReadTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		var reader sync.WaitGroup
-		reader.Go(func() { readAll(conn) })
-		time.Sleep(10 * time.Minute)
-		if list := ends.all(); len(list) != 0 {
-			t.Errorf("ended with %v", list[0].reason)
-		}
-		_ = conn.Close()
-		reader.Wait()
-	})
 }
 
 // TestALongLoopToOneClient: whichever emitter to one client it uses, the loop gives

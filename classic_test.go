@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -120,118 +118,6 @@ var (
 	_ []byte            = websocket.Server{}.ClientSource
 )
 
-// TestWrite: raw messages of each type.
-func TestWrite(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		c.On("write", func(int) {
-			for _, err := range []error{
-				c.Write(websocket.TextMessage, []byte("text")),
-				c.Write(websocket.BinaryMessage, []byte("binary")),
-				c.Write(websocket.PingMessage, []byte("ping")),
-				c.Write(websocket.PongMessage, []byte("pong")),
-			} {
-				if err != nil {
-					t.Error(err)
-				}
-			}
-			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
-				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
-					t.Errorf("Write(%d): %v", kind, err)
-				}
-			}
-			if err := c.Write(websocket.CloseMessage, gorilla.FormatCloseMessage(4001, "bye")); err != nil {
-				t.Error(err)
-			}
-			if err := c.Write(websocket.TextMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("Write after the close: %v", err)
-			}
-			if err := c.Write(websocket.CloseMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("a second close: %v", err)
-			}
-		})
-	})
-	c := dial(t, url)
-	var control []string
-	c.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
-	c.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
-	c.send("write;1;1")
-	c.want("text", "binary")
-	_, _, err := c.ReadMessage()
-	var closed *gorilla.CloseError
-	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
-		t.Errorf("closed with %v", err)
-	}
-	if len(control) != 2 || control[0] != "ping ping" || control[1] != "pong pong" {
-		t.Errorf("control messages: %q", control)
-	}
-}
-
-// TestOnPingAndOnPong: each ping that goes out, each pong that comes in.
-func TestOnPingAndOnPong(t *testing.T) {
-	var mu sync.Mutex
-	pings, pongs := 0, 0
-	inBubble(t, websocket.Config{}, func(s *websocket.Server) {
-		s.OnConnection(func(c websocket.Connection) {
-			c.OnPing(func() { mu.Lock(); pings++; mu.Unlock() })
-			c.OnPong(func() { mu.Lock(); pongs++; mu.Unlock() })
-			c.OnPong(func() { panic("must not matter") })
-		})
-	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go readAll(conn)
-		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // of the bubble's clock: it takes no time
-		synctest.Wait()
-		mu.Lock()
-		if pings < 2 || pings > 3 || pongs != pings {
-			t.Errorf("%d pings, %d pongs", pings, pongs)
-		}
-		mu.Unlock()
-		_ = conn.Close()
-	})
-}
-
-// TestValues: safe for concurrent use, and by type.
-func TestValues(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		var all sync.WaitGroup
-		for i := range 10 {
-			all.Go(func() {
-				c.SetValue("shared", i)
-				_ = c.GetValue("shared")
-			})
-		}
-		all.Wait()
-		c.SetValue("string", "s")
-		c.SetValue("number", "12")
-		c.SetValue("list", []string{"a"})
-		if c.GetValueString("string") != "s" || c.GetValueString("shared") != "" || c.GetValueString("none") != "" {
-			t.Error("GetValueString")
-		}
-		c.SetValue("int", 7)
-		if c.GetValueInt("int") != 7 || c.GetValueInt("number") != 12 || c.GetValueInt("string") != 0 || c.GetValueInt("none") != 0 {
-			t.Error("GetValueInt")
-		}
-		if list := c.GetValueArrString("list"); len(list) != 1 || c.GetValueArrString("string") != nil {
-			t.Error("GetValueArrString")
-		}
-		if c.GetValue("none") != nil {
-			t.Error("GetValue")
-		}
-		_ = c.Emit("done", "")
-	})
-	dial(t, url).want("done;0;")
-
-	var values websocket.ConnectionValues
-	values.Set("a", 1)
-	values.Set("a", 2)
-	if values.Get("a") != 2 || values.Get("b") != nil {
-		t.Error("ConnectionValues")
-	}
-	if values.Reset(); values.Get("a") != nil {
-		t.Error("Reset")
-	}
-}
-
 // socketController is a controller of Iris MVC whose connection is upgraded for
 // it.
 type socketController struct {
@@ -307,4 +193,45 @@ func fetch(t *testing.T, server *httptest.Server, path string) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+// TestOriginalProgram is the Go program of the package's first documentation, to
+// the letter.
+func TestOriginalProgram(t *testing.T) {
+	api := newApp()
+
+	w := websocket.New(api, "/my_endpoint")
+	// for default 'iris.' station use that: w := websocket.New(iris.DefaultIris, "/my_endpoint")
+
+	w.OnConnection(func(c websocket.Connection) {
+		c.On("chat", func(message string) {
+			c.To(websocket.Broadcast).Emit("chat", "Message from: "+c.ID()+"-> "+message) // to all except this connection
+			// c.To("to a specific connection.ID() [rooms are coming soon]").Emit...
+			c.Emit("chat", "Message from myself: "+message)
+		})
+	})
+
+	url := address(listen(t, api, w)) + "/my_endpoint"
+	a, b := dial(t, url), dial(t, url)
+	eventually(t, "two connections", func() bool { return w.GetTotalConnections() == 2 })
+	a.send("chat;0;hello")
+	a.want("chat;0;Message from myself: hello")
+	fromA := sender(t, b.next(), "hello")
+	b.send("chat;0;good day")
+	b.want("chat;0;Message from myself: good day")
+	fromB := sender(t, a.next(), "good day")
+	if fromA == fromB || !w.IsConnected(fromA) || !w.IsConnected(fromB) {
+		t.Errorf("the messages came from %q and %q", fromA, fromB)
+	}
+}
+
+// sender is the ID in a message of the original program.
+func sender(t *testing.T, message, text string) string {
+	t.Helper()
+	id, ok := strings.CutPrefix(message, prefix+"chat;0;Message from: ")
+	id, found := strings.CutSuffix(id, "-> "+text)
+	if !ok || !found {
+		t.Fatalf("received %q", message)
+	}
+	return id
 }

@@ -15,24 +15,6 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// wantPanic calls f and compares what it panics with.
-func wantPanic(t *testing.T, name string, parts []string, f func()) {
-	t.Helper()
-	defer func() {
-		value := recover()
-		if value == nil {
-			t.Errorf("%s: no panic", name)
-			return
-		}
-		for _, part := range parts {
-			if text := fmt.Sprint(value); !strings.Contains(text, part) {
-				t.Errorf("%s: the panic says %q, without %q", name, text, part)
-			}
-		}
-	}()
-	f()
-}
-
 func TestDefaults(t *testing.T) {
 	c := websocket.Config{}.Validate()
 	if c.PongTimeout != 60*time.Second || c.PingPeriod != 54*time.Second || c.WriteTimeout != 10*time.Second || c.ReadTimeout != 0 ||

@@ -1,14 +1,10 @@
 package websocket_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -16,24 +12,6 @@ import (
 
 	"github.com/kataras/iris/websocket"
 )
-
-// named makes the ID of each connection what its address says, and has it join
-// the rooms that it lists.
-func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *client) {
-	t.Helper()
-	cfg.IDGenerator = func(ctx iris.Context) string { return ctx.URLParam("id") }
-	s, url := onConnection(t, cfg, func(c websocket.Connection) {
-		for _, room := range strings.Fields(c.Context().URLParam("rooms")) {
-			c.Join(room)
-		}
-		_ = c.Emit("ready", "")
-	})
-	return s, func(id string, rooms ...string) *client {
-		c := dial(t, url+"?id="+id+"&rooms="+strings.Join(rooms, "%20"))
-		c.want("ready;0;")
-		return c
-	}
-}
 
 // TestEmittingFromAnywhere: who gets what of the server's emitters, each once.
 func TestEmittingFromAnywhere(t *testing.T) {
@@ -163,27 +141,6 @@ func TestNamesFromClients(t *testing.T) {
 	}
 }
 
-// TestReservedRooms can't be joined, which is reported.
-func TestReservedRooms(t *testing.T) {
-	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		c.OnError(func(err error) { _ = c.Emit("error", errors.Is(err, websocket.ErrReservedRoom)) })
-		c.On("join", func(room string) {
-			c.Join(room)
-			c.Server().Join(room, c.ID())
-			_ = c.Emit("joined", c.IsJoined(room))
-		})
-	})
-	c := dial(t, url)
-	for _, room := range []string{websocket.All, websocket.Broadcast} {
-		event, _ := json.Marshal(room)
-		c.send("join;4;" + string(event))
-		c.want("error;2;true", "error;2;true", "joined;2;false")
-	}
-	if n := s.Stats().Rejected; n != 4 {
-		t.Errorf("%d are counted as rejected", n)
-	}
-}
-
 // TestEmittingFromEverywhere: from all functions that are called, none of which
 // deadlocks.
 func TestEmittingFromEverywhere(t *testing.T) {
@@ -209,109 +166,6 @@ func TestEmittingFromEverywhere(t *testing.T) {
 	_ = goes.WriteMessage(gorilla.CloseMessage, nil)
 	stays.want("from;0;OnLeave", "from;0;OnDisconnect")
 	_ = s
-}
-
-// TestVolatile: what a client is too slow for is dropped and counted; the
-// connection lives, and what isn't volatile arrives.
-func TestVolatile(t *testing.T) {
-	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
-	c := connect("slow")
-	data := strings.Repeat("x", 1000)
-	sent := 0
-	for s.Stats().Dropped == 0 {
-		if sent++; sent > 1e6 {
-			t.Fatal("nothing is dropped")
-		}
-		_ = s.To("slow").Volatile().Emit("v", data)
-	}
-	if err := s.GetConnection("slow").Emit("end", ""); err != nil {
-		t.Fatal(err)
-	}
-	received := 0
-	for got := c.next(); got != prefix+"end;0;"; got = c.next() {
-		received++
-	}
-	if n := s.Stats(); received != sent-int(n.Dropped) || n.SlowConsumers != 0 {
-		t.Errorf("received %d of %d, %+v", received, sent, n)
-	}
-}
-
-// TestSeveralRoomsHaveOneOrder: a message to several rooms has its place in the
-// order of each of them.
-func TestSeveralRoomsHaveOneOrder(t *testing.T) {
-	const each = 1000
-	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 20})
-	clients := map[string]*client{"red": connect("a", "red"), "both": connect("b", "red", "blue"), "blue": connect("c", "blue")}
-	var emitters sync.WaitGroup
-	for _, rooms := range [][]string{{"red"}, {"blue"}, {"red", "blue"}, {"blue", "red"}} {
-		for range 2 {
-			emitters.Go(func() {
-				for i := range each {
-					_ = s.To(rooms...).Emit("e", fmt.Sprint(rooms, " ", i))
-				}
-			})
-		}
-	}
-	emitters.Wait()
-	_ = s.Emit("end", "")
-	seen := map[string][]string{} // by the room of which the client is a member
-	for name, c := range clients {
-		for got := c.next(); got != prefix+"end;0;"; got = c.next() {
-			for _, room := range []string{"red", "blue"} {
-				if (name == room || name == "both") && strings.Contains(got, room) {
-					seen[name+" of "+room] = append(seen[name+" of "+room], got)
-				}
-			}
-		}
-	}
-	for _, room := range []string{"red", "blue"} {
-		one, other := seen[room+" of "+room], seen["both of "+room]
-		if len(one) != 6*each || !slices.Equal(one, other) {
-			t.Errorf("two members of %s saw %d and %d messages, or in another order", room, len(one), len(other))
-		}
-	}
-}
-
-// TestMovingBetweenRooms: who joins a room before leaving another is in one of
-// them at any time, for who emits to both, also where rooms come and go thereby.
-func TestMovingBetweenRooms(t *testing.T) {
-	const messages = 5000
-	s, connect := named(t, websocket.Config{})
-	moving := connect("a", "red")
-	conn := s.GetConnection("a")
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for here, there := "red", "blue"; ; here, there = there, here {
-			conn.Join(there)
-			conn.Leave(here)
-			select {
-			case <-stop:
-				return
-			default:
-			}
-		}
-	}()
-	received := make(chan int)
-	go func() {
-		for n := 0; ; n++ {
-			if got := moving.next(); got == prefix+"end;0;" {
-				received <- n
-				return
-			} else if got != fmt.Sprint(prefix, "e;1;", n) {
-				t.Errorf("message %d is %q", n, got)
-			}
-		}
-	}()
-	for i := range messages {
-		_ = s.To("red", "blue").Emit("e", i)
-	}
-	close(stop)
-	<-stopped
-	_ = s.Emit("end", "")
-	if n := <-received; n != messages {
-		t.Errorf("received %d of %d", n, messages)
-	}
 }
 
 // TestEmittersToOneConnectionSaySo: whatever they were made by, and also that
@@ -364,32 +218,6 @@ func TestExceptOfOneEmitter(t *testing.T) {
 	}
 }
 
-// TestTheLimitOfVolatile: a message that doesn't fit beside what little waits is
-// dropped; it is no reason to end the connection.
-func TestTheLimitOfVolatile(t *testing.T) {
-	const limit = 8 << 10
-	inBubble(t, websocket.Config{MaxQueuedBytes: limit, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		client := pipeTo(t, app)
-		defer func() { _ = client.Close() }()
-		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait() // the response waits for the client
-		c := s.GetConnections()[0]
-		if err := c.EmitMessage([]byte("waits")); err != nil {
-			t.Fatal(err)
-		}
-		for _, emitter := range []websocket.Emitter{c.Volatile(), s.To(websocket.All).Volatile()} {
-			if err := emitter.EmitMessage(make([]byte, limit-200)); err != nil {
-				t.Error(err)
-			}
-		}
-		if n := s.Stats(); n.Dropped != 2 || n.SlowConsumers != 0 || n.Connections != 1 {
-			t.Errorf("%+v", n)
-		}
-	})
-}
-
 // TestAnEmitterSaysItOfItsOwn: that one connection has ended is nothing that an
 // emitter to another one says.
 func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
@@ -406,5 +234,80 @@ func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
 			t.Fatalf("to the other one: %v", err)
 		}
 		open.want("e;0;")
+	}
+}
+
+func TestEmitters(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{
+		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
+	}, func(c websocket.Connection) {
+		c.On("join", func(room string) { c.Join(room); c.Emit("joined", room) })
+		c.On("leave", func(room string) { c.Emit("left", c.Leave(room)) })
+		c.On("to", func(to string) {
+			_ = c.To(to).Emit("event", c.ID()+" to "+to)
+			_ = c.To(to).EmitMessage([]byte("native"))
+		})
+		c.On("all", func() { _ = c.To(websocket.All).Emit("event", "all") })
+		c.On("others", func() { _ = c.To(websocket.Broadcast).Emit("event", "others") })
+		c.On("done", func() { _ = c.To(websocket.All).Emit("done", "") })
+	})
+	ids := []string{"a", "b", "c"}
+	clients := map[string]*client{}
+	for _, id := range ids {
+		clients[id] = dial(t, url+"?id="+id)
+	}
+	a := clients["a"]
+	clients["b"].send("join;0;room")
+	clients["b"].want("joined;0;room")
+	clients["c"].send("join;0;room")
+	clients["c"].want("joined;0;room")
+	if got := len(s.GetConnectionsByRoom("room")); got != 2 {
+		t.Errorf("%d connections in the room", got)
+	}
+	for _, test := range []struct {
+		name, send string
+		who        []string
+		want       []string
+	}{
+		{"a room", "to;0;room", []string{"b", "c"}, []string{"event;0;a to room", "native"}},
+		{"a connection", "to;0;b", []string{"b"}, []string{"event;0;a to b", "native"}},
+		{"oneself", "to;0;a", []string{"a"}, []string{"event;0;a to a", "native"}},
+		{"nobody", "to;0;nowhere", nil, nil},
+		{"all", "all;0;", ids, []string{"event;0;all"}},
+		{"all but oneself", "others;0;", []string{"b", "c"}, []string{"event;0;others"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a.send(test.send)
+			a.send("done;0;")
+			for _, id := range ids {
+				if slices.Contains(test.who, id) {
+					clients[id].want(test.want...)
+				}
+				clients[id].want("done;0;")
+			}
+		})
+	}
+	clients["b"].send("leave;0;room")
+	clients["b"].want("left;2;true")
+	clients["b"].send("leave;0;room")
+	clients["b"].want("left;2;false")
+}
+
+func TestInvalidEventsAreRefused(t *testing.T) {
+	errs := make(chan error, 4)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		errs <- c.Emit("", "x")
+		errs <- c.Emit("a;b", "x")
+		errs <- c.To(websocket.All).Emit("a;b", "x")
+		errs <- c.Emit("e", make(chan int))
+	})
+	dial(t, url)
+	for range 3 {
+		if err := receive(t, errs); err == nil || !strings.Contains(err.Error(), "event name") {
+			t.Errorf("Emit: %v", err)
+		}
+	}
+	if err := receive(t, errs); err == nil || !strings.Contains(err.Error(), `"e"`) {
+		t.Errorf("Emit of a channel: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -10,27 +11,6 @@ import (
 
 	"github.com/kataras/iris/websocket"
 )
-
-// watched is what a watched connection reports.
-type watched struct {
-	connection websocket.Connection
-	errors     chan error
-	ended      chan error // the reason, when OnDisconnect is called
-}
-
-// watch returns a function for OnConnection and the channel of what it sees.
-func watch() (func(websocket.Connection), chan watched) {
-	connections := make(chan watched, 16)
-	return func(c websocket.Connection) {
-		w := watched{c, make(chan error, 16), make(chan error, 16)}
-		c.OnError(func(err error) { w.errors <- err })
-		c.OnDisconnect(func() { w.ended <- c.DisconnectReason() })
-		c.On("chat", func(message string) {
-			c.To(websocket.All).Emit("chat", message)
-		})
-		connections <- w
-	}, connections
-}
 
 // TestOrderlyEnds are no errors.
 func TestOrderlyEnds(t *testing.T) {
@@ -296,4 +276,43 @@ func TestTheTextOfTheClientsClose(t *testing.T) {
 	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != (websocket.CloseError{Code: 4001, Text: "my reason"}) {
 		t.Errorf("ended with %#v", err)
 	}
+}
+
+// A client that doesn't answer the close frame is left after CloseTimeout, and
+// OnDisconnect doesn't wait for it.
+func TestCloseTimeout(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{CloseTimeout: 3 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Disconnect()
+		synctest.Wait()
+		wantEnd(t, ends.all(), websocket.ErrDisconnected, began, 0, 0)
+		if err := s.Shutdown(t.Context()); err != nil { // waits for the transport
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("the transport was closed after %v", took)
+		}
+		_ = conn.Close()
+	})
+}
+
+// Once the client has answered the close frame, nothing is waited for.
+func TestAnsweredClose(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Disconnect()
+		go readAll(conn) // which answers
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the transport was closed after %v", took)
+		}
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -145,20 +144,4 @@ func TestErrorsOfEmit(t *testing.T) {
 	if err := s.Emit("e", struct{}{}); !errors.Is(err, errHandler) || err.Error() != `websocket: event "e": `+errHandler.Error() {
 		t.Errorf("%v", err)
 	}
-}
-
-// TestValuesThatAreNoNumbers.
-func TestValuesThatAreNoNumbers(t *testing.T) {
-	done := make(chan struct{})
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		defer close(done)
-		for value, want := range map[any]int{7: 7, "8": 8, "-9": -9, "x": 0, "7x": 0, "": 0, strconv.Itoa(1<<30) + "0000000000": 0, 1.5: 0, nil: 0} {
-			c.SetValue("key", value)
-			if got := c.GetValueInt("key"); got != want {
-				t.Errorf("%#v is %d, want %d", value, got, want)
-			}
-		}
-	})
-	dial(t, url)
-	receive(t, done)
 }

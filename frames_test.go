@@ -1,7 +1,6 @@
 package websocket_test
 
 import (
-	"encoding/binary"
 	"io"
 	"net/http"
 	"slices"
@@ -14,15 +13,6 @@ import (
 
 	"github.com/kataras/iris/websocket"
 )
-
-// frame is a masked frame of a client; the mask is zero.
-func frame(first byte, payload string) []byte {
-	f := []byte{first, 0x80 | byte(len(payload))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16([]byte{first, 0x80 | 126}, uint16(len(payload)))
-	}
-	return append(append(f, 0, 0, 0, 0), payload...)
-}
 
 // TestProtocol: RFC 6455 holds for each client. The code is what it is closed
 // with.

@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
@@ -131,94 +130,6 @@ func address(server *httptest.Server) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// client is the peer: gorilla's client, which knows nothing of this library.
-type client struct {
-	*gorilla.Conn
-	t testing.TB
-}
-
-func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header)) *client {
-	t.Helper()
-	dialer := &gorilla.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	header := http.Header{}
-	for _, option := range options {
-		option(dialer, header)
-	}
-	conn, response, err := dialer.Dial(url, header)
-	if err != nil {
-		status := ""
-		if response != nil {
-			status = response.Status
-		}
-		t.Fatalf("dialing %s: %v %s", url, err, status)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return &client{conn, t}
-}
-
-// rawClient connects and returns the network connection, through which frames
-// are sent without allocating.
-func rawClient(t testing.TB, url string) net.Conn {
-	t.Helper()
-	return dial(t, url).NetConn()
-}
-
-// sendText sends a message as it is.
-func (c *client) sendText(message string) {
-	c.t.Helper()
-	if err := c.WriteMessage(gorilla.TextMessage, []byte(message)); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// send sends an event: what stands behind the prefix.
-func (c *client) send(rest string) { c.t.Helper(); c.sendText(prefix + rest) }
-
-// next returns the next message.
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	_, data, err := c.ReadMessage()
-	if err != nil {
-		c.t.Fatalf("reading: %v", err)
-	}
-	return string(data)
-}
-
-// want reads the next messages, events without the prefix, and compares them.
-func (c *client) want(messages ...string) {
-	c.t.Helper()
-	for _, want := range messages {
-		if got := strings.TrimPrefix(c.next(), prefix); got != want {
-			c.t.Fatalf("received %.200q, want %q", got, want)
-		}
-	}
-}
-
-// wantClosed reads until the connection ends and compares the close code.
-func (c *client) wantClosed(code int) {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	for {
-		if _, _, err := c.ReadMessage(); err != nil {
-			if !gorilla.IsCloseError(err, code) {
-				c.t.Fatalf("ended with %v, want close code %d", err, code)
-			}
-			return
-		}
-	}
-}
-
-// vanish ends the connection like a killed process or a cut cable does: without
-// a close frame, with a reset.
-func (c *client) vanish() {
-	c.t.Helper()
-	if tcp, ok := c.NetConn().(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = c.NetConn().Close()
-}
-
 // receive waits for a value.
 func receive[T any](t testing.TB, ch <-chan T) T {
 	t.Helper()
@@ -242,3 +153,82 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		time.Sleep(time.Millisecond) // the condition decides, not the time
 	}
 }
+
+// echo makes a server answer each chat.
+func echo(c websocket.Connection) {
+	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
+}
+
+// watched is what a watched connection reports.
+type watched struct {
+	connection websocket.Connection
+	errors     chan error
+	ended      chan error // the reason, when OnDisconnect is called
+}
+
+// watch returns a function for OnConnection and the channel of what it sees.
+func watch() (func(websocket.Connection), chan watched) {
+	connections := make(chan watched, 16)
+	return func(c websocket.Connection) {
+		w := watched{c, make(chan error, 16), make(chan error, 16)}
+		c.OnError(func(err error) { w.errors <- err })
+		c.OnDisconnect(func() { w.ended <- c.DisconnectReason() })
+		c.On("chat", func(message string) {
+			c.To(websocket.All).Emit("chat", message)
+		})
+		connections <- w
+	}, connections
+}
+
+func sameReason(err, want error) bool {
+	var closed, wantClosed *websocket.CloseError
+	if errors.As(want, &wantClosed) {
+		return errors.As(err, &closed) && closed.Code == wantClosed.Code
+	}
+	return errors.Is(err, want)
+}
+
+var errHandler = errors.New("the handler's error")
+
+type point struct {
+	X, Y int
+}
+
+// wantPanic calls f and compares what it panics with.
+func wantPanic(t *testing.T, name string, parts []string, f func()) {
+	t.Helper()
+	defer func() {
+		value := recover()
+		if value == nil {
+			t.Errorf("%s: no panic", name)
+			return
+		}
+		for _, part := range parts {
+			if text := fmt.Sprint(value); !strings.Contains(text, part) {
+				t.Errorf("%s: the panic says %q, without %q", name, text, part)
+			}
+		}
+	}()
+	f()
+}
+
+// named makes the ID of each connection what its address says, and has it join
+// the rooms that it lists.
+func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *client) {
+	t.Helper()
+	cfg.IDGenerator = func(ctx iris.Context) string { return ctx.URLParam("id") }
+	s, url := onConnection(t, cfg, func(c websocket.Connection) {
+		for _, room := range strings.Fields(c.Context().URLParam("rooms")) {
+			c.Join(room)
+		}
+		_ = c.Emit("ready", "")
+	})
+	return s, func(id string, rooms ...string) *client {
+		c := dial(t, url+"?id="+id+"&rooms="+strings.Join(rooms, "%20"))
+		c.want("ready;0;")
+		return c
+	}
+}
+
+// stringFunc is a function of a named type.
+type stringFunc func(string)

@@ -18,17 +18,6 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// forged is what a client would like to have in a log: a line of its own, and
-// orders to the terminal. What follows would fill it.
-const forged = "x\n[ERRO] forged\r\x1b[2J\u2028\u202eforged\xff"
-
-var hostile = forged + strings.Repeat("y", 100<<10) + forged
-
-// hostileText reads itself, and quotes what it can't read.
-type hostileText struct{}
-
-func (*hostileText) UnmarshalText(text []byte) error { return errors.New("no good: " + string(text)) }
-
 // onlyE is middleware that leaves other events than "e" alone.
 func onlyE(f func(m websocket.Message) error) websocket.Middleware {
 	return func(_ websocket.Connection, m websocket.Message, next func() error) error {

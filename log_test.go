@@ -2,13 +2,10 @@ package websocket_test
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,30 +43,6 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 	wantEcho(t, c)
 	if n := strings.Count(logged.String(), "\n"); n != 1+10+10 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
-	}
-}
-
-// logBuffer holds what is logged.
-type logBuffer struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-// wantLogged waits for all of these texts.
-func (b *logBuffer) wantLogged(t *testing.T, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		eventually(t, "it is logged: "+text, func() bool {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return strings.Contains(b.text.String(), text)
-		})
 	}
 }
 
@@ -187,51 +160,6 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 		}
 		_ = conn.Close()
 	})
-}
-
-// refusedRequest is a request that would become a connection if it were not
-// refused before.
-func refusedRequest(target, origin string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, target, nil)
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
-	} {
-		if value != "" {
-			r.Header[name] = []string{value}
-		}
-	}
-	return r
-}
-
-// rawHandler writes what it is given as it is.
-type rawHandler struct{ w io.Writer }
-
-func (rawHandler) Enabled(context.Context, slog.Level) bool { return true }
-func (h rawHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
-func (h rawHandler) WithGroup(string) slog.Handler          { return h }
-func (h rawHandler) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message
-	r.Attrs(func(a slog.Attr) bool { text += " " + a.Key + "=" + a.Value.String(); return true })
-	_, err := io.WriteString(h.w, text+"\n")
-	return err
-}
-
-// take returns what has been logged since the last call.
-func (b *logBuffer) take() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.text.Reset()
-	return b.text.String()
-}
-
-// takeEntries is take for the lines that contain a text.
-func (b *logBuffer) takeEntries(text string) (entries []string) {
-	for line := range strings.Lines(b.take()) {
-		if strings.Contains(line, text) {
-			entries = append(entries, line)
-		}
-	}
-	return entries
 }
 
 // TestRejectionsAreNotLoggedWithOnError: who is told of them decides what to log.

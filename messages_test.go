@@ -2,8 +2,11 @@ package websocket_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	gorilla "github.com/gorilla/websocket"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -96,14 +99,6 @@ func TestBadInputThatEndsTheConnection(t *testing.T) {
 	}
 }
 
-func sameReason(err, want error) bool {
-	var closed, wantClosed *websocket.CloseError
-	if errors.As(want, &wantClosed) {
-		return errors.As(err, &closed) && closed.Code == wantClosed.Code
-	}
-	return errors.Is(err, want)
-}
-
 // TestTheLargestMessage: the limit itself gets through.
 func TestTheLargestMessage(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -112,4 +107,88 @@ func TestTheLargestMessage(t *testing.T) {
 	a := dial(t, url)
 	a.sendText(strings.Repeat("x", 64<<10))
 	a.want("length;1;65536")
+}
+
+func TestNativeMessages(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		var kept [][]byte
+		c.OnMessage(func(data []byte) {
+			kept = append(kept, data) // it is the application's to keep
+			data[0] = '!'             // and to change
+		})
+		c.OnMessage(func(data []byte) {
+			_ = c.EmitMessage(data)
+			if len(kept) == 2 {
+				_ = c.EmitMessage(slices.Concat(kept...))
+			}
+		})
+	})
+	a := dial(t, url)
+	a.sendText("first")
+	a.want("first")
+	if err := a.WriteMessage(2, []byte("second")); err != nil {
+		t.Fatal(err)
+	}
+	a.want("second", "!irst!econd")
+}
+
+// TestNativeMessagesByKind: a program can tell text from binary, and answer in
+// kind, whatever the server's own choice is.
+func TestNativeMessagesByKind(t *testing.T) {
+	for _, cfg := range []websocket.Config{{}, {BinaryMessages: true}} {
+		s, url := onConnection(t, cfg, func(c websocket.Connection) {
+			var kept []websocket.Message
+			c.OnNativeMessage(func(m websocket.Message) {
+				if m.Event != "" {
+					t.Errorf("the event is %q", m.Event)
+				}
+				kept = append(kept, m)
+				switch m.Type {
+				case websocket.TypeString:
+					_ = c.EmitText(m.String())
+					_ = c.To(websocket.All).EmitText("all")
+				case websocket.TypeBytes:
+					_ = c.EmitBinary(m.Bytes())
+					_ = c.Server().EmitBinary([]byte("all"))
+					_ = c.To(websocket.Broadcast).EmitBinary([]byte("nobody"))
+					_ = c.To(c.ID()).EmitBinary(kept[0].Bytes())
+				}
+			})
+		})
+		a := dial(t, url)
+		want := func(kind int, text string) {
+			t.Helper()
+			got, data, err := a.ReadMessage()
+			if err != nil || got != kind || string(data) != text {
+				t.Errorf("received %d %q, %v; want %d %q", got, data, err, kind, text)
+			}
+		}
+		a.sendText("text")
+		want(gorilla.TextMessage, "text")
+		want(gorilla.TextMessage, "all")
+		if err := a.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
+			t.Fatal(err)
+		}
+		want(gorilla.BinaryMessage, "bytes")
+		want(gorilla.BinaryMessage, "all")
+		want(gorilla.BinaryMessage, "text") // what was kept stays as it was
+		if n := s.Stats().Unhandled; n != 0 {
+			t.Errorf("%d messages count as unhandled", n)
+		}
+		for _, err := range []error{s.EmitText("\xff"), s.GetConnections()[0].EmitText("\xff"), s.To("room").EmitText("\xff")} {
+			if !errors.Is(err, websocket.ErrInvalidText) {
+				t.Errorf("text that is none: %v", err)
+			}
+		}
+	}
+}
+
+func TestBinaryMessages(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{BinaryMessages: true}, echo)
+	c := dial(t, url)
+	c.send("chat;0;x")
+	kind, data, err := c.ReadMessage()
+	if err != nil || kind != gorilla.BinaryMessage || string(data) != prefix+"chat;0;x" {
+		t.Errorf("received %d %q, %v", kind, data, err)
+	}
 }

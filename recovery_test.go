@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	gorilla "github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -156,4 +159,28 @@ func TestGoexitInFunctionsOfTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
+// place taken.
+func TestPanicsDuringTheHandshake(t *testing.T) {
+	s, url := serve(t, websocket.Config{
+		MaxConnections: 1,
+		Authenticate: func(ctx iris.Context) (string, error) {
+			if ctx.URLParam("name") == "" {
+				panic("no name")
+			}
+			return "", nil
+		},
+	}, nil)
+	for range 2 {
+		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
+		if response == nil || response.StatusCode != http.StatusInternalServerError {
+			t.Fatalf("answered %v", response)
+		}
+	}
+	if n := s.Stats().Panics; n != 2 {
+		t.Errorf("%d panics are counted", n)
+	}
+	dial(t, url+"?name=ann")
 }

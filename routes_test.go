@@ -2,7 +2,6 @@ package websocket_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -98,37 +97,6 @@ func TestNoRouteThatIsThere(t *testing.T) {
 			}
 		}
 	})
-}
-
-// wantScript has the script answer to both of its methods.
-func wantScript(t *testing.T, server *httptest.Server, path, part string) {
-	t.Helper()
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		response := request(t, server, method, path, "")
-		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") {
-			t.Errorf("%s %s: %s", method, path, response.Status)
-		}
-		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
-			t.Errorf("%s is without %s", path, part)
-		}
-	}
-}
-
-func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
-	t.Helper()
-	r, err := http.NewRequest(method, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if host != "" {
-		r.Host = host
-	}
-	response, err := server.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
 }
 
 // TestTwoEndpointsOnOnePath are a mistake, whatever the rule, also if one of them

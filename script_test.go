@@ -76,13 +76,6 @@ func TestTheServedScript(t *testing.T) {
 	}
 }
 
-func wantHeader(t *testing.T, response *http.Response, name, want string) {
-	t.Helper()
-	if got := response.Header.Get(name); got != want {
-		t.Errorf("%s: %q, want %q", name, got, want)
-	}
-}
-
 func TestServersShareTheScript(t *testing.T) {
 	app := newApp()
 	first := websocket.New(app.Party("/a"), "/ws")

@@ -3,10 +3,7 @@ package websocket_test
 import (
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"crypto/tls"
-	"encoding/binary"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -23,17 +20,6 @@ import (
 
 	"github.com/kataras/iris/websocket"
 )
-
-// echo makes a server answer each chat.
-func echo(c websocket.Connection) {
-	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
-}
-
-func wantEcho(t *testing.T, c *client) {
-	t.Helper()
-	c.send("chat;0;hello")
-	c.want("chat;0;hello")
-}
 
 // TestEveryKindOfApplication: what stands before the endpoint must not break
 // the handshake.
@@ -96,32 +82,6 @@ func newDefaultApp() *iris.Application {
 	app := iris.Default()
 	app.Logger().SetLevel("disable")
 	return app
-}
-
-func get(t *testing.T, server *httptest.Server, path string, header ...string) *http.Response {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
-	}
-	response, err := server.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
-}
-
-func body(t *testing.T, response *http.Response) string {
-	t.Helper()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 func TestPartyMiddlewareGuardsTheEndpoint(t *testing.T) {
@@ -193,51 +153,6 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	c.wantClosed(1000)
 }
 
-// handshake makes a handshake by hand, with a host and headers of one's own, and
-// returns the response.
-func handshake(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Response {
-	t.Helper()
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	request := handshakeRequest(t, server, path, host, header...)
-	if err := request.Write(conn); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response
-}
-
-func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Request {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if host != "" {
-		request.Host = host
-	}
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket",
-		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-	} {
-		request.Header.Set(name, value)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		if header[i+1] == "" {
-			request.Header.Del(header[i])
-		} else {
-			request.Header.Set(header[i], header[i+1])
-		}
-	}
-	return request
-}
-
 // TestDataSentWithTheHandshake, in one packet, is not lost.
 func TestDataSentWithTheHandshake(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -264,55 +179,6 @@ func TestDataSentWithTheHandshake(t *testing.T) {
 	frame := make([]byte, 7)
 	if _, err := io.ReadFull(reader, frame); err != nil || string(frame) != "\x81\x05early" {
 		t.Errorf("received %q, %v", frame, err)
-	}
-}
-
-func TestCompression(t *testing.T) {
-	f, connections := watch()
-	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
-	with := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
-	w := receive(t, connections)
-	without := dial(t, url)
-	receive(t, connections)
-	text := strings.Repeat("again and ", 1000)
-	with.send("chat;0;" + text)
-	with.want("chat;0;" + text)
-	without.want("chat;0;" + text)
-
-	// A message that is small on the wire only: what counts is what it becomes.
-	var bomb bytes.Buffer
-	deflater, _ := flate.NewWriter(&bomb, flate.BestCompression)
-	_, _ = deflater.Write(make([]byte, 4<<20))
-	_ = deflater.Flush()
-	payload := bytes.TrimSuffix(bomb.Bytes(), []byte("\x00\x00\xff\xff"))
-	frame := binary.BigEndian.AppendUint16([]byte{0xC1, 0x80 | 126}, uint16(len(payload)))
-	if len(payload) > 0xFFFF {
-		t.Fatalf("the bomb has %d bytes", len(payload))
-	}
-	_, _ = with.NetConn().Write(append(append(frame, 0, 0, 0, 0), payload...))
-	if err := receive(t, w.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
-		t.Errorf("ended with %v", err)
-	}
-	with.wantClosed(1009)
-	without.send("chat;0;go on")
-	without.want("chat;0;go on")
-}
-
-func TestSubprotocols(t *testing.T) {
-	_, url := serve(t, websocket.Config{Subprotocols: []string{"two", "one"}}, nil)
-	c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.Subprotocols = []string{"one", "two", "three"} })
-	if got := c.Subprotocol(); got != "two" {
-		t.Errorf("agreed on %q", got)
-	}
-}
-
-func TestBinaryMessages(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{BinaryMessages: true}, echo)
-	c := dial(t, url)
-	c.send("chat;0;x")
-	kind, data, err := c.ReadMessage()
-	if err != nil || kind != gorilla.BinaryMessage || string(data) != prefix+"chat;0;x" {
-		t.Errorf("received %d %q, %v", kind, data, err)
 	}
 }
 

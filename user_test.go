@@ -152,27 +152,3 @@ func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
 type wrapped struct{ error }
 
 func (e wrapped) Unwrap() error { return e.error }
-
-// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
-// place taken.
-func TestPanicsDuringTheHandshake(t *testing.T) {
-	s, url := serve(t, websocket.Config{
-		MaxConnections: 1,
-		Authenticate: func(ctx iris.Context) (string, error) {
-			if ctx.URLParam("name") == "" {
-				panic("no name")
-			}
-			return "", nil
-		},
-	}, nil)
-	for range 2 {
-		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
-		if response == nil || response.StatusCode != http.StatusInternalServerError {
-			t.Fatalf("answered %v", response)
-		}
-	}
-	if n := s.Stats().Panics; n != 2 {
-		t.Errorf("%d panics are counted", n)
-	}
-	dial(t, url+"?name=ann")
-}

@@ -126,3 +126,49 @@ func TestWrittenKinds(t *testing.T) {
 		t.Errorf("a ping of %q, and %d more", got, len(pings))
 	}
 }
+
+// TestWrite: raw messages of each type.
+func TestWrite(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("write", func(int) {
+			for _, err := range []error{
+				c.Write(websocket.TextMessage, []byte("text")),
+				c.Write(websocket.BinaryMessage, []byte("binary")),
+				c.Write(websocket.PingMessage, []byte("ping")),
+				c.Write(websocket.PongMessage, []byte("pong")),
+			} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
+				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
+					t.Errorf("Write(%d): %v", kind, err)
+				}
+			}
+			if err := c.Write(websocket.CloseMessage, gorilla.FormatCloseMessage(4001, "bye")); err != nil {
+				t.Error(err)
+			}
+			if err := c.Write(websocket.TextMessage, nil); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("Write after the close: %v", err)
+			}
+			if err := c.Write(websocket.CloseMessage, nil); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("a second close: %v", err)
+			}
+		})
+	})
+	c := dial(t, url)
+	var control []string
+	c.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
+	c.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
+	c.send("write;1;1")
+	c.want("text", "binary")
+	_, _, err := c.ReadMessage()
+	var closed *gorilla.CloseError
+	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
+		t.Errorf("closed with %v", err)
+	}
+	if len(control) != 2 || control[0] != "ping ping" || control[1] != "pong pong" {
+		t.Errorf("control messages: %q", control)
+	}
+}

@@ -1,0 +1,177 @@
+package websocket_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func get(t *testing.T, server *httptest.Server, path string, header ...string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func body(t *testing.T, response *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// handshake makes a handshake by hand, with a host and headers of one's own, and
+// returns the response.
+func handshake(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	request := handshakeRequest(t, server, path, host, header...)
+	if err := request.Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		request.Host = host
+	}
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	} {
+		request.Header.Set(name, value)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] == "" {
+			request.Header.Del(header[i])
+		} else {
+			request.Header.Set(header[i], header[i+1])
+		}
+	}
+	return request
+}
+
+func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequest(method, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		r.Host = host
+	}
+	response, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// wantScript has the script answer to both of its methods.
+func wantScript(t *testing.T, server *httptest.Server, path, part string) {
+	t.Helper()
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		response := request(t, server, method, path, "")
+		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") {
+			t.Errorf("%s %s: %s", method, path, response.Status)
+		}
+		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
+			t.Errorf("%s is without %s", path, part)
+		}
+	}
+}
+
+func wantHeader(t *testing.T, response *http.Response, name, want string) {
+	t.Helper()
+	if got := response.Header.Get(name); got != want {
+		t.Errorf("%s: %q, want %q", name, got, want)
+	}
+}
+
+// refusedRequest is a request that would become a connection if it were not
+// refused before.
+func refusedRequest(target, origin string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
+	} {
+		if value != "" {
+			r.Header[name] = []string{value}
+		}
+	}
+	return r
+}
+
+// goodHandshake is a request that lacks only the empty line.
+const goodHandshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+// rawHandshake sends a request as it is, with an empty line behind it.
+func rawHandshake(t *testing.T, address, request string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return readResponse(t, conn)
+}
+
+func readResponse(t *testing.T, conn net.Conn) *http.Response {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+// wantAfterHandshake reads the response to a handshake, and compares what follows.
+func wantAfterHandshake(t *testing.T, client net.Conn, want string) {
+	t.Helper()
+	reader := bufio.NewReader(client)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", response, err)
+	}
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(reader, got); string(got) != want {
+		t.Errorf("received %.200q, %v, want %.200q", got[:n], err, want)
+	}
+}

@@ -1,0 +1,85 @@
+package websocket_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
+)
+
+func TestWriteTimeout(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		go func() {
+			for range 20 { // alive, but never reading
+				time.Sleep(5 * time.Second)
+				_ = conn.WriteMessage(gorilla.TextMessage, []byte("here"))
+			}
+		}()
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Emit("e", "x")
+		time.Sleep(200 * time.Second)
+		wantEnd(t, ends.all(), websocket.ErrWriteTimeout, began, 10*time.Second, 6*time.Second)
+		if n := s.Stats(); n.SlowConsumers != 1 {
+			t.Errorf("%+v", n)
+		}
+		_ = conn.Close()
+	})
+}
+
+// A client that takes its time over a large message isn't stuck.
+func TestSlowProgressIsProgress(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		const size = 512 << 10
+		_ = s.GetConnections()[0].EmitMessage(make([]byte, size))
+		raw := conn.NetConn()
+		for read := 0; read < size; {
+			time.Sleep(time.Second)
+			n, err := io.ReadFull(raw, make([]byte, 4<<10))
+			if err != nil {
+				t.Fatal(err, ends.all())
+			}
+			read += n
+			if read%(64<<10) == 0 {
+				_ = conn.WriteMessage(gorilla.TextMessage, []byte("here"))
+			}
+		}
+		_ = conn.Close()
+		synctest.Wait()
+		if list := ends.all(); len(list) != 1 || errors.Is(list[0].reason, websocket.ErrWriteTimeout) {
+			t.Errorf("%v", list)
+		}
+	})
+}
+
+// TestNoWriteTimeout: a client that speaks may let what is written to it wait for
+// ever.
+func TestNoWriteTimeout(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{WriteTimeout: -1}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app)
+		synctest.Wait()
+		_ = s.Emit("e", "never read")
+		for range 120 {
+			if err := conn.WriteMessage(gorilla.PongMessage, nil); err != nil {
+				t.Fatalf("%v, %v", err, ends.all())
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if list := ends.all(); len(list) != 0 {
+			t.Errorf("ended with %v", list[0].reason)
+		}
+		_ = conn.Close()
+	})
+}
