@@ -29,9 +29,9 @@ func refused(t *testing.T, url string, status int, option string, options ...fun
 	for _, o := range options {
 		o(dialer, header)
 	}
-	conn, response, err := dialer.Dial(url, header)
+	client, response, err := dialer.Dial(url, header)
 	if err == nil {
-		_ = conn.Close()
+		_ = client.Close()
 		t.Fatalf("connected, want %d", status)
 	}
 	if response == nil {
@@ -50,11 +50,11 @@ func TestMaxConnections(t *testing.T) {
 	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	one.vanish()
 	eventually(t, "the place is free", func() bool { return s.GetTotalConnections() == 1 })
-	var three *client
+	var three *testClient
 	eventually(t, "another may connect", func() bool { // OnDisconnect may still be running
-		conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+		client, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err == nil {
-			three = &client{conn, t}
+			three = &testClient{client, t}
 		}
 		return err == nil
 	})
@@ -77,9 +77,9 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 	}
 	_ = one.Close()
 	eventually(t, "places are free again", func() bool {
-		conn, _, err := (&gorilla.Dialer{NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.1")}}).DialContext}).Dial(url, nil)
+		client, _, err := (&gorilla.Dialer{NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.1")}}).DialContext}).Dial(url, nil)
 		if err == nil {
-			t.Cleanup(func() { _ = conn.Close() })
+			t.Cleanup(func() { _ = client.Close() })
 		}
 		return err == nil
 	})
@@ -112,9 +112,9 @@ func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
-	c := dial(t, url+"?id=1")
-	c.send("chat;0;x")
-	c.want("chat;0;x")
+	client := dial(t, url+"?id=1")
+	client.send("chat;0;x")
+	client.want("chat;0;x")
 }
 
 func TestClientPrefix(t *testing.T) {
@@ -138,15 +138,15 @@ func TestClientPrefix(t *testing.T) {
 // a violation and then stays still takes a descriptor.
 func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
-	c := dial(t, url)
-	if _, err := c.NetConn().Write(frame(0x81, "\xff")); err != nil {
+	client := dial(t, url)
+	if _, err := client.NetConn().Write(frame(0x81, "\xff")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the connection has ended", func() bool { return s.GetTotalConnections() == 0 })
 	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("another connection: %v", response)
 	}
-	c.vanish()
+	client.vanish()
 	eventually(t, "there is a place again", func() bool {
 		next, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err != nil {
@@ -162,13 +162,13 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 func TestAViolatorsPlace(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
 	for range 3 {
-		var c *client
+		var client *testClient
 		eventually(t, "there is a place", func() bool {
 			conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
-			c = &client{conn, t}
+			client = &testClient{conn, t}
 			return err == nil
 		})
-		conn := c.NetConn()
+		conn := client.NetConn()
 		if _, err := conn.Write([]byte("\x81\x01x")); err != nil { // not masked
 			t.Fatal(err)
 		}

@@ -29,10 +29,10 @@ func TestABurstToAClientThatReads(t *testing.T) {
 			}
 		})
 	})
-	c := dial(t, url)
-	c.send("history;0;")
+	client := dial(t, url)
+	client.send("history;0;")
 	for range messages {
-		c.next()
+		client.next()
 	}
 }
 
@@ -48,14 +48,14 @@ func TestABurstToAllWhoRead(t *testing.T) {
 		})
 	})
 	var readers sync.WaitGroup
-	clients := make([]*client, members)
+	clients := make([]*testClient, members)
 	for i := range clients {
-		c := dial(t, url)
-		clients[i] = c
-		_ = c.SetReadDeadline(time.Now().Add(patience))
+		client := dial(t, url)
+		clients[i] = client
+		_ = client.SetReadDeadline(time.Now().Add(patience))
 		readers.Go(func() {
 			for n := range messages {
-				if _, _, err := c.ReadMessage(); err != nil {
+				if _, _, err := client.ReadMessage(); err != nil {
 					t.Errorf("after %d messages: %v", n, err)
 					return
 				}
@@ -94,11 +94,11 @@ func TestALongLoopToOneClient(t *testing.T) {
 					}
 				})
 			})
-			conn := dial(t, url)
-			conn.send("loop;0;")
-			_ = conn.SetReadDeadline(time.Now().Add(2 * patience))
+			client := dial(t, url)
+			client.send("loop;0;")
+			_ = client.SetReadDeadline(time.Now().Add(2 * patience))
 			for n := range messages {
-				if _, _, err := conn.NextReader(); err != nil {
+				if _, _, err := client.NextReader(); err != nil {
 					t.Fatalf("after %d messages: %v, %+v", n, err, s.Stats())
 				}
 			}

@@ -141,9 +141,9 @@ func TestMVC(t *testing.T) {
 	m.Register(s.Upgrade)
 	m.Handle(new(socketController))
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/ws")
-	c.send("chat;0;hi")
-	c.want("chat;0;mvc hi")
+	client := dial(t, address(server)+"/ws")
+	client.send("chat;0;hi")
+	client.want("chat;0;mvc hi")
 	if response := get(t, server, "/ws"); response.StatusCode != http.StatusUpgradeRequired {
 		t.Errorf("without an upgrade: %s", response.Status)
 	}
@@ -153,32 +153,32 @@ func TestMVC(t *testing.T) {
 // Iris, and NewServer.
 func TestTheClassicProgram(t *testing.T) {
 	app := newApp()
-	ws := websocket.NewServer(websocket.Config{ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:")})
-	ws.OnConnection(func(c websocket.Connection) {
+	s := websocket.NewServer(websocket.Config{ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:")})
+	s.OnConnection(func(c websocket.Connection) {
 		c.Join("room")
 		c.On("chat", func(message string) {
 			c.To("room").Emit("chat", "From: "+c.ID()+": "+message)
 		})
 		c.OnMessage(func(data []byte) { c.EmitMessage(data) })
 	})
-	app.Get("/my_endpoint", ws.Handler())
-	app.Any("/iris-ws.js", func(ctx iris.Context) { ctx.Write(ws.ClientSource) })
+	app.Get("/my_endpoint", s.Handler())
+	app.Any("/iris-ws.js", func(ctx iris.Context) { ctx.Write(s.ClientSource) })
 	app.Any("/default.js", websocket.ClientHandler())
-	server := listen(t, app, ws)
+	server := listen(t, app, s)
 	if body := fetch(t, server, "/iris-ws.js"); !strings.Contains(body, `"my-custom-prefix:"`) {
 		t.Error("the script has another prefix")
 	}
 	if body := fetch(t, server, "/default.js"); body != string(websocket.ClientSource) {
 		t.Error("ClientHandler serves something else than ClientSource")
 	}
-	c := dial(t, address(server)+"/my_endpoint")
-	c.sendText("my-custom-prefix:chat;0;hi")
-	eventually(t, "it is known", func() bool { return ws.GetTotalConnections() == 1 })
-	if got, want := c.next(), "my-custom-prefix:chat;0;From: "+ws.GetConnections()[0].ID()+": hi"; got != want {
+	client := dial(t, address(server)+"/my_endpoint")
+	client.sendText("my-custom-prefix:chat;0;hi")
+	eventually(t, "it is known", func() bool { return s.GetTotalConnections() == 1 })
+	if got, want := client.next(), "my-custom-prefix:chat;0;From: "+s.GetConnections()[0].ID()+": hi"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	c.sendText(prefix + "native here")
-	c.want("native here")
+	client.sendText(prefix + "native here")
+	client.want("native here")
 }
 
 func fetch(t *testing.T, server *httptest.Server, path string) string {

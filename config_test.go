@@ -161,14 +161,14 @@ func TestTheLargestValuesServe(t *testing.T) {
 	})
 	s.OnConnection(echo)
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	c := dial(t, "wss"+strings.TrimPrefix(server.URL, "https")+"/ws", func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
-	wantEcho(t, c)
-	c.sendText(strings.Repeat("x", 1<<20))
-	wantEcho(t, c)
-	for _, connection := range s.GetConnections() {
-		_ = connection.Disconnect()
+	client := dial(t, "wss"+strings.TrimPrefix(server.URL, "https")+"/ws", func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
+	wantEcho(t, client)
+	client.sendText(strings.Repeat("x", 1<<20))
+	wantEcho(t, client)
+	for _, c := range s.GetConnections() {
+		_ = c.Disconnect()
 	}
-	c.wantClosed(1000)
+	client.wantClosed(1000)
 }
 
 func TestBadEndpointsPanic(t *testing.T) {
@@ -212,15 +212,15 @@ func TestConfigIsTheServersOwn(t *testing.T) {
 	}
 	_, url := onConnection(t, cfg, echo)
 	cfg.Origins[0], cfg.Subprotocols[0], cfg.EvtMessagePrefix[0] = "https://other.example", "two", 'X'
-	c := dial(t, url, func(d *gorilla.Dialer, h http.Header) {
+	client := dial(t, url, func(d *gorilla.Dialer, h http.Header) {
 		d.Subprotocols = []string{"one", "two"}
 		h.Set("Origin", "https://friend.example")
 	})
-	if got := c.Subprotocol(); got != "one" {
+	if got := client.Subprotocol(); got != "one" {
 		t.Errorf("agreed on %q", got)
 	}
-	c.sendText("mine:chat;0;x")
-	if got := c.next(); got != "mine:chat;0;x" {
+	client.sendText("mine:chat;0;x")
+	if got := client.next(); got != "mine:chat;0;x" {
 		t.Errorf("received %q", got)
 	}
 }

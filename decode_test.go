@@ -141,11 +141,11 @@ func TestTypedHandlers(t *testing.T) {
 					_ = c.Emit("got", rejected)
 				})
 			})
-			c := dial(t, url)
+			client := dial(t, url)
 			want := uint64(0)
 			for payload, result := range payloads {
-				c.send("e;" + payload)
-				if got := strings.TrimPrefix(c.next(), prefix+"got;0;"); got != result {
+				client.send("e;" + payload)
+				if got := strings.TrimPrefix(client.next(), prefix+"got;0;"); got != result {
 					t.Errorf("%q: %q, want %q", payload, got, result)
 				}
 				if result == rejected {
@@ -172,7 +172,7 @@ func TestHandlers(t *testing.T) {
 		c.On("any", func(v interface{}) { c.Emit("got", fmt.Sprintf("%T %v", v, v)) })
 		c.OnError(func(err error) { c.Emit("got", "error") })
 	})
-	a := dial(t, url)
+	client := dial(t, url)
 	for _, test := range []struct{ send, want string }{
 		{"nothing;0;", "nothing"}, {"nothing;4;{}", "nothing"},
 		{"string;0;x", `string "x"`}, {"string;1;007", `string "007"`}, {"string;2;true", `string "true"`},
@@ -186,8 +186,8 @@ func TestHandlers(t *testing.T) {
 		{"any;1;", "[]interface {} []"}, {"any;2;false", "bool false"}, {"any;3;abc", "[]uint8 [97 98 99]"},
 		{`any;4;{"a":1}`, "map[string]interface {} map[a:1]"}, {"any;4;{", "error"},
 	} {
-		a.send(test.send)
-		if got := a.next(); got != prefix+"got;0;"+test.want {
+		client.send(test.send)
+		if got := client.next(); got != prefix+"got;0;"+test.want {
 			t.Errorf("%s: received %q, want %q", test.send, got, test.want)
 		}
 	}

@@ -16,13 +16,13 @@ import (
 // TestEmittingFromAnywhere: who gets what of the server's emitters, each once.
 func TestEmittingFromAnywhere(t *testing.T) {
 	s, connect := named(t, websocket.Config{})
-	clients := map[string]*client{
+	clients := map[string]*testClient{
 		"a": connect("a", "red", "blue"),
 		"b": connect("b", "red"),
 		"c": connect("c", "blue"),
 		"d": connect("d"),
 	}
-	conn := s.GetConnection("a")
+	c := s.GetConnection("a")
 	for name, test := range map[string]struct {
 		emitter websocket.Emitter
 		to      string
@@ -38,16 +38,16 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		"all except a room":     {s.To(websocket.All).Except("red"), "cd"},
 		"a room except an ID":   {s.To("red").Except("a"), "b"},
 		"except two":            {s.To("red", "blue").Except("b").Except("c"), "a"},
-		"others":                {conn.To(websocket.Broadcast), "bcd"},
-		"others except":         {conn.To(websocket.Broadcast).Except("blue"), "bd"},
-		"of a connection":       {conn.To("blue").Except("a"), "c"},
-		"all of a connection":   {conn.To(websocket.All).Except("d"), "abc"},
-		"simply all":            {conn.To(websocket.All), "abcd"},
-		"itself":                {conn.Volatile(), "a"},
-		"not even itself":       {conn.Except("red"), ""},
+		"others":                {c.To(websocket.Broadcast), "bcd"},
+		"others except":         {c.To(websocket.Broadcast).Except("blue"), "bd"},
+		"of a connection":       {c.To("blue").Except("a"), "c"},
+		"all of a connection":   {c.To(websocket.All).Except("d"), "abc"},
+		"simply all":            {c.To(websocket.All), "abcd"},
+		"itself":                {c.Volatile(), "a"},
+		"not even itself":       {c.Except("red"), ""},
 		"volatile":              {s.To("red").Volatile(), "ab"},
-		"volatile to all":       {conn.To(websocket.All).Volatile().Except("a"), "bcd"},
-		"volatile to others":    {conn.To(websocket.Broadcast).Volatile(), "bcd"},
+		"volatile to all":       {c.To(websocket.All).Volatile().Except("a"), "bcd"},
+		"volatile to others":    {c.To(websocket.Broadcast).Volatile(), "bcd"},
 		"the server":            {s, "abcd"},
 		"the server except":     {s.Except("red", "d"), "c"},
 		"the server volatile":   {s.Volatile().Except("a"), "bcd"},
@@ -70,18 +70,18 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		if err := s.Emit("end", name); err != nil {
 			t.Error(err)
 		}
-		for id, c := range clients {
+		for id, client := range clients {
 			if strings.Contains(test.to, id) {
-				c.want("e;0;"+name, name, name, name)
+				client.want("e;0;"+name, name, name, name)
 			}
-			c.want("end;0;" + name)
+			client.want("end;0;" + name)
 		}
 	}
 	if err := s.EmitMessage([]byte("native")); err != nil {
 		t.Error(err)
 	}
-	for _, c := range clients {
-		c.want("native")
+	for _, client := range clients {
+		client.want("native")
 	}
 	if err := s.To("red").Emit("a;b", ""); err == nil {
 		t.Error("emitted an event that can't be")
@@ -92,34 +92,34 @@ func TestEmittingFromAnywhere(t *testing.T) {
 // string that a client chooses turns one into another.
 func TestNamesFromClients(t *testing.T) {
 	s, connect := named(t, websocket.Config{})
-	clients := map[string]*client{
+	clients := map[string]*testClient{
 		"a": connect("a", "red"),
 		"b": connect("b", "red", "a"), // has joined a room named like a's ID
 		"c": connect("c", "blue"),
 		// its generator lets a client choose the name of a room as its ID
 		"blue": connect("blue"),
 	}
-	conn := s.GetConnection("c")
+	c := s.GetConnection("c")
 	for name, test := range map[string]struct {
 		emitter websocket.Emitter
 		to      []string
 	}{
 		"room":                          {s.ToRoom("red"), []string{"a", "b"}},
-		"room of a connection":          {conn.ToRoom("red"), []string{"a", "b"}},
+		"room of a connection":          {c.ToRoom("red"), []string{"a", "b"}},
 		"room named like an ID":         {s.ToRoom("a"), []string{"b"}},
 		"room that is somebody's ID":    {s.ToRoom("blue"), []string{"c"}},
 		"rooms":                         {s.ToRoom("red", "blue", "red"), []string{"a", "b", "c"}},
 		"room named all":                {s.ToRoom(websocket.All), nil},
-		"room named others":             {conn.ToRoom(websocket.Broadcast), nil},
-		"rooms with reserved ones":      {conn.ToRoom(websocket.Broadcast, websocket.All, "blue"), []string{"c"}},
+		"room named others":             {c.ToRoom(websocket.Broadcast), nil},
+		"rooms with reserved ones":      {c.ToRoom(websocket.Broadcast, websocket.All, "blue"), []string{"c"}},
 		"no room":                       {s.ToRoom(), nil},
 		"ID":                            {s.ToID("a"), []string{"a"}},
-		"ID of a connection":            {conn.ToID("a"), []string{"a"}},
+		"ID of a connection":            {c.ToID("a"), []string{"a"}},
 		"ID named like a room":          {s.ToID("red"), nil},
 		"ID that is a room":             {s.ToID("blue"), []string{"blue"}},
 		"IDs":                           {s.ToID("a", "b", "a", "nobody"), []string{"a", "b"}},
 		"ID named all":                  {s.ToID(websocket.All), nil},
-		"ID named others":               {conn.ToID(websocket.Broadcast), nil},
+		"ID named others":               {c.ToID(websocket.Broadcast), nil},
 		"no ID":                         {s.ToID(), nil},
 		"room except an ID":             {s.ToRoom("red").Except("b"), []string{"a"}},
 		"IDs except, volatile":          {s.ToID("a", "b").Except("b").Volatile(), []string{"a"}},
@@ -132,11 +132,11 @@ func TestNamesFromClients(t *testing.T) {
 		if err := s.Emit("end", name); err != nil {
 			t.Error(err)
 		}
-		for id, c := range clients {
+		for id, client := range clients {
 			if slices.Contains(test.to, id) {
-				c.want("e;0;" + name)
+				client.want("e;0;" + name)
 			}
-			c.want("end;0;" + name)
+			client.want("end;0;" + name)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestEmittersToOneConnectionSaySo(t *testing.T) {
 // each other, however many it leaves out itself.
 func TestExceptOfOneEmitter(t *testing.T) {
 	s, connect := named(t, websocket.Config{})
-	clients := map[string]*client{"a": connect("a", "room"), "b": connect("b", "room")}
+	clients := map[string]*testClient{"a": connect("a", "room"), "b": connect("b", "room")}
 	for bases := 0; bases < 6; bases++ {
 		for name, base := range map[string]websocket.Emitter{"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room")} {
 			for range bases {
@@ -211,8 +211,8 @@ func TestExceptOfOneEmitter(t *testing.T) {
 			_ = withoutA.Emit("e", "for b")
 			_ = withoutB.Emit("e", "for a")
 			_ = s.Emit("end", name)
-			for id, c := range clients {
-				c.want("e;0;for "+id, "end;0;"+name)
+			for id, client := range clients {
+				client.want("e;0;for "+id, "end;0;"+name)
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func TestEmitters(t *testing.T) {
 		c.On("done", func() { _ = c.To(websocket.All).Emit("done", "") })
 	})
 	ids := []string{"a", "b", "c"}
-	clients := map[string]*client{}
+	clients := map[string]*testClient{}
 	for _, id := range ids {
 		clients[id] = dial(t, url+"?id="+id)
 	}

@@ -16,43 +16,43 @@ import (
 func TestOrderlyEnds(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(c *client, w watched)
+		end  func(client *testClient, watched watchedConnection)
 		code int
 		want error
 	}{
-		{"the client closes", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, "bye"))
+		{"the client closes", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, "bye"))
 		}, 1000, &websocket.CloseError{Code: 1000}},
-		{"the client closes without a code", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, nil)
+		{"the client closes without a code", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, nil)
 		}, 1005, &websocket.CloseError{Code: 1005}},
-		{"the client closes with a code of its own", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
+		{"the client closes with a code of its own", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 		}, 4001, &websocket.CloseError{Code: 4001}},
-		{"the server closes", func(_ *client, w watched) { _ = w.connection.Disconnect() }, 1000, websocket.ErrDisconnected},
+		{"the server closes", func(_ *testClient, watched watchedConnection) { _ = watched.connection.Disconnect() }, 1000, websocket.ErrDisconnected},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, connections := watch()
 			_, url := onConnection(t, websocket.Config{}, f)
-			c := dial(t, url)
-			w := receive(t, connections)
-			test.end(c, w)
-			if err := receive(t, w.ended); !sameReason(err, test.want) {
+			client := dial(t, url)
+			watched := receive(t, connections)
+			test.end(client, watched)
+			if err := receive(t, watched.ended); !sameReason(err, test.want) {
 				t.Errorf("ended with %v, want %v", err, test.want)
 			}
-			c.wantClosed(test.code)
+			client.wantClosed(test.code)
 			select {
-			case err := <-w.errors:
+			case err := <-watched.errors:
 				t.Errorf("OnError was told %v", err)
 			default:
 			}
-			if err := w.connection.Disconnect(); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			if err := watched.connection.Disconnect(); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
 				t.Errorf("Disconnect: %v", err)
 			}
-			if err := w.connection.Emit("e", "x"); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			if err := watched.connection.Emit("e", "x"); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
 				t.Errorf("Emit: %v", err)
 			}
-			if len(w.ended) != 0 {
+			if len(watched.ended) != 0 {
 				t.Error("OnDisconnect was called twice")
 			}
 		})
@@ -117,11 +117,11 @@ func TestNoHandlerAfterDisconnect(t *testing.T) {
 		c.On("last", func(v string) { handled <- v; _ = c.Disconnect() })
 		c.OnDisconnect(func() { close(ended) })
 	})
-	a := dial(t, url)
+	client := dial(t, url)
 	for range 3 {
-		a.send("last;0;x")
+		client.send("last;0;x")
 	}
-	a.wantClosed(1000)
+	client.wantClosed(1000)
 	receive(t, ended)
 	if len(handled) != 1 {
 		t.Errorf("%d messages were handled", len(handled))
@@ -164,10 +164,10 @@ func TestHandlersFromAnywhere(t *testing.T) {
 		c.OnDisconnect(func() { everything(); close(done) })
 		everything()
 	})
-	a := dial(t, url)
-	a.send("")
-	a.sendText("native")
-	a.send("end;0;")
+	client := dial(t, url)
+	client.send("")
+	client.sendText("native")
+	client.send("end;0;")
 	receive(t, done)
 	eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0 })
 }
@@ -188,8 +188,8 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 		calls <- "registered"
 		c.Wait()
 	})
-	c := dial(t, address(listen(t, app, s))+"/ws")
-	c.wantClosed(1000)
+	client := dial(t, address(listen(t, app, s))+"/ws")
+	client.wantClosed(1000)
 	for _, want := range []string{"late", "registered"} {
 		if got := receive(t, calls); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -202,11 +202,11 @@ func TestClosingWhatIsGone(t *testing.T) {
 	f, connections := watch()
 	s, url := onConnection(t, websocket.Config{CloseTimeout: time.Hour}, f)
 	dial(t, url)
-	c := receive(t, connections)
+	watched := receive(t, connections)
 	if n := websocket.CloseWhenGone(s.GetConnections()[0]); n != 0 {
 		t.Errorf("%d connections are closing", n)
 	}
-	if err := receive(t, c.ended); !errors.Is(err, websocket.ErrDisconnected) {
+	if err := receive(t, watched.ended); !errors.Is(err, websocket.ErrDisconnected) {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -214,21 +214,21 @@ func TestClosingWhatIsGone(t *testing.T) {
 // TestDisconnectFromACallback: whichever it is, no other of its functions is missing
 // after it.
 func TestDisconnectFromACallback(t *testing.T) {
-	native := func(c *client) { c.sendText("native") }
-	event := func(c *client) { c.send("e;0;") }
+	native := func(client *testClient) { client.sendText("native") }
+	event := func(client *testClient) { client.send("e;0;") }
 	for name, test := range map[string]struct {
 		register func(c websocket.Connection, disconnect func())
-		cause    func(c *client)
+		cause    func(client *testClient)
 	}{
-		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*client) {}},
+		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*testClient) {}},
 		"On":           {func(c websocket.Connection, disconnect func()) { c.On("e", disconnect) }, event},
 		"OnAny":        {func(c websocket.Connection, disconnect func()) { c.OnAny(func(websocket.Message) { disconnect() }) }, event},
 		"OnMessage":    {func(c websocket.Connection, disconnect func()) { c.OnMessage(func([]byte) { disconnect() }) }, native},
 		"OnNativeMessage": {func(c websocket.Connection, disconnect func()) {
 			c.OnNativeMessage(func(websocket.Message) { disconnect() })
 		}, native},
-		"OnPong": {func(c websocket.Connection, disconnect func()) { c.OnPong(disconnect) }, func(c *client) {
-			_ = c.WriteMessage(gorilla.PongMessage, nil)
+		"OnPong": {func(c websocket.Connection, disconnect func()) { c.OnPong(disconnect) }, func(client *testClient) {
+			_ = client.WriteMessage(gorilla.PongMessage, nil)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,9 +238,9 @@ func TestDisconnectFromACallback(t *testing.T) {
 				c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 				test.register(c, func() { _ = c.Disconnect() })
 			})
-			c := dial(t, url)
-			test.cause(c)
-			c.wantClosed(1000)
+			client := dial(t, url)
+			test.cause(client)
+			client.wantClosed(1000)
 			receive(t, left)
 			if err := receive(t, ended); !errors.Is(err, websocket.ErrDisconnected) {
 				t.Errorf("ended with %v", err)
@@ -283,7 +283,7 @@ func TestTheTextOfTheClientsClose(t *testing.T) {
 func TestCloseTimeout(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{CloseTimeout: 3 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		synctest.Wait()
 		began := time.Now()
 		_ = s.GetConnections()[0].Disconnect()
@@ -295,7 +295,7 @@ func TestCloseTimeout(t *testing.T) {
 		if took := time.Since(began); took != 3*time.Second {
 			t.Errorf("the transport was closed after %v", took)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
 
@@ -303,11 +303,11 @@ func TestCloseTimeout(t *testing.T) {
 func TestAnsweredClose(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		synctest.Wait()
 		began := time.Now()
 		_ = s.GetConnections()[0].Disconnect()
-		go readAll(conn) // which answers
+		go readAll(client) // which answers
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}

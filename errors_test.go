@@ -61,8 +61,8 @@ func TestTheTextOfAClose(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 	})
-	c := dial(t, url)
-	if err := c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "the reason")); err != nil {
+	client := dial(t, url)
+	if err := client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "the reason")); err != nil {
 		t.Fatal(err)
 	}
 	var closed *websocket.CloseError
@@ -82,7 +82,7 @@ func TestErrorsOfPayloads(t *testing.T) {
 		c.On("json", func(struct{ N int }) {})
 		c.On("itself", func(hostileText) {})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	nines := strings.Repeat("9", 60000)
 	for _, test := range []struct {
 		send string
@@ -102,7 +102,7 @@ func TestErrorsOfPayloads(t *testing.T) {
 		}},
 	} {
 		t.Run(test.send[:10], func(t *testing.T) {
-			c.send(test.send)
+			client.send(test.send)
 			err := receive(t, errs)
 			text := err.Error()
 			for _, want := range test.want {

@@ -50,11 +50,11 @@ func TestProtocol(t *testing.T) {
 				c.OnMessage(func(data []byte) { natives <- string(data) })
 				c.OnDisconnect(func() { close(ended) })
 			})
-			c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = test.compress })
-			if _, err := c.NetConn().Write(slices.Concat(test.frames...)); err != nil {
+			client := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = test.compress })
+			if _, err := client.NetConn().Write(slices.Concat(test.frames...)); err != nil {
 				t.Fatal(err)
 			}
-			c.wantClosed(test.code)
+			client.wantClosed(test.code)
 			receive(t, ended)
 			if len(natives) > 0 || test.native != "" {
 				if got := receive(t, natives); got != test.native {
@@ -93,14 +93,14 @@ func drainSlowly(t *testing.T, read func() (int, error)) {
 }
 
 func violateSlowly(t *testing.T, s *websocket.Server, app *iris.Application) {
-	conn := pipe(t, app)
+	client := pipe(t, app)
 	synctest.Wait()
 	_ = s.GetConnections()[0].EmitMessage(make([]byte, violatorsBacklog))
-	raw := conn.NetConn()
+	raw := client.NetConn()
 	if _, err := raw.Write([]byte("\x81\x01x")); err != nil { // not masked
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 16<<10)
 	drainSlowly(t, func() (int, error) { return io.ReadFull(raw, buffer) })
-	_ = conn.Close()
+	_ = client.Close()
 }

@@ -36,23 +36,23 @@ func TestErrorsOfHandlers(t *testing.T) {
 			c.OnError(func(err error) { _ = c.Emit("error", err.Error()) })
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for _, event := range []string{"none", "string", "struct", "server", "value"} {
 		payload := ";0;"
 		if event == "server" {
 			payload = ";2;true"
 		}
-		c.send(event + payload)
-		c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
+		client.send(event + payload)
+		client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
 	}
-	c.send("message;2;true")
-	if got := c.next(); !strings.Contains(got, `"true", sent as bool (type 2), can't be read as websocket_test.point`) {
+	client.send("message;2;true")
+	if got := client.next(); !strings.Contains(got, `"true", sent as bool (type 2), can't be read as websocket_test.point`) {
 		t.Errorf("OnError: %q", got)
 	}
-	c.send("fine;1;1")
-	c.send("server;2;false")
-	c.send("none;0;")
-	c.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", "none", errHandler))
+	client.send("fine;1;1")
+	client.send("server;2;false")
+	client.send("none;0;")
+	client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", "none", errHandler))
 	if n := s.Stats(); n.Failed != 7 || n.Rejected != 0 {
 		t.Errorf("%+v", n)
 	}
@@ -158,28 +158,28 @@ func TestServerHandlers(t *testing.T) {
 			c.On("once", func() { _ = c.Emit("once", "second") }) // is still called, once
 		})
 	})
-	c := dial(t, url)
-	c.send("e;1;5")
-	c.want("own any;0;5", "any;0;e", "own;0;5", "server;1;5", "second;1;5")
-	c.send("ping;0;")
-	c.want("own any;0;", "any;0;ping", "pong;0;")
-	c.send(`point;4;{"X":9}`)
-	c.want(`own any;0;{"X":9}`, "any;0;point", "x;1;9")
-	c.send("off;0;e")
-	c.want("own any;0;e", "any;0;off")
-	c.send("e;1;6")
-	c.want("own any;0;6", "any;0;e", "server;1;6", "second;1;6")
-	c.send("once;0;")
-	c.want("own any;0;", "any;0;once", "once;0;first", "once;0;second")
-	c.send("once;0;")
-	c.want("own any;0;", "any;0;once")
+	client := dial(t, url)
+	client.send("e;1;5")
+	client.want("own any;0;5", "any;0;e", "own;0;5", "server;1;5", "second;1;5")
+	client.send("ping;0;")
+	client.want("own any;0;", "any;0;ping", "pong;0;")
+	client.send(`point;4;{"X":9}`)
+	client.want(`own any;0;{"X":9}`, "any;0;point", "x;1;9")
+	client.send("off;0;e")
+	client.want("own any;0;e", "any;0;off")
+	client.send("e;1;6")
+	client.want("own any;0;6", "any;0;e", "server;1;6", "second;1;6")
+	client.send("once;0;")
+	client.want("own any;0;", "any;0;once", "once;0;first", "once;0;second")
+	client.send("once;0;")
+	client.want("own any;0;", "any;0;once")
 	s.Off("e")
-	c.send("e;1;7")
-	c.send("ping;0;")
-	c.want("own any;0;7", "any;0;e", "own any;0;", "any;0;ping", "pong;0;")
+	client.send("e;1;7")
+	client.send("ping;0;")
+	client.want("own any;0;7", "any;0;e", "own any;0;", "any;0;ping", "pong;0;")
 	s.On("late", func(c websocket.Connection) { _ = c.Emit("late", "") })
-	c.send("late;0;")
-	c.want("own any;0;", "any;0;late", "late;0;")
+	client.send("late;0;")
+	client.want("own any;0;", "any;0;late", "late;0;")
 }
 
 // TestServerHandlersOfAllForms: each with the connection, with and without an
@@ -207,9 +207,9 @@ func TestServerHandlersOfAllForms(t *testing.T) {
 	} {
 		s.On(name, test.handler)
 		s.On(name, test.failing)
-		c := dial(t, url)
-		c.send(name + ";" + test.payload)
-		c.want("got;0;"+test.want, "got;0;"+test.want, "failed;2;true")
+		client := dial(t, url)
+		client.send(name + ";" + test.payload)
+		client.want("got;0;"+test.want, "got;0;"+test.want, "failed;2;true")
 	}
 }
 
@@ -220,9 +220,9 @@ func TestErrorsThatAreNilPointers(t *testing.T) {
 		echo(c)
 	})
 	s.Use(func(_ websocket.Connection, _ websocket.Message, next func() error) error { return next() })
-	c := dial(t, url)
-	c.send("e;0;x")
-	wantEcho(t, c)
+	client := dial(t, url)
+	client.send("e;0;x")
+	wantEcho(t, client)
 	if n := s.Stats().Failed; n != 1 {
 		t.Errorf("%d are counted as failed", n)
 	}
@@ -258,19 +258,19 @@ func TestWhatIsKeptStays(t *testing.T) {
 			})
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for _, digit := range []string{"1", "2", "3"} {
 		payload := strings.Repeat(digit, 20)
 		received := s.Stats().Received
 		for _, event := range []string{"message;0;", "bytes;3;", "raw;1;", "none;0;"} {
-			c.send(event + payload)
+			client.send(event + payload)
 		}
-		c.sendText(payload)
+		client.sendText(payload)
 		eventually(t, "all are handled", func() bool { return s.Stats().Received == received+5 })
 	}
-	c.send("say;0;")
+	client.send("say;0;")
 	n := 0
-	for got := c.next(); got != prefix+"done;0;"; got = c.next() {
+	for got := client.next(); got != prefix+"done;0;"; got = client.next() {
 		n++
 		if parts := strings.Split(strings.TrimPrefix(got, prefix+"kept;0;"), "="); parts[0] != parts[1] || parts[0] != parts[2] {
 			t.Errorf("what was %q became %q and %q", parts[0], parts[1], parts[2])
@@ -291,11 +291,11 @@ func TestOffInAHandler(t *testing.T) {
 		c.On("e", func() { _ = c.Emit("by", 3) })
 		c.On("end", func() { _ = c.Emit("end", "") })
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for _, event := range []string{"other", "e", "other", "e", "end"} {
-		c.send(event + ";0;")
+		client.send(event + ";0;")
 	}
-	c.want("other;0;", "by;1;1", "by;1;2", "by;1;3", "end;0;")
+	client.want("other;0;", "by;1;1", "by;1;2", "by;1;3", "end;0;")
 }
 
 // TestUnhandledMessages are those for which nothing is registered, by whomever.
@@ -303,14 +303,14 @@ func TestUnhandledMessages(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.On("connection's", func() {}) })
 	s.On("server's", func() {})
 	s.On("end", func(c websocket.Connection) { _ = c.Emit("end", c.Server().Stats().Unhandled) })
-	c := dial(t, url)
-	c.send("connection's;0;")
-	c.send("server's;0;")
-	c.send("end;0;")
-	c.want("end;4;0")
-	c.send("nobody's;0;")
-	c.send("end;0;")
-	c.want("end;4;1")
+	client := dial(t, url)
+	client.send("connection's;0;")
+	client.send("server's;0;")
+	client.send("end;0;")
+	client.want("end;4;0")
+	client.send("nobody's;0;")
+	client.send("end;0;")
+	client.want("end;4;1")
 }
 
 // TestServerHandlersThatCannotBe: the panic says that a connection may come first,

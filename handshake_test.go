@@ -172,8 +172,8 @@ func TestLoggersSeeTheStatus(t *testing.T) {
 			s := websocket.New(app, "/ws")
 			s.OnConnection(echo)
 			server := listen(t, app, s)
-			c := dial(t, address(server)+"/ws")
-			wantEcho(t, c)
+			client := dial(t, address(server)+"/ws")
+			wantEcho(t, client)
 			for range 2 {
 				if got := receive(t, statuses); got != http.StatusSwitchingProtocols {
 					t.Errorf("a logger sees %d %s", got, line)

@@ -52,11 +52,11 @@ func pipeTo(t *testing.T, app *iris.Application) net.Conn {
 func pipe(t *testing.T, app *iris.Application) *gorilla.Conn {
 	t.Helper()
 	dialer := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return pipeTo(t, app), nil }}
-	conn, _, err := dialer.Dial("ws://test/ws", nil)
+	client, _, err := dialer.Dial("ws://test/ws", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn
+	return client
 }
 
 // inBubble runs a test of a server in a bubble.
@@ -100,9 +100,9 @@ func (e *endings) record(s *websocket.Server) {
 }
 
 // readAll reads, and so answers pings, until the connection ends.
-func readAll(conn *gorilla.Conn) {
+func readAll(client *gorilla.Conn) {
 	for {
-		if _, _, err := conn.ReadMessage(); err != nil {
+		if _, _, err := client.ReadMessage(); err != nil {
 			return
 		}
 	}

@@ -12,13 +12,14 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// client is the peer: gorilla's client, which knows nothing of this library.
-type client struct {
+// testClient is the peer: gorilla's client, which knows nothing of this library.
+type testClient struct {
 	*gorilla.Conn
 	t testing.TB
 }
 
-func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header)) *client {
+// dial connects a client, which is gone at the end of the test.
+func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header)) *testClient {
 	t.Helper()
 	dialer := &gorilla.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	header := http.Header{}
@@ -34,7 +35,7 @@ func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header
 		t.Fatalf("dialing %s: %v %s", url, err, status)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &client{conn, t}
+	return &testClient{conn, t}
 }
 
 // rawClient connects and returns the network connection, through which frames
@@ -44,46 +45,49 @@ func rawClient(t testing.TB, url string) net.Conn {
 	return dial(t, url).NetConn()
 }
 
+// in is the same client for a subtest, which fails in place of the test.
+func (client *testClient) in(t testing.TB) *testClient { return &testClient{client.Conn, t} }
+
 // sendText sends a message as it is.
-func (c *client) sendText(message string) {
-	c.t.Helper()
-	if err := c.WriteMessage(gorilla.TextMessage, []byte(message)); err != nil {
-		c.t.Fatal(err)
+func (client *testClient) sendText(message string) {
+	client.t.Helper()
+	if err := client.WriteMessage(gorilla.TextMessage, []byte(message)); err != nil {
+		client.t.Fatal(err)
 	}
 }
 
 // send sends an event: what stands behind the prefix.
-func (c *client) send(rest string) { c.t.Helper(); c.sendText(prefix + rest) }
+func (client *testClient) send(rest string) { client.t.Helper(); client.sendText(prefix + rest) }
 
 // next returns the next message.
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	_, data, err := c.ReadMessage()
+func (client *testClient) next() string {
+	client.t.Helper()
+	_ = client.SetReadDeadline(time.Now().Add(patience))
+	_, data, err := client.ReadMessage()
 	if err != nil {
-		c.t.Fatalf("reading: %v", err)
+		client.t.Fatalf("reading: %v", err)
 	}
 	return string(data)
 }
 
 // want reads the next messages, events without the prefix, and compares them.
-func (c *client) want(messages ...string) {
-	c.t.Helper()
+func (client *testClient) want(messages ...string) {
+	client.t.Helper()
 	for _, want := range messages {
-		if got := strings.TrimPrefix(c.next(), prefix); got != want {
-			c.t.Fatalf("received %.200q, want %q", got, want)
+		if got := strings.TrimPrefix(client.next(), prefix); got != want {
+			client.t.Fatalf("received %.200q, want %q", got, want)
 		}
 	}
 }
 
 // wantClosed reads until the connection ends and compares the close code.
-func (c *client) wantClosed(code int) {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+func (client *testClient) wantClosed(code int) {
+	client.t.Helper()
+	_ = client.SetReadDeadline(time.Now().Add(patience))
 	for {
-		if _, _, err := c.ReadMessage(); err != nil {
+		if _, _, err := client.ReadMessage(); err != nil {
 			if !gorilla.IsCloseError(err, code) {
-				c.t.Fatalf("ended with %v, want close code %d", err, code)
+				client.t.Fatalf("ended with %v, want close code %d", err, code)
 			}
 			return
 		}
@@ -92,12 +96,12 @@ func (c *client) wantClosed(code int) {
 
 // vanish ends the connection like a killed process or a cut cable does: without
 // a close frame, with a reset.
-func (c *client) vanish() {
-	c.t.Helper()
-	if tcp, ok := c.NetConn().(*net.TCPConn); ok {
+func (client *testClient) vanish() {
+	client.t.Helper()
+	if tcp, ok := client.NetConn().(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = c.NetConn().Close()
+	_ = client.NetConn().Close()
 }
 
 // frame is a masked frame of a client; the mask is zero.
@@ -109,8 +113,9 @@ func frame(first byte, payload string) []byte {
 	return append(append(f, 0, 0, 0, 0), payload...)
 }
 
-func wantEcho(t *testing.T, c *client) {
+// wantEcho has a client hear what it says: see echo.
+func wantEcho(t *testing.T, client *testClient) {
 	t.Helper()
-	c.send("chat;0;hello")
-	c.want("chat;0;hello")
+	client.send("chat;0;hello")
+	client.want("chat;0;hello")
 }

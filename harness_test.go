@@ -49,19 +49,19 @@ func runIdleClients() {
 	dialer := gorilla.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	var clients []*gorilla.Conn
 	for range n {
-		conn, _, err := dialer.Dial(url, nil)
+		client, _, err := dialer.Dial(url, nil)
 		if err != nil {
 			panic(err)
 		}
-		clients = append(clients, conn)
+		clients = append(clients, client)
 	}
 	fmt.Println("done")
 	for input := bufio.NewScanner(os.Stdin); input.Scan(); fmt.Println("done") {
-		for _, conn := range clients {
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;hello")); err != nil {
+		for _, client := range clients {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;hello")); err != nil {
 				panic(err)
 			}
-			if _, _, err := conn.ReadMessage(); err != nil {
+			if _, _, err := client.ReadMessage(); err != nil {
 				panic(err)
 			}
 		}
@@ -160,23 +160,23 @@ func echo(c websocket.Connection) {
 }
 
 // watched is what a watched connection reports.
-type watched struct {
+type watchedConnection struct {
 	connection websocket.Connection
 	errors     chan error
 	ended      chan error // the reason, when OnDisconnect is called
 }
 
 // watch returns a function for OnConnection and the channel of what it sees.
-func watch() (func(websocket.Connection), chan watched) {
-	connections := make(chan watched, 16)
+func watch() (func(websocket.Connection), chan watchedConnection) {
+	connections := make(chan watchedConnection, 16)
 	return func(c websocket.Connection) {
-		w := watched{c, make(chan error, 16), make(chan error, 16)}
-		c.OnError(func(err error) { w.errors <- err })
-		c.OnDisconnect(func() { w.ended <- c.DisconnectReason() })
+		watched := watchedConnection{c, make(chan error, 16), make(chan error, 16)}
+		c.OnError(func(err error) { watched.errors <- err })
+		c.OnDisconnect(func() { watched.ended <- c.DisconnectReason() })
 		c.On("chat", func(message string) {
 			c.To(websocket.All).Emit("chat", message)
 		})
-		connections <- w
+		connections <- watched
 	}, connections
 }
 
@@ -214,7 +214,7 @@ func wantPanic(t *testing.T, name string, parts []string, f func()) {
 
 // named makes the ID of each connection what its address says, and has it join
 // the rooms that it lists.
-func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *client) {
+func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
 	t.Helper()
 	cfg.IDGenerator = func(ctx iris.Context) string { return ctx.URLParam("id") }
 	s, url := onConnection(t, cfg, func(c websocket.Connection) {
@@ -223,10 +223,10 @@ func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id strin
 		}
 		_ = c.Emit("ready", "")
 	})
-	return s, func(id string, rooms ...string) *client {
-		c := dial(t, url+"?id="+id+"&rooms="+strings.Join(rooms, "%20"))
-		c.want("ready;0;")
-		return c
+	return s, func(id string, rooms ...string) *testClient {
+		client := dial(t, url+"?id="+id+"&rooms="+strings.Join(rooms, "%20"))
+		client.want("ready;0;")
+		return client
 	}
 }
 

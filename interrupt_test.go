@@ -32,25 +32,25 @@ func runInterruptedProgram() {
 	if os.Getenv(interruptedProgram) == "party" {
 		parent = app.Party("/party")
 	}
-	w := websocket.New(parent, "/ws")
+	s := websocket.New(parent, "/ws")
 	switch os.Getenv(interruptedProgram) {
 	case "handler":
-		w = websocket.NewServer(websocket.Config{})
-		app.Get("/handler/ws", w.Handler())
+		s = websocket.NewServer(websocket.Config{})
+		app.Get("/handler/ws", s.Handler())
 	case "early":
-		w = websocket.NewServer(websocket.Config{})
+		s = websocket.NewServer(websocket.Config{})
 		app = newApp()
-		app.Get("/early/ws", w.Handler())
+		app.Get("/early/ws", s.Handler())
 	case "upgrade": // as a controller of MVC
-		w = websocket.NewServer(websocket.Config{})
+		s = websocket.NewServer(websocket.Config{})
 		app.Get("/upgrade/ws", func(ctx iris.Context) {
-			c := w.Upgrade(ctx)
+			c := s.Upgrade(ctx)
 			c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
 			_ = c.Emit("hello", "")
 			c.Wait()
 		})
 	}
-	w.OnConnection(func(c websocket.Connection) {
+	s.OnConnection(func(c websocket.Connection) {
 		c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
 		_ = c.Emit("hello", "")
 	})
@@ -88,17 +88,17 @@ func TestInterrupt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var c *client
+			var client *testClient
 			eventually(t, "the program serves", func() bool {
 				conn, _, err := gorilla.DefaultDialer.Dial("ws://"+strings.TrimSpace(address)+path, nil)
-				c = &client{conn, t}
+				client = &testClient{conn, t}
 				return err == nil
 			})
-			c.want("hello;0;") // OnConnection has been called
+			client.want("hello;0;") // OnConnection has been called
 			closed := make(chan struct{})
 			go func() {
 				defer close(closed)
-				if _, _, err := c.ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
+				if _, _, err := client.ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
 					t.Errorf("ended with %v", err)
 				}
 			}()

@@ -28,9 +28,9 @@ func TestASilentClientIsDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var ends endings
 			inBubble(t, test.config, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-				conn := pipe(t, app)
+				client := pipe(t, app)
 				began := time.Now()
-				go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }() // reads, answers nothing
+				go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }() // reads, answers nothing
 				time.Sleep(test.after * 2)
 				wantEnd(t, ends.all(), websocket.ErrPongTimeout, began, test.after, test.after/4)
 				if n := s.Stats(); n.DeadPeers != 1 || n.Connections != 0 {
@@ -44,19 +44,19 @@ func TestASilentClientIsDead(t *testing.T) {
 func TestAClientThatAnswersPingsLives(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		pings := 0
-		conn.SetPingHandler(func(data string) error {
+		client.SetPingHandler(func(data string) error {
 			pings++
-			return conn.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(time.Second))
+			return client.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(time.Second))
 		})
 		var reader sync.WaitGroup
-		reader.Go(func() { readAll(conn) })
+		reader.Go(func() { readAll(client) })
 		time.Sleep(time.Hour)
 		if len(ends.all()) != 0 || s.GetTotalConnections() != 1 {
 			t.Errorf("ended with %v", ends.all())
 		}
-		_ = conn.Close()
+		_ = client.Close()
 		reader.Wait()
 		if pings < 66 || pings > 70 { // every 54 seconds, or a little sooner
 			t.Errorf("%d pings in an hour", pings)
@@ -67,18 +67,18 @@ func TestAClientThatAnswersPingsLives(t *testing.T) {
 func TestAClientThatSpeaksLives(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
+		client := pipe(t, app)
+		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		for range 60 {
 			time.Sleep(time.Minute / 2)
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte("here")); err != nil {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte("here")); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if len(ends.all()) != 0 || s.Stats().Received != 60 {
 			t.Errorf("%v, %+v", ends.all(), s.Stats())
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
 
@@ -86,24 +86,24 @@ func TestAClientThatSpeaksLives(t *testing.T) {
 // message (RFC 6455, section 5.5.2).
 func TestPingsOfTheClient(t *testing.T) {
 	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		pongs := make(chan string, 1)
-		conn.SetPongHandler(func(data string) error { pongs <- data; return nil })
+		client.SetPongHandler(func(data string) error { pongs <- data; return nil })
 		var reader sync.WaitGroup
-		reader.Go(func() { readAll(conn) })
-		w, err := conn.NextWriter(gorilla.TextMessage)
+		reader.Go(func() { readAll(client) })
+		w, err := client.NextWriter(gorilla.TextMessage)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = w.Write([]byte("half"))
-		if err := conn.WriteControl(gorilla.PingMessage, []byte("data"), time.Now().Add(time.Second)); err != nil {
+		if err := client.WriteControl(gorilla.PingMessage, []byte("data"), time.Now().Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-pongs; got != "data" {
 			t.Errorf("pong %q", got)
 		}
 		_ = w.Close()
-		_ = conn.Close()
+		_ = client.Close()
 		reader.Wait()
 	})
 }
@@ -148,8 +148,8 @@ func TestOnPingAndOnPong(t *testing.T) {
 			c.OnPong(func() { panic("must not matter") })
 		})
 	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go readAll(conn)
+		client := pipe(t, app)
+		go readAll(client)
 		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // of the bubble's clock: it takes no time
 		synctest.Wait()
 		mu.Lock()
@@ -157,7 +157,7 @@ func TestOnPingAndOnPong(t *testing.T) {
 			t.Errorf("%d pings, %d pongs", pings, pongs)
 		}
 		mu.Unlock()
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
 
@@ -170,14 +170,14 @@ func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 			c.On("job", func() { time.Sleep(10 * time.Minute) })
 		})
 	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
+		client := pipe(t, app)
+		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		for range 60 { // alive, though nobody reads it for ten minutes
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"job;0;")); err != nil {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+"job;0;")); err != nil {
 				t.Fatalf("%v, %v", err, ends.all())
 			}
 		}
-		_ = conn.Close()
+		_ = client.Close()
 		time.Sleep(time.Hour) // until the last handler has returned
 	})
 }
@@ -187,16 +187,16 @@ func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 func TestAClientThatIsBehindLives(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		pings := 0
-		conn.SetPingHandler(func(data string) error {
+		client.SetPingHandler(func(data string) error {
 			pings++
-			return conn.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(time.Second))
+			return client.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(time.Second))
 		})
 		var reader sync.WaitGroup
 		reader.Go(func() {
 			for {
-				if _, _, err := conn.ReadMessage(); err != nil {
+				if _, _, err := client.ReadMessage(); err != nil {
 					return
 				}
 				time.Sleep(500 * time.Millisecond) // a slow link
@@ -216,7 +216,7 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 		if list := ends.all(); len(list) != 0 {
 			t.Errorf("ended with %v", list[0].reason)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 		reader.Wait()
 		if pings < 8 {
 			t.Errorf("%d pings in 500 seconds", pings)
@@ -229,14 +229,14 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 func TestAShortReadTimeoutPingsInTime(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{ReadTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		var reader sync.WaitGroup
-		reader.Go(func() { readAll(conn) })
+		reader.Go(func() { readAll(client) })
 		time.Sleep(10 * time.Minute)
 		if list := ends.all(); len(list) != 0 {
 			t.Errorf("ended with %v", list[0].reason)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 		reader.Wait()
 	})
 }

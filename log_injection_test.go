@@ -193,16 +193,16 @@ func TestNobodyForgesTheLogOfMessages(t *testing.T) {
 					}
 					c.On("chat", func(string) { _ = c.Emit("chat", "done") })
 				})
-				c := dial(t, address(listen(t, app, s))+"/ws")
+				client := dial(t, address(listen(t, app, s))+"/ws")
 				message := "native"
 				if test.message != "" {
 					message = prefix + test.message
 				}
-				if err := c.WriteMessage(gorilla.BinaryMessage, []byte(message)); err != nil {
+				if err := client.WriteMessage(gorilla.BinaryMessage, []byte(message)); err != nil {
 					t.Fatal(err)
 				}
-				c.send("chat;0;")
-				c.want("chat;0;done")
+				client.send("chat;0;")
+				client.want("chat;0;done")
 				wantHarmless(t, logged.take())
 			}
 			eachLog(t, func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer) {

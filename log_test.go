@@ -36,11 +36,11 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 			t.Fatal("connected")
 		}
 	}
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 50 {
-		c.send(long + ";9;x")
+		client.send(long + ";9;x")
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	if n := strings.Count(logged.String(), "\n"); n != 1+10+10 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
 	}
@@ -70,9 +70,9 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 		echo(c)
 		c.On("int", func(int) {})
 	})
-	c := dial(t, url)
-	c.send("int;0;text")
-	wantEcho(t, c)
+	client := dial(t, url)
+	client.send("int;0;text")
+	wantEcho(t, client)
 	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") || !strings.Contains(text, " client=127.0.0.1") || strings.Count(text, " connection=") != 1 {
 		t.Errorf("logged %q", text)
 	}
@@ -86,11 +86,11 @@ func TestTheLogSaysThatItFallsSilent(t *testing.T) {
 		echo(c)
 		c.On("int", func(int) {})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 15 {
-		c.send("int;0;text")
+		client.send("int;0;text")
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
 	if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") || strings.Contains(lines[8], "the last such message") {
 		t.Errorf("%d lines are logged:\n%s", len(lines), strings.Join(lines, "\n"))
@@ -117,10 +117,10 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 		},
 	}
 	inBubble(t, cfg, setup, func(t *testing.T, _ *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go readAll(conn)
+		client := pipe(t, app)
+		go readAll(client)
 		send := func(event string) {
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -158,7 +158,7 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 				t.Errorf("%s: what was left out is told twice", test.kind)
 			}
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
 
@@ -171,10 +171,10 @@ func TestRejectionsAreNotLoggedWithOnError(t *testing.T) {
 		c.On("int", func(int) {})
 		c.On("fails", func() error { return errHandler })
 	})
-	c := dial(t, url)
-	c.send("int;0;text")
-	c.send("fails;0;")
-	wantEcho(t, c)
+	client := dial(t, url)
+	client.send("int;0;text")
+	client.send("fails;0;")
+	wantEcho(t, client)
 	if len(told) != 2 {
 		t.Errorf("OnError was told %d times", len(told))
 	}

@@ -20,10 +20,10 @@ func TestPayloadsSentByTheServer(t *testing.T) {
 		_ = c.EmitMessage([]byte("\xff not text"))
 		_ = c.Emit("e", "\xff not text")
 	})
-	a := dial(t, url)
-	a.want("e;0;text", "e;1;42", "e;1;-1", "e;2;true", "e;2;false", "e;3;bytes", "e;4;1.5", "e;4;null", `e;4;{"a":1}`, "e;4;[]", "native")
+	client := dial(t, url)
+	client.want("e;0;text", "e;1;42", "e;1;-1", "e;2;true", "e;2;false", "e;3;bytes", "e;4;1.5", "e;4;null", `e;4;{"a":1}`, "e;4;[]", "native")
 	for _, want := range []string{"\xff not text", prefix + "e;0;\xff not text"} {
-		kind, data, err := a.ReadMessage()
+		kind, data, err := client.ReadMessage()
 		if err != nil || kind != 2 || string(data) != want {
 			t.Errorf("received %d %q, %v; want %q as a binary message", kind, data, err, want)
 		}
@@ -68,13 +68,13 @@ func TestMarshalAndUnmarshal(t *testing.T) {
 		})
 		c.On("any", func(v any) { _ = c.Emit("got", v) })
 	})
-	c := dial(t, url)
-	c.send("e;4;abc")
-	c.want("got;4;<{3 0}>")
-	c.send("any;4;abcd")
-	c.want("got;4;<{4 0}>")
-	c.send("message;4;ab")
-	c.want("got;4;<{2 0}>")
+	client := dial(t, url)
+	client.send("e;4;abc")
+	client.want("got;4;<{3 0}>")
+	client.send("any;4;abcd")
+	client.want("got;4;<{4 0}>")
+	client.send("message;4;ab")
+	client.want("got;4;<{2 0}>")
 }
 
 // TestDecode: what can't be decoded into is an error.
@@ -99,9 +99,9 @@ func TestDecode(t *testing.T) {
 			_ = c.Emit("n", n)
 		})
 	})
-	c := dial(t, url)
-	c.send("e;1;42")
-	c.want("n;1;42")
+	client := dial(t, url)
+	client.send("e;1;42")
+	client.want("n;1;42")
 }
 
 // TestDecodeOfNoClientsMessage: one that a program made, for a test of its own.
@@ -127,9 +127,9 @@ func TestPointersToRawJSON(t *testing.T) {
 			_ = c.Emit("got", text)
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for payload, want := range map[string]string{`4;{"a": 1}`: `{"a": 1}`, "1;12": "12", "0;text": `"text"`, "4;null": "nil"} {
-		c.send("e;" + payload)
-		c.want("got;0;" + want)
+		client.send("e;" + payload)
+		client.want("got;0;" + want)
 	}
 }

@@ -125,8 +125,8 @@ func attackServer(t *testing.T, full bool) {
 		}
 	})
 	attacked, witnessed := make(chan struct{}), make(chan int)
-	c := dial(t, url+"?witness=1")
-	go func() { witnessed <- witness(t, c, attacked) }()
+	client := dial(t, url+"?witness=1")
+	go func() { witnessed <- witness(t, client, attacked) }()
 
 	const attackers = 4
 	var all sync.WaitGroup
@@ -156,7 +156,7 @@ func attackServer(t *testing.T, full bool) {
 	if asked == 0 {
 		t.Error("the witness has seen nothing")
 	}
-	c.vanish()
+	client.vanish()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil { // returns when all has been reported
@@ -197,17 +197,17 @@ func attackServer(t *testing.T, full bool) {
 
 // witness asks after each attack, while others go on, and is answered. It
 // returns how often.
-func witness(t *testing.T, c *client, attacked <-chan struct{}) (n int) {
+func witness(t *testing.T, client *testClient, attacked <-chan struct{}) (n int) {
 	for range attacked {
 		if t.Failed() {
 			continue
 		}
-		if err := c.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, "%secho;1;%d", prefix, n)); err != nil {
+		if err := client.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, "%secho;1;%d", prefix, n)); err != nil {
 			t.Errorf("the witness was cut off: %v", err)
 			continue
 		}
-		_ = c.SetReadDeadline(time.Now().Add(patience))
-		_, answer, err := c.ReadMessage()
+		_ = client.SetReadDeadline(time.Now().Add(patience))
+		_, answer, err := client.ReadMessage()
 		if want := fmt.Sprintf("%secho;1;%d", prefix, n); err != nil || string(answer) != want {
 			t.Errorf("the witness received %q, %v; want %q", answer, err, want)
 			continue
@@ -230,11 +230,11 @@ type attack struct {
 // run connects, sends frames until it has sent them all or has broken the
 // protocol, and waits for the end of the connection.
 func (a *attack) run(url string) error {
-	conn, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
+	client, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
 	if err != nil {
 		return err
 	}
-	raw := conn.NetConn()
+	raw := client.NetConn()
 	defer func() { _ = raw.Close() }()
 	_ = raw.SetDeadline(time.Now().Add(patience))
 	ended := make(chan error, 1)

@@ -19,8 +19,8 @@ func TestBadInputIsReported(t *testing.T) {
 		f(c)
 		c.On("int", func(int) { t.Error("the handler was called") })
 	})
-	a := dial(t, url)
-	w := receive(t, connections)
+	client := dial(t, url)
+	watched := receive(t, connections)
 	for _, test := range []struct{ send, event, wanted, got string }{
 		{"", "", "", ""},
 		{"chat", "", "", ""},
@@ -31,8 +31,8 @@ func TestBadInputIsReported(t *testing.T) {
 		{"int;4;{}", "int", "int", "JSON"},
 		{"chat;4;{}", "chat", "string", "JSON"},
 	} {
-		a.send(test.send)
-		err := receive(t, w.errors)
+		client.send(test.send)
+		err := receive(t, watched.errors)
 		var rejected *websocket.MessageError
 		if !errors.As(err, &rejected) {
 			t.Fatalf("%q: %v", test.send, err)
@@ -41,12 +41,12 @@ func TestBadInputIsReported(t *testing.T) {
 			t.Errorf("%q: %+v", test.send, rejected)
 		}
 	}
-	a.send("chat;0;still here")
-	a.want("chat;0;still here")
-	a.send("nobody listens;0;x")
-	a.sendText("native")
-	a.send("chat;0;done")
-	a.want("chat;0;done")
+	client.send("chat;0;still here")
+	client.want("chat;0;still here")
+	client.send("nobody listens;0;x")
+	client.sendText("native")
+	client.send("chat;0;done")
+	client.want("chat;0;done")
 	if n := s.Stats(); n.Rejected != 8 || n.Unhandled != 2 || n.Received != 12 || n.Connections != 1 || n.Upgrades != 1 {
 		t.Errorf("%+v", n)
 	}
@@ -56,32 +56,32 @@ func TestBadInputIsReported(t *testing.T) {
 func TestBadInputThatEndsTheConnection(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		send  func(c *client)
+		send  func(client *testClient)
 		close int // the code that the client sees; 0 if it is gone
 		want  error
 	}{
-		{"10 MiB", func(c *client) { c.sendText(strings.Repeat("x", 10<<20)) }, 1009, websocket.ErrMessageTooLarge},
-		{"one byte too many", func(c *client) { c.sendText(strings.Repeat("x", 64<<10+1)) }, 1009, websocket.ErrMessageTooLarge},
-		{"text that is none", func(c *client) { c.sendText("\xff\xfe") }, 1007, websocket.ErrInvalidUTF8},
-		{"a garbage frame", func(c *client) { _, _ = c.NetConn().Write([]byte("\xff\xff garbage garbage")) }, 1002, websocket.ErrProtocol},
-		{"an unmasked frame", func(c *client) { _, _ = c.NetConn().Write([]byte("\x81\x01x")) }, 1002, websocket.ErrProtocol},
-		{"a reset", (*client).vanish, 0, &websocket.CloseError{Code: 1006}},
-		{"half a frame, then nothing", func(c *client) { _, _ = c.NetConn().Write([]byte("\x81\xff")); _ = c.NetConn().Close() }, 0, &websocket.CloseError{Code: 1006}},
+		{"10 MiB", func(client *testClient) { client.sendText(strings.Repeat("x", 10<<20)) }, 1009, websocket.ErrMessageTooLarge},
+		{"one byte too many", func(client *testClient) { client.sendText(strings.Repeat("x", 64<<10+1)) }, 1009, websocket.ErrMessageTooLarge},
+		{"text that is none", func(client *testClient) { client.sendText("\xff\xfe") }, 1007, websocket.ErrInvalidUTF8},
+		{"a garbage frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\xff\xff garbage garbage")) }, 1002, websocket.ErrProtocol},
+		{"an unmasked frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\x81\x01x")) }, 1002, websocket.ErrProtocol},
+		{"a reset", (*testClient).vanish, 0, &websocket.CloseError{Code: 1006}},
+		{"half a frame, then nothing", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\x81\xff")); _ = client.NetConn().Close() }, 0, &websocket.CloseError{Code: 1006}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, connections := watch()
 			s, url := onConnection(t, websocket.Config{}, f)
 			bad := dial(t, url)
-			w := receive(t, connections)
+			watched := receive(t, connections)
 			good := dial(t, url)
 			receive(t, connections)
 
 			test.send(bad)
-			err := receive(t, w.ended)
+			err := receive(t, watched.ended)
 			if !sameReason(err, test.want) {
 				t.Errorf("ended with %v, want %v", err, test.want)
 			}
-			if reported := receive(t, w.errors); !sameReason(reported, test.want) {
+			if reported := receive(t, watched.errors); !sameReason(reported, test.want) {
 				t.Errorf("OnError was told %v, want %v", reported, test.want)
 			}
 			if test.close != 0 {
@@ -104,9 +104,9 @@ func TestTheLargestMessage(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnMessage(func(data []byte) { _ = c.Emit("length", len(data)) })
 	})
-	a := dial(t, url)
-	a.sendText(strings.Repeat("x", 64<<10))
-	a.want("length;1;65536")
+	client := dial(t, url)
+	client.sendText(strings.Repeat("x", 64<<10))
+	client.want("length;1;65536")
 }
 
 func TestNativeMessages(t *testing.T) {
@@ -123,13 +123,13 @@ func TestNativeMessages(t *testing.T) {
 			}
 		})
 	})
-	a := dial(t, url)
-	a.sendText("first")
-	a.want("first")
-	if err := a.WriteMessage(2, []byte("second")); err != nil {
+	client := dial(t, url)
+	client.sendText("first")
+	client.want("first")
+	if err := client.WriteMessage(2, []byte("second")); err != nil {
 		t.Fatal(err)
 	}
-	a.want("second", "!irst!econd")
+	client.want("second", "!irst!econd")
 }
 
 // TestNativeMessagesByKind: a program can tell text from binary, and answer in
@@ -155,18 +155,18 @@ func TestNativeMessagesByKind(t *testing.T) {
 				}
 			})
 		})
-		a := dial(t, url)
+		client := dial(t, url)
 		want := func(kind int, text string) {
 			t.Helper()
-			got, data, err := a.ReadMessage()
+			got, data, err := client.ReadMessage()
 			if err != nil || got != kind || string(data) != text {
 				t.Errorf("received %d %q, %v; want %d %q", got, data, err, kind, text)
 			}
 		}
-		a.sendText("text")
+		client.sendText("text")
 		want(gorilla.TextMessage, "text")
 		want(gorilla.TextMessage, "all")
-		if err := a.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
+		if err := client.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
 			t.Fatal(err)
 		}
 		want(gorilla.BinaryMessage, "bytes")
@@ -185,9 +185,9 @@ func TestNativeMessagesByKind(t *testing.T) {
 
 func TestBinaryMessages(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{BinaryMessages: true}, echo)
-	c := dial(t, url)
-	c.send("chat;0;x")
-	kind, data, err := c.ReadMessage()
+	client := dial(t, url)
+	client.send("chat;0;x")
+	kind, data, err := client.ReadMessage()
 	if err != nil || kind != gorilla.BinaryMessage || string(data) != prefix+"chat;0;x" {
 		t.Errorf("received %d %q, %v", kind, data, err)
 	}

@@ -113,8 +113,8 @@ func TestSubprotocolsInSeveralLines(t *testing.T) {
 
 func TestSubprotocols(t *testing.T) {
 	_, url := serve(t, websocket.Config{Subprotocols: []string{"two", "one"}}, nil)
-	c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.Subprotocols = []string{"one", "two", "three"} })
-	if got := c.Subprotocol(); got != "two" {
+	client := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.Subprotocols = []string{"one", "two", "three"} })
+	if got := client.Subprotocol(); got != "two" {
 		t.Errorf("agreed on %q", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestCompression(t *testing.T) {
 	f, connections := watch()
 	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
 	with := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
-	w := receive(t, connections)
+	watched := receive(t, connections)
 	without := dial(t, url)
 	receive(t, connections)
 	text := strings.Repeat("again and ", 1000)
@@ -142,7 +142,7 @@ func TestCompression(t *testing.T) {
 		t.Fatalf("the bomb has %d bytes", len(payload))
 	}
 	_, _ = with.NetConn().Write(append(append(frame, 0, 0, 0, 0), payload...))
-	if err := receive(t, w.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
+	if err := receive(t, watched.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
 		t.Errorf("ended with %v", err)
 	}
 	with.wantClosed(1009)

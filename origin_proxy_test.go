@@ -107,12 +107,12 @@ func TestOriginsBehindARealProxy(t *testing.T) {
 			}})
 			defer proxy.Close()
 			dialer := gorilla.Dialer{TLSClientConfig: proxy.Client().Transport.(*http.Transport).TLSClientConfig}
-			conn, response, err := dialer.Dial(address(proxy)+"/ws", http.Header{"Origin": {proxy.URL}})
+			client, response, err := dialer.Dial(address(proxy)+"/ws", http.Header{"Origin": {proxy.URL}})
 			if response == nil || response.StatusCode != test.status {
 				t.Fatalf("%v %v", response, err)
 			}
-			if conn != nil {
-				_ = conn.Close()
+			if client != nil {
+				_ = client.Close()
 				return
 			}
 			if text := body(t, response); !strings.Contains(text, "iris.WithSSLProxyHeader") {

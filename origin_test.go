@@ -358,11 +358,11 @@ func TestOriginsOverTLS(t *testing.T) {
 		dialer := gorilla.Dialer{TLSClientConfig: server.Client().Transport.(*http.Transport).TLSClientConfig}
 		return dialer.Dial(address(server)+"/ws", http.Header{"Origin": {origin}, "Host": {"example.com"}})
 	}
-	conn, _, err := dialFrom("https://example.com")
+	client, _, err := dialFrom("https://example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.Close()
+	_ = client.Close()
 	_, response, err := dialFrom("http://example.com")
 	if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
 		t.Fatalf("%v %v", response, err)

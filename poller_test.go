@@ -56,28 +56,28 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 			c.On("echo", func(message string) { _ = c.Emit("echo", message) })
 			c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 		})
-		var clients []*client
+		var clients []*testClient
 		for i := range many {
 			clients = append(clients, dial(t, fmt.Sprint(url, "?id=", i)))
 		}
 		silent := func() bool { return waiting() == 0 }
 		for range 3 {
 			eventually(t, "no goroutine waits", silent)
-			for i, c := range clients {
-				c.send(fmt.Sprint("echo;0;", i))
-				c.want(fmt.Sprint("echo;0;", i))
+			for i, client := range clients {
+				client.send(fmt.Sprint("echo;0;", i))
+				client.want(fmt.Sprint("echo;0;", i))
 			}
 		}
 		eventually(t, "no goroutine waits", silent)
-		for i, c := range clients { // all ways to end
+		for i, client := range clients { // all ways to end
 			switch i % 4 {
 			case 0:
-				_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
-				c.wantClosed(gorilla.CloseNormalClosure)
+				_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+				client.wantClosed(gorilla.CloseNormalClosure)
 			case 1:
-				c.vanish()
+				client.vanish()
 			case 2:
-				_ = c.NetConn().Close()
+				_ = client.NetConn().Close()
 			case 3:
 				if err := s.Disconnect(strconv.Itoa(i)); err != nil {
 					t.Error(err)
@@ -111,15 +111,15 @@ func TestAPongWakesForAMoment(t *testing.T) {
 		c.OnPong(func() { pongs <- struct{}{} })
 		echo(c)
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 3 {
-		if err := c.WriteMessage(gorilla.PongMessage, nil); err != nil {
+		if err := client.WriteMessage(gorilla.PongMessage, nil); err != nil {
 			t.Fatal(err)
 		}
 		receive(t, pongs)
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	if waiting() != 1 {
 		t.Error("nobody waits for the next message of a client that has just sent one")
 	}
@@ -220,7 +220,7 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 		s.On("echo", func(c websocket.Connection, message string) error { return c.Emit("echo", message) })
 		var all sync.WaitGroup
 		for i := range clients {
-			conn := dial(t, url)
+			client := dial(t, url)
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(1, uint64(i)))
 				// What a pause is for is to meet a sweep; nothing depends on it.
@@ -230,14 +230,14 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 					f := frame(0x81, prefix+"echo;0;"+message)
 					cut := random.IntN(len(f))
 					for _, part := range [][]byte{f[:cut], f[cut:]} {
-						if _, err := conn.NetConn().Write(part); err != nil {
+						if _, err := client.NetConn().Write(part); err != nil {
 							t.Error(err)
 							return
 						}
 						pause()
 					}
-					_ = conn.SetReadDeadline(time.Now().Add(patience))
-					if _, got, err := conn.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
+					_ = client.SetReadDeadline(time.Now().Add(patience))
+					if _, got, err := client.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
 						t.Errorf("message %d: %.100q, %v", n, got, err)
 						return
 					}
@@ -282,11 +282,11 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 func TestSilentAgainAfterEverybodyLeft(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	for range 3 {
-		c := dial(t, url)
-		c.want("ready;0;")
+		client := dial(t, url)
+		client.want("ready;0;")
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 && websocket.Watches(s) })
-		_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
-		c.wantClosed(gorilla.CloseNormalClosure)
+		_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+		client.wantClosed(gorilla.CloseNormalClosure)
 		eventually(t, "the poller has ended", func() bool { return !websocket.Watches(s) })
 	}
 }

@@ -32,11 +32,11 @@ func TestPanics(t *testing.T) {
 		c.OnDisconnect(func() { panic("in OnDisconnect") })
 		c.OnDisconnect(func() { close(done) })
 	})
-	a := dial(t, url)
-	a.send("panic;0;my reason")
-	a.want("second;0;handler")
-	a.sendText("native")
-	_ = a.WriteMessage(gorilla.CloseMessage, nil)
+	client := dial(t, url)
+	client.send("panic;0;my reason")
+	client.want("second;0;handler")
+	client.sendText("native")
+	_ = client.WriteMessage(gorilla.CloseMessage, nil)
 	receive(t, done)
 	var events []string
 	for range 4 {
@@ -74,9 +74,9 @@ func TestAPanicInOnConnection(t *testing.T) {
 		})
 		s.OnConnection(func(websocket.Connection) { t.Error("the next function is called") })
 	})
-	c := dial(t, url)
-	_ = c.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
-	c.wantClosed(1011)
+	client := dial(t, url)
+	_ = client.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
+	client.wantClosed(1011)
 	for _, ch := range []chan error{ended, errs} {
 		var caught *websocket.PanicError
 		if err := receive(t, ch); !errors.As(err, &caught) || caught.Event != "OnConnection" {
@@ -150,9 +150,9 @@ func TestGoexitInFunctionsOfTheEnd(t *testing.T) {
 				set(c)
 				c.OnDisconnect(func() { ended <- struct{}{} })
 			})
-			c := dial(t, url)
-			c.send("leave;0;")
-			c.vanish()
+			client := dial(t, url)
+			client.send("leave;0;")
+			client.vanish()
 			receive(t, ended)
 			for _, room := range []string{"one", "two"} {
 				eventually(t, "nobody is in the room", func() bool { return websocket.RoomMembers(s, room) == 0 })

@@ -113,7 +113,7 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 	var all sync.WaitGroup
 	for range rivals {
 		all.Go(func() {
-			conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
+			client, response, err := gorilla.DefaultDialer.Dial(url, nil)
 			if err != nil {
 				if response == nil || response.StatusCode != http.StatusConflict {
 					t.Errorf("%v", err)
@@ -121,10 +121,10 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 				lost.Add(1)
 				return
 			}
-			defer func() { _ = conn.Close() }()
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
-			_ = conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;x"))
-			if _, _, err := conn.ReadMessage(); err != nil {
+			defer func() { _ = client.Close() }()
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			_ = client.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;x"))
+			if _, _, err := client.ReadMessage(); err != nil {
 				t.Error(err)
 				return
 			}

@@ -58,14 +58,14 @@ func TestALargeHandshake(t *testing.T) {
 		}, "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := dial(t, address(server)+"/ws", func(_ *gorilla.Dialer, h http.Header) {
+			client := dial(t, address(server)+"/ws", func(_ *gorilla.Dialer, h http.Header) {
 				h.Set("X-Forwarded-For", "192.0.2.1")
 				h.Set("Cookie", "sid=secret")
 				test.header(h)
 			})
 			for range 2 {
-				c.send("ask;0;")
-				answer := strings.TrimPrefix(c.next(), prefix+"answer;0;")
+				client.send("ask;0;")
+				answer := strings.TrimPrefix(client.next(), prefix+"answer;0;")
 				if !strings.HasPrefix(answer, test.answer) || !strings.Contains(answer, ",192.0.2.1,secret,") {
 					t.Errorf("answered %q, want %q", answer, test.answer)
 				}
@@ -104,15 +104,15 @@ func TestWhichHeadersAreKept(t *testing.T) {
 	})
 	const many = 40
 	var all []string
-	c := dial(t, url, func(_ *gorilla.Dialer, h http.Header) {
+	client := dial(t, url, func(_ *gorilla.Dialer, h http.Header) {
 		h.Set("X-Test-A-Large", strings.Repeat("x", 5000))
 		for i := range many {
 			all = append(all, fmt.Sprintf("X-Test-B%02d", i))
 			h.Set(all[i], strings.Repeat("x", 900))
 		}
 	})
-	c.send("ask;0;")
-	kept := strings.Fields(strings.TrimPrefix(c.next(), prefix+"answer;0;"))
+	client.send("ask;0;")
+	kept := strings.Fields(strings.TrimPrefix(client.next(), prefix+"answer;0;"))
 	if len(kept) < 10 || len(kept) >= many || !slices.Equal(kept, all[:len(kept)]) {
 		t.Errorf("kept are %v", kept)
 	}

@@ -56,7 +56,7 @@ func TestContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{conn, t}
+	client := &testClient{conn, t}
 	defer func() { _ = conn.Close() }()
 	if cookies := response.Cookies(); len(cookies) != 2 {
 		t.Errorf("the handshake set the cookies %v", cookies)
@@ -65,8 +65,8 @@ func TestContext(t *testing.T) {
 		get(t, server, "/other/bob")
 	}
 	for range 2 {
-		c.send("ask;0;")
-		c.want("answer;0;ann,query,header,cookie,of middleware,3,127.0.0.1,GET,/ws/ann,<nil>,/ws/{name}")
+		client.send("ask;0;")
+		client.want("answer;0;ann,query,header,cookie,of middleware,3,127.0.0.1,GET,/ws/ann,<nil>,/ws/{name}")
 	}
 	_ = conn.WriteMessage(gorilla.CloseMessage, nil)
 	if err := receive(t, ended); err == nil {
@@ -109,12 +109,12 @@ func TestContextIsMadeAnew(t *testing.T) {
 		})
 	})
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/of/a%20c/ws?x=%20", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "as sent") })
+	client := dial(t, address(server)+"/of/a%20c/ws?x=%20", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "as sent") })
 	for range 2 {
-		c.send("ask;0;")
-		c.want("answer;0;ann,a c,as sent,/of/a c/ws,/of/a%20c/ws?x=%20,yes")
+		client.send("ask;0;")
+		client.want("answer;0;ann,a c,as sent,/of/a c/ws,/of/a%20c/ws?x=%20,yes")
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, nil)
+	_ = client.WriteMessage(gorilla.CloseMessage, nil)
 	receive(t, ended) // the standard context that the first one had is done
 }
 
@@ -142,13 +142,13 @@ func TestAContextThatAGoroutineUses(t *testing.T) {
 		<-started // so it is the one that OnConnection would get, too
 		c.On("ask", func() { _ = c.Emit("answer", c.Context().Values().GetIntDefault("p", -1)) })
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 100 {
-		c.send("ask;0;")
-		c.want("answer;1;-1")
+		client.send("ask;0;")
+		client.want("answer;1;-1")
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, nil)
-	c.wantClosed(gorilla.CloseNoStatusReceived)
+	_ = client.WriteMessage(gorilla.CloseMessage, nil)
+	client.wantClosed(gorilla.CloseNoStatusReceived)
 	close(stop)
 	<-stopped
 }
@@ -245,16 +245,16 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 				})
 				c.On("again", func() { seen <- wholeRequest(c.Context().Request()) })
 			})
-			c := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "test") })
+			client := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "test") })
 			want := receive(t, seen)
 			for range 2 {
 				if got := receive(t, seen); got != want {
 					t.Errorf("the request is\n%s, want\n%s", got, want)
 				}
 			}
-			c.send("ask;0;")
+			client.send("ask;0;")
 			receive(t, seen)
-			c.send("again;0;")
+			client.send("again;0;")
 			if got := receive(t, seen); got != want {
 				t.Errorf("after a handler has changed its own, the request is\n%s, want\n%s", got, want)
 			}
@@ -303,7 +303,7 @@ func TestWhatTheIDGeneratorStores(t *testing.T) {
 			_ = c.Emit("answer", fmt.Sprint(c.Context().Values().Get("stored"), ", ", c.Context().IsStopped()))
 		})
 	})
-	c := dial(t, url)
-	c.send("ask;0;")
-	c.want("answer;0;by the generator, true")
+	client := dial(t, url)
+	client.send("ask;0;")
+	client.want("answer;0;by the generator, true")
 }

@@ -22,11 +22,11 @@ func TestReservedRooms(t *testing.T) {
 			_ = c.Emit("joined", c.IsJoined(room))
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for _, room := range []string{websocket.All, websocket.Broadcast} {
 		event, _ := json.Marshal(room)
-		c.send("join;4;" + string(event))
-		c.want("error;2;true", "error;2;true", "joined;2;false")
+		client.send("join;4;" + string(event))
+		client.want("error;2;true", "error;2;true", "joined;2;false")
 	}
 	if n := s.Stats().Rejected; n != 4 {
 		t.Errorf("%d are counted as rejected", n)
@@ -38,7 +38,7 @@ func TestReservedRooms(t *testing.T) {
 func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	const each = 1000
 	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 20})
-	clients := map[string]*client{"red": connect("a", "red"), "both": connect("b", "red", "blue"), "blue": connect("c", "blue")}
+	clients := map[string]*testClient{"red": connect("a", "red"), "both": connect("b", "red", "blue"), "blue": connect("c", "blue")}
 	var emitters sync.WaitGroup
 	for _, rooms := range [][]string{{"red"}, {"blue"}, {"red", "blue"}, {"blue", "red"}} {
 		for range 2 {
@@ -52,8 +52,8 @@ func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	emitters.Wait()
 	_ = s.Emit("end", "")
 	seen := map[string][]string{} // by the room of which the client is a member
-	for name, c := range clients {
-		for got := c.next(); got != prefix+"end;0;"; got = c.next() {
+	for name, client := range clients {
+		for got := client.next(); got != prefix+"end;0;"; got = client.next() {
 			for _, room := range []string{"red", "blue"} {
 				if (name == room || name == "both") && strings.Contains(got, room) {
 					seen[name+" of "+room] = append(seen[name+" of "+room], got)
@@ -75,13 +75,13 @@ func TestMovingBetweenRooms(t *testing.T) {
 	const messages = 5000
 	s, connect := named(t, websocket.Config{})
 	moving := connect("a", "red")
-	conn := s.GetConnection("a")
+	c := s.GetConnection("a")
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for here, there := "red", "blue"; ; here, there = there, here {
-			conn.Join(there)
-			conn.Leave(here)
+			c.Join(there)
+			c.Leave(here)
 			select {
 			case <-stop:
 				return
@@ -128,10 +128,10 @@ func TestNoMessageIsReplacedByAnother(t *testing.T) {
 		})
 	}
 	var seen [2][]string
-	for who, c := range []*client{a, b} {
+	for who, client := range []*testClient{a, b} {
 		work.Go(func() {
 			for range emitters * each {
-				seen[who] = append(seen[who], c.next())
+				seen[who] = append(seen[who], client.next())
 			}
 		})
 	}

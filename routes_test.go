@@ -54,8 +54,8 @@ func TestARouteThatIsThere(t *testing.T) {
 			s.OnConnection(echo)
 			server := listen(t, app, s)
 			path := strings.Replace(path, "{room}", "one", 1)
-			c := dial(t, address(server)+path)
-			wantEcho(t, c)
+			client := dial(t, address(server)+path)
+			wantEcho(t, client)
 			response := handshake(t, server, path+"?stay=1", "")
 			want := http.StatusSwitchingProtocols
 			if rule == "overlap" {

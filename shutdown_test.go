@@ -27,13 +27,13 @@ func TestClose(t *testing.T) {
 		c.On("block", func() { <-block })
 		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 	})
-	c := dial(t, url)
-	c.send("block;0;")
+	client := dial(t, url)
+	client.send("block;0;")
 	eventually(t, "the handler runs", func() bool { return s.Stats().Received == 1 })
 	if err := s.Close(); err != nil { // while a handler doesn't return
 		t.Error(err)
 	}
-	c.wantClosed(gorilla.CloseGoingAway)
+	client.wantClosed(gorilla.CloseGoingAway)
 	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a handshake after that: %v", response)
 	}
@@ -60,14 +60,14 @@ func TestShutdownSpreadsTheEnd(t *testing.T) {
 			told := make(chan time.Duration, clients)
 			var start time.Time
 			for range clients {
-				conn := pipe(t, app)
+				client := pipe(t, app)
 				go func() {
-					_, _, err := conn.ReadMessage()
+					_, _, err := client.ReadMessage()
 					if !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
 						t.Error(err)
 					}
 					told <- time.Since(start)
-					_ = conn.Close()
+					_ = client.Close()
 				}()
 			}
 			synctest.Wait()
@@ -152,7 +152,7 @@ func TestShutdownEndsWhatIsClosing(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{CloseTimeout: time.Hour})
 	s.OnConnection(func(c websocket.Connection) { connections <- c })
-	c := dial(t, address(listen(t, app))+"/ws") // which doesn't answer
+	client := dial(t, address(listen(t, app))+"/ws") // which doesn't answer
 	_ = receive(t, connections).Disconnect()
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -162,8 +162,8 @@ func TestShutdownEndsWhatIsClosing(t *testing.T) {
 	if err := s.Shutdown(t.Context()); err != nil { // nothing is left to be waited for
 		t.Error(err)
 	}
-	_ = c.NetConn().SetReadDeadline(time.Now().Add(patience))
-	if _, err := io.Copy(io.Discard, c.NetConn()); errors.Is(err, os.ErrDeadlineExceeded) {
+	_ = client.NetConn().SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, client.NetConn()); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the transport is still open")
 	}
 }
@@ -180,9 +180,9 @@ func TestShutdownDuringAHandshake(t *testing.T) {
 			s, url := onConnection(t, cfg, func(websocket.Connection) { t.Error("connected") })
 			status := make(chan int, 1)
 			go func() {
-				conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
+				client, response, err := gorilla.DefaultDialer.Dial(url, nil)
 				if err == nil {
-					_ = conn.Close()
+					_ = client.Close()
 				}
 				if response == nil {
 					response = new(http.Response)

@@ -78,9 +78,9 @@ func TestPingsOfYears(t *testing.T) {
 		s.OnConnection(func(c websocket.Connection) { c.OnPing(func() { pings.Add(1) }) })
 	}
 	inBubble(t, websocket.Config{PongTimeout: 50 * year, WriteTimeout: -1}, setup, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		began := time.Now()
-		go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
+		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		time.Sleep(42 * year)
 		if n := pings.Load(); n != 0 {
 			t.Errorf("%d pings in 42 years", n)
@@ -99,12 +99,12 @@ func TestPingsOfYears(t *testing.T) {
 func TestAShortTimeoutBesideALongOne(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{PongTimeout: (1<<32 + 1000) * time.Millisecond, WriteTimeout: 4 * time.Millisecond}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
+		client := pipe(t, app)
+		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		time.Sleep(5 * time.Second)
 		if list := ends.all(); len(list) > 0 {
 			t.Errorf("ended with %v", list)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }

@@ -60,11 +60,11 @@ func TestEveryKindOfApplication(t *testing.T) {
 					server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&logged, nil), slog.LevelError)
 					server.Start()
 				}, s)
-				c := dial(t, address(server)+test.path, func(d *gorilla.Dialer, h http.Header) {
+				client := dial(t, address(server)+test.path, func(d *gorilla.Dialer, h http.Header) {
 					h.Set("Accept-Encoding", "gzip, br")
 					h.Set("Authorization", "Basic YW5uOnNlY3JldA==")
 				})
-				wantEcho(t, c)
+				wantEcho(t, client)
 				script := get(t, server, "/iris-ws.js")
 				if script.StatusCode != http.StatusOK || !strings.Contains(body(t, script), "root.Ws = Ws") {
 					t.Errorf("the script: %s", script.Status)
@@ -112,9 +112,9 @@ func TestUnderAPathPrefix(t *testing.T) {
 	}
 	server := httptest.NewServer(http.StripPrefix("/prefix", app))
 	defer server.Close()
-	c := dial(t, address(server)+"/prefix/ws?a=b")
-	c.want("path;0;/ws /prefix/ws?a=b")
-	c.vanish()
+	client := dial(t, address(server)+"/prefix/ws?a=b")
+	client.want("path;0;/ws /prefix/ws?a=b")
+	client.vanish()
 	if response := get(t, server, "/prefix/iris-ws.js"); response.StatusCode != http.StatusOK {
 		t.Errorf("the script: %s", response.Status)
 	}
@@ -138,10 +138,10 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	if script.ProtoMajor != 2 || script.StatusCode != http.StatusOK {
 		t.Errorf("the script came over %s: %s", script.Proto, script.Status)
 	}
-	c := dial(t, address(server)+"/ws")
-	c.want("tls;2;true")
-	wantEcho(t, c)
-	if _, ok := c.NetConn().(*tls.Conn); !ok {
+	client := dial(t, address(server)+"/ws")
+	client.want("tls;2;true")
+	wantEcho(t, client)
+	if _, ok := client.NetConn().(*tls.Conn); !ok {
 		t.Error("not over TLS")
 	}
 	// A handshake over HTTP/2 can't be; it must be refused in words.
@@ -149,8 +149,8 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	if refused.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body(t, refused), "WebSocket endpoint") {
 		t.Errorf("over HTTP/2: %s", refused.Status)
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""))
-	c.wantClosed(1000)
+	_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""))
+	client.wantClosed(1000)
 }
 
 // TestDataSentWithTheHandshake, in one packet, is not lost.
@@ -213,15 +213,15 @@ func TestUpgradeByHand(t *testing.T) {
 		returned <- c.DisconnectReason()
 	})
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/ws")
-	wantEcho(t, c)
+	client := dial(t, address(server)+"/ws")
+	wantEcho(t, client)
 	if _, response, _ := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); response == nil || response.StatusCode != http.StatusConflict {
 		t.Errorf("a taken ID is answered with %v", response)
 	}
 	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
 		t.Errorf("a taken ID is the error %v", err)
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1001, ""))
+	_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1001, ""))
 	if err := receive(t, returned); !sameReason(err, &websocket.CloseError{Code: 1001}) {
 		t.Errorf("ended with %v", err)
 	}
@@ -243,9 +243,9 @@ func TestMountedByHand(t *testing.T) {
 	app.Get("/mine.js", s.ClientHandler())
 	app.Get("/default.js", websocket.ClientHandler())
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/echo")
-	c.sendText("my-app:chat;0;x")
-	if got := c.next(); got != "my-app:chat;0;x" {
+	client := dial(t, address(server)+"/echo")
+	client.sendText("my-app:chat;0;x")
+	if got := client.next(); got != "my-app:chat;0;x" {
 		t.Errorf("received %q", got)
 	}
 	if got := body(t, get(t, server, "/mine.js")); got != string(s.ClientSource) || !strings.Contains(got, `var PREFIX = "my-app:";`) {

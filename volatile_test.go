@@ -16,7 +16,7 @@ import (
 // connection lives, and what isn't volatile arrives.
 func TestVolatile(t *testing.T) {
 	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
-	c := connect("slow")
+	client := connect("slow")
 	data := strings.Repeat("x", 1000)
 	sent := 0
 	for s.Stats().Dropped == 0 {
@@ -29,7 +29,7 @@ func TestVolatile(t *testing.T) {
 		t.Fatal(err)
 	}
 	received := 0
-	for got := c.next(); got != prefix+"end;0;"; got = c.next() {
+	for got := client.next(); got != prefix+"end;0;"; got = client.next() {
 		received++
 	}
 	if n := s.Stats(); received != sent-int(n.Dropped) || n.SlowConsumers != 0 {

@@ -13,7 +13,7 @@ import (
 )
 
 // written connects a client whose connection the test writes to.
-func written(t *testing.T) (*client, websocket.Connection) {
+func written(t *testing.T) (*testClient, websocket.Connection) {
 	t.Helper()
 	connections := make(chan websocket.Connection, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
@@ -23,7 +23,7 @@ func written(t *testing.T) (*client, websocket.Connection) {
 // TestInvalidClosesAreNotSent: a client would take them for a violation of the
 // protocol, and what else there is to say would be lost.
 func TestInvalidClosesAreNotSent(t *testing.T) {
-	a, c := written(t)
+	client, c := written(t)
 	data := map[string][]byte{
 		"half a code":            {3},
 		"a reason of 124 bytes":  gorilla.FormatCloseMessage(1000, strings.Repeat("x", 124)),
@@ -47,7 +47,7 @@ func TestInvalidClosesAreNotSent(t *testing.T) {
 	if err := c.Emit("chat", "still here"); err != nil || c.DisconnectReason() != nil {
 		t.Errorf("%v, %v", err, c.DisconnectReason())
 	}
-	a.want("chat;0;still here")
+	client.want("chat;0;still here")
 }
 
 func TestValidClosesAreSent(t *testing.T) {
@@ -65,15 +65,15 @@ func TestValidClosesAreSent(t *testing.T) {
 		"a reason of 123 bytes": {gorilla.FormatCloseMessage(4001, strings.Repeat("ö", 61)+"x"), 4001},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, c := written(t)
+			client, c := written(t)
 			if err := c.Write(websocket.CloseMessage, test.data); err != nil {
 				t.Fatal(err)
 			}
 			if reason := c.DisconnectReason(); reason != websocket.ErrDisconnected {
 				t.Errorf("ends with %v", reason)
 			}
-			_ = a.SetReadDeadline(time.Now().Add(patience))
-			_, _, err := a.ReadMessage()
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			_, _, err := client.ReadMessage()
 			var closed *gorilla.CloseError
 			if !errors.As(err, &closed) || closed.Code != test.code || len(test.data) > 2 && closed.Text != string(test.data[2:]) {
 				t.Errorf("the client sees %v", err)
@@ -88,9 +88,9 @@ func TestValidClosesAreSent(t *testing.T) {
 // TestWrittenKinds: text that is none goes as binary; what a ping can't carry is
 // refused.
 func TestWrittenKinds(t *testing.T) {
-	a, c := written(t)
+	client, c := written(t)
 	pings := make(chan string, 2)
-	a.SetPingHandler(func(data string) error { pings <- data; return nil })
+	client.SetPingHandler(func(data string) error { pings <- data; return nil })
 	for _, test := range []struct {
 		kind int
 		data string
@@ -104,8 +104,8 @@ func TestWrittenKinds(t *testing.T) {
 		if err := c.Write(test.kind, []byte(test.data)); err != nil {
 			t.Fatal(err)
 		}
-		_ = a.SetReadDeadline(time.Now().Add(patience))
-		if kind, data, err := a.ReadMessage(); err != nil || kind != test.want || string(data) != test.data {
+		_ = client.SetReadDeadline(time.Now().Add(patience))
+		if kind, data, err := client.ReadMessage(); err != nil || kind != test.want || string(data) != test.data {
 			t.Errorf("%q, written as %d: %d %q, %v", test.data, test.kind, kind, data, err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestWrittenKinds(t *testing.T) {
 	if err := c.Emit("chat", "after"); err != nil {
 		t.Fatal(err)
 	}
-	a.want("chat;0;after")
+	client.want("chat;0;after")
 	if got := receive(t, pings); got != long || len(pings) > 0 {
 		t.Errorf("a ping of %q, and %d more", got, len(pings))
 	}
@@ -157,13 +157,13 @@ func TestWrite(t *testing.T) {
 			}
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	var control []string
-	c.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
-	c.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
-	c.send("write;1;1")
-	c.want("text", "binary")
-	_, _, err := c.ReadMessage()
+	client.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
+	client.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
+	client.send("write;1;1")
+	client.want("text", "binary")
+	_, _, err := client.ReadMessage()
 	var closed *gorilla.CloseError
 	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
 		t.Errorf("closed with %v", err)

@@ -16,11 +16,11 @@ import (
 func TestWriteTimeout(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		go func() {
 			for range 20 { // alive, but never reading
 				time.Sleep(5 * time.Second)
-				_ = conn.WriteMessage(gorilla.TextMessage, []byte("here"))
+				_ = client.WriteMessage(gorilla.TextMessage, []byte("here"))
 			}
 		}()
 		synctest.Wait()
@@ -31,7 +31,7 @@ func TestWriteTimeout(t *testing.T) {
 		if n := s.Stats(); n.SlowConsumers != 1 {
 			t.Errorf("%+v", n)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
 
@@ -39,11 +39,11 @@ func TestWriteTimeout(t *testing.T) {
 func TestSlowProgressIsProgress(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		synctest.Wait()
 		const size = 512 << 10
 		_ = s.GetConnections()[0].EmitMessage(make([]byte, size))
-		raw := conn.NetConn()
+		raw := client.NetConn()
 		for read := 0; read < size; {
 			time.Sleep(time.Second)
 			n, err := io.ReadFull(raw, make([]byte, 4<<10))
@@ -52,10 +52,10 @@ func TestSlowProgressIsProgress(t *testing.T) {
 			}
 			read += n
 			if read%(64<<10) == 0 {
-				_ = conn.WriteMessage(gorilla.TextMessage, []byte("here"))
+				_ = client.WriteMessage(gorilla.TextMessage, []byte("here"))
 			}
 		}
-		_ = conn.Close()
+		_ = client.Close()
 		synctest.Wait()
 		if list := ends.all(); len(list) != 1 || errors.Is(list[0].reason, websocket.ErrWriteTimeout) {
 			t.Errorf("%v", list)
@@ -68,11 +68,11 @@ func TestSlowProgressIsProgress(t *testing.T) {
 func TestNoWriteTimeout(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{WriteTimeout: -1}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
+		client := pipe(t, app)
 		synctest.Wait()
 		_ = s.Emit("e", "never read")
 		for range 120 {
-			if err := conn.WriteMessage(gorilla.PongMessage, nil); err != nil {
+			if err := client.WriteMessage(gorilla.PongMessage, nil); err != nil {
 				t.Fatalf("%v, %v", err, ends.all())
 			}
 			time.Sleep(30 * time.Second)
@@ -80,6 +80,6 @@ func TestNoWriteTimeout(t *testing.T) {
 		if list := ends.all(); len(list) != 0 {
 			t.Errorf("ended with %v", list[0].reason)
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
 }
