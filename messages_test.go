@@ -66,7 +66,10 @@ func TestBadInputThatEndsTheConnection(t *testing.T) {
 		{"a garbage frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\xff\xff garbage garbage")) }, 1002, websocket.ErrProtocol},
 		{"an unmasked frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\x81\x01x")) }, 1002, websocket.ErrProtocol},
 		{"a reset", (*testClient).vanish, 0, &websocket.CloseError{Code: 1006}},
-		{"half a frame, then nothing", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\x81\xff")); _ = client.NetConn().Close() }, 0, &websocket.CloseError{Code: 1006}},
+		{"half a frame, then nothing", func(client *testClient) {
+			_, _ = client.NetConn().Write([]byte("\x81\xff"))
+			_ = client.NetConn().Close()
+		}, 0, &websocket.CloseError{Code: 1006}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, connections := watch()
