@@ -282,7 +282,8 @@ func TestTheTextOfTheClientsClose(t *testing.T) {
 // OnDisconnect doesn't wait for it.
 func TestCloseTimeout(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{CloseTimeout: 3 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{CloseTimeout: 3 * time.Second}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		synctest.Wait()
 		began := time.Now()

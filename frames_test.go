@@ -72,7 +72,7 @@ func TestProtocol(t *testing.T) {
 // TestAViolatorStillReceivesWhatIsQueued, however long it takes within
 // CloseTimeout, and then the close frame.
 func TestAViolatorStillReceivesWhatIsQueued(t *testing.T) {
-	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, violateSlowly)
+	inBubble(t, websocket.Config{}, nil, violateSlowly)
 }
 
 const violatorsBacklog = 100 << 10

@@ -59,12 +59,17 @@ func pipe(t *testing.T, app *iris.Application) *gorilla.Conn {
 	return client
 }
 
-// inBubble runs a test of a server in a bubble.
-func inBubble(t *testing.T, cfg websocket.Config, setup func(*websocket.Server), f func(t *testing.T, s *websocket.Server, app *iris.Application)) {
+// bubbleTest is a test that runs in a bubble: connect by pipe(t, app).
+type bubbleTest func(t *testing.T, s *websocket.Server, app *iris.Application)
+
+// inBubble runs a test of a server in a bubble. The setup may be nil.
+func inBubble(t *testing.T, cfg websocket.Config, setup func(*websocket.Server), f bubbleTest) {
 	t.Helper()
 	app := newApp()
 	s := websocket.New(app, "/ws", cfg)
-	setup(s)
+	if setup != nil {
+		setup(s)
+	}
 	if err := app.Build(); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,9 @@ func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header
 	return &testClient{conn, t}
 }
 
+// withCompression makes a client offer permessage-deflate.
+func withCompression(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true }
+
 // rawClient connects and returns the network connection, through which frames
 // are sent without allocating.
 func rawClient(t testing.TB, url string) net.Conn {

@@ -85,7 +85,7 @@ func TestAClientThatSpeaksLives(t *testing.T) {
 // A client's ping is answered, with its data, also between the frames of a
 // message (RFC 6455, section 5.5.2).
 func TestPingsOfTheClient(t *testing.T) {
-	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		pongs := make(chan string, 1)
 		client.SetPongHandler(func(data string) error { pongs <- data; return nil })
@@ -228,7 +228,8 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 // frequent.
 func TestAShortReadTimeoutPingsInTime(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{ReadTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{ReadTimeout: 10 * time.Second}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		var reader sync.WaitGroup
 		reader.Go(func() { readAll(client) })

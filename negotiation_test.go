@@ -122,7 +122,7 @@ func TestSubprotocols(t *testing.T) {
 func TestCompression(t *testing.T) {
 	f, connections := watch()
 	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
-	with := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
+	with := dial(t, url, withCompression)
 	watched := receive(t, connections)
 	without := dial(t, url)
 	receive(t, connections)

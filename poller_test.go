@@ -36,7 +36,7 @@ func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url stri
 				return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
 			}})
 			server := listenWith(t, app, start, s)
-			f(t, s, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+			f(t, s, address(server)+"/ws")
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
 	s := websocket.New(app, "/ws")
 	s.OnConnection(func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	client := dial(t, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+	client := dial(t, address(server)+"/ws")
 	client.want("ready;0;")
 	eventually(t, "it is silent", func() bool { return waiting() == 0 })
 	c, ping := s.GetConnections()[0], []byte{0x89, 0}
@@ -192,7 +192,7 @@ func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	url := strings.Replace(server.URL, "http", "ws", 1) + "/ws?id="
+	url := address(server) + "/ws?id="
 	dial(t, url+"slow")
 	healthy := dial(t, url+"healthy")
 	eventually(t, "both are connected", func() bool { return s.GetTotalConnections() == 2 })

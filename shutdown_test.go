@@ -55,7 +55,7 @@ func TestShutdownSpreadsTheEnd(t *testing.T) {
 		{time.Hour, 30 * time.Millisecond, 60 * time.Millisecond},
 		{20 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond},
 	} {
-		inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 			const clients = 450
 			told := make(chan time.Duration, clients)
 			var start time.Time
@@ -204,7 +204,7 @@ func TestShutdownDuringAHandshake(t *testing.T) {
 
 // TestShutdownIsInAHurry: who is still to be told when the context ends is told then.
 func TestShutdownIsInAHurry(t *testing.T) {
-	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		for range 450 {
 			go readAll(pipe(t, app))
 		}

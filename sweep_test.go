@@ -77,7 +77,8 @@ func TestPingsOfYears(t *testing.T) {
 		ends.record(s)
 		s.OnConnection(func(c websocket.Connection) { c.OnPing(func() { pings.Add(1) }) })
 	}
-	inBubble(t, websocket.Config{PongTimeout: 50 * year, WriteTimeout: -1}, setup, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{PongTimeout: 50 * year, WriteTimeout: -1}
+	inBubble(t, cfg, setup, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		began := time.Now()
 		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
@@ -98,7 +99,8 @@ func TestPingsOfYears(t *testing.T) {
 // than 32 bits hold.
 func TestAShortTimeoutBesideALongOne(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{PongTimeout: (1<<32 + 1000) * time.Millisecond, WriteTimeout: 4 * time.Millisecond}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{PongTimeout: (1<<32 + 1000) * time.Millisecond, WriteTimeout: 4 * time.Millisecond}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		time.Sleep(5 * time.Second)

@@ -41,7 +41,8 @@ func TestVolatile(t *testing.T) {
 // dropped; it is no reason to end the connection.
 func TestTheLimitOfVolatile(t *testing.T) {
 	const limit = 8 << 10
-	inBubble(t, websocket.Config{MaxQueuedBytes: limit, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{MaxQueuedBytes: limit, HandshakeTimeout: -1}
+	inBubble(t, cfg, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipeTo(t, app)
 		defer func() { _ = client.Close() }()
 		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {
@@ -67,7 +68,8 @@ func TestTheLimitOfVolatile(t *testing.T) {
 // isn't volatile still waits.
 func TestVolatileAtItsLimit(t *testing.T) {
 	const each = 200
-	inBubble(t, websocket.Config{MaxQueuedBytes: 8 * 4 * each, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{MaxQueuedBytes: 8 * 4 * each, HandshakeTimeout: -1}
+	inBubble(t, cfg, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipeTo(t, app)
 		defer func() { _ = client.Close() }()
 		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {

@@ -15,7 +15,8 @@ import (
 
 func TestWriteTimeout(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{WriteTimeout: 10 * time.Second}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		go func() {
 			for range 20 { // alive, but never reading
@@ -38,7 +39,8 @@ func TestWriteTimeout(t *testing.T) {
 // A client that takes its time over a large message isn't stuck.
 func TestSlowProgressIsProgress(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{WriteTimeout: 10 * time.Second}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{WriteTimeout: 10 * time.Second}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		synctest.Wait()
 		const size = 512 << 10
@@ -67,7 +69,8 @@ func TestSlowProgressIsProgress(t *testing.T) {
 // ever.
 func TestNoWriteTimeout(t *testing.T) {
 	var ends endings
-	inBubble(t, websocket.Config{WriteTimeout: -1}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+	cfg := websocket.Config{WriteTimeout: -1}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		synctest.Wait()
 		_ = s.Emit("e", "never read")
