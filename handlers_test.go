@@ -46,7 +46,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 		client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
 	}
 	client.send("message;2;true")
-	if got := client.next(); !strings.Contains(got, `"true", sent as bool (type 2), can't be read as websocket_test.point`) {
+	const misread = `"true", sent as bool (type 2), can't be read as websocket_test.point`
+	if got := client.next(); !strings.Contains(got, misread) {
 		t.Errorf("OnError: %q", got)
 	}
 	client.send("fine;1;1")
@@ -86,8 +87,9 @@ func TestHandlersThatCannotBe(t *testing.T) {
 				"nil error":   (func([]byte) error)(nil),
 				"nil message": (func(websocket.Message))(nil),
 			} {
-				t.Log(name)
-				wantHandlerPanic(t, "event", fmt.Sprintf("%T", handler), func() { c.On("event", handler) })
+				t.Run(name, func(t *testing.T) {
+					wantHandlerPanic(t, "event", fmt.Sprintf("%T", handler), func() { c.On("event", handler) })
+				})
 			}
 			wantHandlerPanic(t, "event", "func(string)", func() { websocket.On[string](c, "event", nil) })
 			wantHandlerPanic(t, "a;b", "func()", func() { c.On("a;b", func() {}) })
@@ -95,8 +97,11 @@ func TestHandlersThatCannotBe(t *testing.T) {
 			_ = c.Emit("done", "")
 		})
 	})
-	wantHandlerPanic(t, "event", "func(int, websocket.Connection)", func() { s.On("event", func(int, websocket.Connection) {}) })
-	wantHandlerPanic(t, "event", "func(websocket.Connection, string)", func() { s.On("event", (func(websocket.Connection, string))(nil)) })
+	wantHandlerPanic(t, "event", "func(int, websocket.Connection)", func() {
+		s.On("event", func(int, websocket.Connection) {})
+	})
+	var none func(websocket.Connection, string)
+	wantHandlerPanic(t, "event", "func(websocket.Connection, string)", func() { s.On("event", none) })
 	dial(t, url).want("done;0;")
 }
 
@@ -124,7 +129,10 @@ func TestNilFunctions(t *testing.T) {
 		})
 	})
 	dial(t, url).want("done;0;")
-	for _, method := range []string{"Server.OnConnection", "Server.OnAny", "Server.Use", "OnAny", "OnMessage", "OnNativeMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect"} {
+	for _, method := range []string{
+		"Server.OnConnection", "Server.OnAny", "Server.Use",
+		"OnAny", "OnMessage", "OnNativeMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect",
+	} {
 		if got, want := <-refused, "websocket: "+method+": the function is nil"; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -135,7 +143,8 @@ func TestNilFunctions(t *testing.T) {
 func wantHandlerPanic(t *testing.T, event, typ string, f func()) {
 	t.Helper()
 	defer func() {
-		if text := fmt.Sprint(recover()); !strings.Contains(text, fmt.Sprintf("%q", event)) || !strings.Contains(text, typ) {
+		text := fmt.Sprint(recover())
+		if !strings.Contains(text, fmt.Sprintf("%q", event)) || !strings.Contains(text, typ) {
 			t.Errorf("panic %q, want one that names %q and %s", text, event, typ)
 		}
 	}()
@@ -182,34 +191,54 @@ func TestServerHandlers(t *testing.T) {
 	client.want("own any;0;", "any;0;late", "late;0;")
 }
 
+// serverForm is a handler of a server, with and without an error.
+type serverForm struct{ handler, failing websocket.MessageFunc }
+
+// takes is the form that takes a T.
+func takes[T any]() serverForm {
+	return serverForm{
+		func(c websocket.Connection, v T) { printed(c, v) },
+		func(c websocket.Connection, v T) error { printed(c, v); return errHandler },
+	}
+}
+
 // TestServerHandlersOfAllForms: each with the connection, with and without an
 // error.
 func TestServerHandlersOfAllForms(t *testing.T) {
-	got := func(c websocket.Connection, v any) { _ = c.Emit("got", fmt.Sprintf("%T %v", v, v)) }
-	fails := func(c websocket.Connection, v any) error { got(c, v); return errHandler }
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnError(func(err error) { _ = c.Emit("failed", errors.Is(err, errHandler)) })
 	})
 	for name, test := range map[string]struct {
-		handler, failing websocket.MessageFunc
-		payload, want    string
+		form          serverForm
+		payload, want string
 	}{
-		"string":  {func(c websocket.Connection, v string) { got(c, v) }, func(c websocket.Connection, v string) error { return fails(c, v) }, "0;x", "string x"},
-		"int":     {func(c websocket.Connection, v int) { got(c, v) }, func(c websocket.Connection, v int) error { return fails(c, v) }, "1;1", "int 1"},
-		"bool":    {func(c websocket.Connection, v bool) { got(c, v) }, func(c websocket.Connection, v bool) error { return fails(c, v) }, "2;true", "bool true"},
-		"bytes":   {func(c websocket.Connection, v []byte) { got(c, v) }, func(c websocket.Connection, v []byte) error { return fails(c, v) }, "3;x", "[]uint8 [120]"},
-		"any":     {func(c websocket.Connection, v any) { got(c, v) }, func(c websocket.Connection, v any) error { return fails(c, v) }, "1;1", "int 1"},
-		"float64": {func(c websocket.Connection, v float64) { got(c, v) }, func(c websocket.Connection, v float64) error { return fails(c, v) }, "4;1.5", "float64 1.5"},
-		"struct":  {func(c websocket.Connection, v point) { got(c, v) }, func(c websocket.Connection, v point) error { return fails(c, v) }, `4;{"X":1}`, "websocket_test.point {1 0}"},
-		"value":   {func(c websocket.Connection, v int) (int, error) { got(c, v); return v, nil }, func(c websocket.Connection, v int) (int, error) { return v, fails(c, v) }, "1;1", "int 1"},
-		"none":    {func(c websocket.Connection) { got(c, "called") }, func(c websocket.Connection) error { return fails(c, "called") }, "0;", "string called"},
-		"message": {func(c websocket.Connection, m websocket.Message) { got(c, m.Event) }, func(c websocket.Connection, m websocket.Message) error { return fails(c, m.Event) }, "0;", "string message"},
+		"string":  {takes[string](), "0;x", "string x"},
+		"int":     {takes[int](), "1;1", "int 1"},
+		"bool":    {takes[bool](), "2;true", "bool true"},
+		"bytes":   {takes[[]byte](), "3;x", "[]uint8 [120]"},
+		"any":     {takes[any](), "1;1", "int 1"},
+		"float64": {takes[float64](), "4;1.5", "float64 1.5"},
+		"struct":  {takes[point](), `4;{"X":1}`, "websocket_test.point {1 0}"},
+		"value": {serverForm{
+			func(c websocket.Connection, v int) (int, error) { printed(c, v); return v, nil },
+			func(c websocket.Connection, v int) (int, error) { printed(c, v); return v, errHandler },
+		}, "1;1", "int 1"},
+		"none": {serverForm{
+			func(c websocket.Connection) { printed(c, "called") },
+			func(c websocket.Connection) error { printed(c, "called"); return errHandler },
+		}, "0;", "string called"},
+		"message": {serverForm{
+			func(c websocket.Connection, m websocket.Message) { printed(c, m.Event) },
+			func(c websocket.Connection, m websocket.Message) error { printed(c, m.Event); return errHandler },
+		}, "0;", "string message"},
 	} {
-		s.On(name, test.handler)
-		s.On(name, test.failing)
-		client := dial(t, url)
-		client.send(name + ";" + test.payload)
-		client.want("got;0;"+test.want, "got;0;"+test.want, "failed;2;true")
+		t.Run(name, func(t *testing.T) {
+			s.On(name, test.form.handler)
+			s.On(name, test.form.failing)
+			client := dial(t, url)
+			client.send(name + ";" + test.payload)
+			client.want("got;0;"+test.want, "got;0;"+test.want, "failed;2;true")
+		})
 	}
 }
 
@@ -272,7 +301,8 @@ func TestWhatIsKeptStays(t *testing.T) {
 	n := 0
 	for got := client.next(); got != prefix+"done;0;"; got = client.next() {
 		n++
-		if parts := strings.Split(strings.TrimPrefix(got, prefix+"kept;0;"), "="); parts[0] != parts[1] || parts[0] != parts[2] {
+		parts := strings.Split(strings.TrimPrefix(got, prefix+"kept;0;"), "=")
+		if parts[0] != parts[1] || parts[0] != parts[2] {
 			t.Errorf("what was %q became %q and %q", parts[0], parts[1], parts[2])
 		}
 	}
@@ -317,5 +347,6 @@ func TestUnhandledMessages(t *testing.T) {
 // which it may not on a connection.
 func TestServerHandlersThatCannotBe(t *testing.T) {
 	s := websocket.NewServer(websocket.Config{})
-	wantPanic(t, "a handler", []string{`Server.On("chat"`, "a websocket.Connection may stand before"}, func() { s.On("chat", 1) })
+	parts := []string{`Server.On("chat"`, "a websocket.Connection may stand before"}
+	wantPanic(t, "a handler", parts, func() { s.On("chat", 1) })
 }

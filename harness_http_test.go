@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kataras/iris/v12"
+
+	"github.com/kataras/iris/websocket"
 )
 
 func get(t *testing.T, server *httptest.Server, path string, header ...string) *http.Response {
@@ -174,4 +179,37 @@ func wantAfterHandshake(t *testing.T, client net.Conn, want string) {
 	if n, err := io.ReadFull(reader, got); string(got) != want {
 		t.Errorf("received %.200q, %v, want %.200q", got[:n], err, want)
 	}
+}
+
+// asked is a handshake as it reaches a server: what is left out is as it is for
+// a server without TLS on another machine.
+type asked struct {
+	origin  string
+	host    string
+	tls     bool
+	remote  string // the address that it came from
+	header  []string
+	options []iris.Configurator
+	allowed []string
+}
+
+// check returns why the request is refused, nil if it isn't.
+func (a asked) check() error {
+	app := newApp().Configure(a.options...)
+	r := &http.Request{Method: http.MethodGet, Host: a.host, RemoteAddr: a.remote}
+	r.Header = http.Header{"Origin": {a.origin}}
+	r.URL = httptest.NewRequest(http.MethodGet, "/ws", nil).URL
+	if r.RemoteAddr == "" {
+		r.RemoteAddr = "203.0.113.1:5000"
+	}
+	if a.tls {
+		r.TLS = &tls.ConnectionState{}
+	}
+	for i := 0; i+1 < len(a.header); i += 2 {
+		r.Header.Add(a.header[i], a.header[i+1])
+	}
+	websocket.Config{Origins: a.allowed}.Validate()
+	ctx := app.ContextPool.Acquire(httptest.NewRecorder(), r)
+	defer app.ContextPool.Release(ctx)
+	return websocket.CheckOrigin(ctx, a.allowed)
 }

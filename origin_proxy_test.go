@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,17 +23,20 @@ func TestProxiesAreNotThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via",
-		"X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Prefix",
-		"X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Forwarded-For", "X-Original-Host",
-		"X-Original-To", "X-Original-Url", "X-Scheme", "X-Envoy-External-Address", "Front-End-Https",
+		"Forwarded", "Via", "Front-End-Https", "X-Scheme", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
+		"X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "X-Original-Forwarded-For",
+		"X-Original-Host", "X-Original-To", "X-Original-Url",
+		"True-Client-Ip", "Cf-Connecting-Ip", "X-Envoy-External-Address",
 	} {
 		for _, value := range []string{"something", ""} {
-			through := local
-			through.header = []string{name, value}
-			if through.check() == nil {
-				t.Errorf("a request with %s: %q counts as local", name, value)
-			}
+			t.Run(name+": "+value, func(t *testing.T) {
+				through := local
+				through.header = []string{name, value}
+				if through.check() == nil {
+					t.Errorf("a request with %s: %q counts as local", name, value)
+				}
+			})
 		}
 	}
 	for name, option := range map[string]iris.Configurator{
@@ -40,55 +44,93 @@ func TestProxiesAreNotThisMachine(t *testing.T) {
 		"X-Tls":    iris.WithSSLProxyHeader("x-tls", "on"),
 		"X-Client": iris.WithRemoteAddrHeader("x-client"),
 	} {
-		told := local
-		told.options = []iris.Configurator{option}
-		if err := told.check(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		told.header = []string{name, "localhost:8080"}
-		if told.check() == nil {
-			t.Errorf("a request with %s, which Iris has been told of, counts as local", name)
-		}
+		t.Run(name+", which Iris has been told of", func(t *testing.T) {
+			told := local
+			told.options = []iris.Configurator{option}
+			if err := told.check(); err != nil {
+				t.Error(err)
+			}
+			told.header = []string{name, "localhost:8080"}
+			if told.check() == nil {
+				t.Error("a request with the header counts as local")
+			}
+		})
 	}
 }
 
 // TestOriginsBehindProxies: what Iris has been told of the proxies in front
 // decides what the server is to its pages, and nothing else that a request says.
 func TestOriginsBehindProxies(t *testing.T) {
-	tlsHeader := iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")
-	hostHeader := iris.WithHostProxyHeader("X-Forwarded-Host")
+	tls := []iris.Configurator{iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")}
+	host := []iris.Configurator{iris.WithHostProxyHeader("X-Forwarded-Host")}
+	both := slices.Concat(host, tls)
+	http, https := []string{"X-Forwarded-Proto", "http"}, []string{"X-Forwarded-Proto", "https"}
+	forExample := []string{"X-Forwarded-Host", "example.com"}
 	for name, test := range map[string]struct {
 		asked
 		ok bool
 	}{
-		"TLS ended":                     {asked{origin: "https://example.com", host: "example.com", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "https"}}, true},
-		"TLS ended, another port":       {asked{origin: "https://example.com:8443", host: "example.com:8443", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "https"}}, true},
-		"TLS ended, the port given":     {asked{origin: "https://example.com", host: "example.com:443", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "https"}}, true},
-		"TLS ended, the page by http":   {asked{origin: "http://example.com", host: "example.com", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "https"}}, false},
-		"TLS ended, Iris not told":      {asked{origin: "https://example.com", host: "example.com", header: []string{"X-Forwarded-Proto", "https"}}, false},
-		"no TLS":                        {asked{origin: "http://example.com", host: "example.com", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "http"}}, true},
-		"no TLS, the page by https":     {asked{origin: "https://example.com", host: "example.com", options: []iris.Configurator{tlsHeader}, header: []string{"X-Forwarded-Proto", "http"}}, false},
-		"TLS ended, listed":             {asked{origin: "https://example.com", host: "example.com", allowed: []string{"https://example.com"}}, true},
-		"the host changed":              {asked{origin: "http://example.com", host: "backend:8080", options: []iris.Configurator{hostHeader}, header: []string{"X-Forwarded-Host", "example.com"}}, true},
-		"the host changed, a port":      {asked{origin: "http://example.com:81", host: "backend:8080", options: []iris.Configurator{hostHeader}, header: []string{"X-Forwarded-Host", "example.com:81"}}, true},
-		"the host changed, another":     {asked{origin: "http://evil.example", host: "backend:8080", options: []iris.Configurator{hostHeader}, header: []string{"X-Forwarded-Host", "example.com"}}, false},
-		"the host changed, Host's page": {asked{origin: "http://backend:8080", host: "backend:8080", options: []iris.Configurator{hostHeader}, header: []string{"X-Forwarded-Host", "example.com"}}, false},
-		"the host changed, not told":    {asked{origin: "http://example.com", host: "backend:8080", header: []string{"X-Forwarded-Host", "example.com"}}, false},
-		"both":                          {asked{origin: "https://example.com", host: "backend:8080", options: []iris.Configurator{hostHeader, tlsHeader}, header: []string{"X-Forwarded-Host", "example.com", "X-Forwarded-Proto", "https"}}, true},
+		"TLS ended": {asked{
+			origin: "https://example.com", host: "example.com", options: tls, header: https,
+		}, true},
+		"TLS ended, another port": {asked{
+			origin: "https://example.com:8443", host: "example.com:8443", options: tls, header: https,
+		}, true},
+		"TLS ended, the port given": {asked{
+			origin: "https://example.com", host: "example.com:443", options: tls, header: https,
+		}, true},
+		"TLS ended, the page by http": {asked{
+			origin: "http://example.com", host: "example.com", options: tls, header: https,
+		}, false},
+		"TLS ended, Iris not told": {asked{
+			origin: "https://example.com", host: "example.com", header: https,
+		}, false},
+		"no TLS": {asked{
+			origin: "http://example.com", host: "example.com", options: tls, header: http,
+		}, true},
+		"no TLS, the page by https": {asked{
+			origin: "https://example.com", host: "example.com", options: tls, header: http,
+		}, false},
+		"TLS ended, listed": {asked{
+			origin: "https://example.com", host: "example.com", allowed: []string{"https://example.com"},
+		}, true},
+		"the host changed": {asked{
+			origin: "http://example.com", host: "backend:8080", options: host, header: forExample,
+		}, true},
+		"the host changed, a port": {asked{
+			origin: "http://example.com:81", host: "backend:8080", options: host,
+			header: []string{"X-Forwarded-Host", "example.com:81"},
+		}, true},
+		"the host changed, another": {asked{
+			origin: "http://evil.example", host: "backend:8080", options: host, header: forExample,
+		}, false},
+		"the host changed, Host's page": {asked{
+			origin: "http://backend:8080", host: "backend:8080", options: host, header: forExample,
+		}, false},
+		"the host changed, not told": {asked{
+			origin: "http://example.com", host: "backend:8080", header: forExample,
+		}, false},
+		"both": {asked{
+			origin: "https://example.com", host: "backend:8080", options: both,
+			header: slices.Concat(forExample, https),
+		}, true},
 	} {
-		if err := test.check(); (err == nil) != test.ok {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := test.check(); (err == nil) != test.ok {
+				t.Error(err)
+			}
+		})
 	}
 }
 
 // TestOriginsBehindARealProxy, which ends TLS, with Iris told of it and not.
 func TestOriginsBehindARealProxy(t *testing.T) {
+	tlsHeader := iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")
 	for name, test := range map[string]struct {
 		options []iris.Configurator
 		status  int
 	}{
-		"told":     {[]iris.Configurator{iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")}, http.StatusSwitchingProtocols},
+		"told":     {[]iris.Configurator{tlsHeader}, http.StatusSwitchingProtocols},
 		"not told": {nil, http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
