@@ -15,7 +15,7 @@ import (
 )
 
 // from makes a client connect from an address.
-func from(ip string) func(*gorilla.Dialer, http.Header) {
+func from(ip string) dialOption {
 	return func(d *gorilla.Dialer, _ http.Header) {
 		d.NetDialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext
 	}
@@ -23,24 +23,13 @@ func from(ip string) func(*gorilla.Dialer, http.Header) {
 
 // refused dials and compares the status of the refusal, whose text must name
 // the option.
-func refused(t *testing.T, url string, status int, option string, options ...func(*gorilla.Dialer, http.Header)) {
+func refused(t *testing.T, url string, status int, option string, options ...dialOption) {
 	t.Helper()
-	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
-	for _, o := range options {
-		o(dialer, header)
-	}
-	client, response, err := dialer.Dial(url, header)
-	if err == nil {
-		_ = client.Close()
-		t.Fatalf("connected, want %d", status)
-	}
-	if response == nil {
-		t.Fatal(err)
-	}
+	response := wantRefused(t, url, status, options...)
 	body := make([]byte, 1000)
 	n, _ := response.Body.Read(body)
-	if response.StatusCode != status || !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
-		t.Errorf("answered with %d %q %v, want %d and %s", response.StatusCode, body[:n], response.Header, status, option)
+	if !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
+		t.Errorf("answered with %q %v, want %s", body[:n], response.Header, option)
 	}
 }
 
@@ -76,8 +65,10 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 		}
 	}
 	_ = one.Close()
+	var dialer gorilla.Dialer
+	from("127.0.0.1")(&dialer, nil)
 	eventually(t, "places are free again", func() bool {
-		client, _, err := (&gorilla.Dialer{NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.1")}}).DialContext}).Dial(url, nil)
+		client, _, err := dialer.Dial(url, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = client.Close() })
 		}
@@ -87,7 +78,7 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 
 // TestARefusedHandshakeTakesNoPlace, whatever it is refused for.
 func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }}, echo)
+	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: idFromURL}, echo)
 	for range 3 {
 		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil { // no ID
 			t.Fatal("connected without an ID")
@@ -128,9 +119,11 @@ func TestClientPrefix(t *testing.T) {
 		"":                     "invalid Prefix",
 		"pipe":                 "invalid Prefix",
 	} {
-		if got := websocket.ClientPrefix(address).String(); got != want {
-			t.Errorf("%q: %s, want %s", address, got, want)
-		}
+		t.Run(address, func(t *testing.T) {
+			if got := websocket.ClientPrefix(address).String(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
 	}
 }
 
@@ -143,9 +136,7 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the connection has ended", func() bool { return s.GetTotalConnections() == 0 })
-	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("another connection: %v", response)
-	}
+	wantRefused(t, url, http.StatusServiceUnavailable)
 	client.vanish()
 	eventually(t, "there is a place again", func() bool {
 		next, _, err := gorilla.DefaultDialer.Dial(url, nil)
@@ -192,8 +183,8 @@ func TestAnAddressThatIsNone(t *testing.T) {
 	})
 	s := websocket.New(app, "/ws", websocket.Config{MaxConnectionsPerAddress: 2})
 	url := address(listen(t, app, s)) + "/ws"
-	says := func(text string) func(*gorilla.Dialer, http.Header) {
-		return func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Real-Ip", text) }
+	says := func(text string) dialOption {
+		return withHeader("X-Real-Ip", text)
 	}
 	dial(t, url, says("garbage:1"))
 	dial(t, url, says("more of it:1"))

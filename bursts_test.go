@@ -76,15 +76,15 @@ func TestALongLoopToOneClient(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages = 200_000
 	payload := strings.Repeat("x", 200)
-	for name, of := range map[string]func(s *websocket.Server, c websocket.Connection) websocket.Emitter{
-		"the connection":      func(_ *websocket.Server, c websocket.Connection) websocket.Emitter { return c },
-		"to its room":         func(s *websocket.Server, c websocket.Connection) websocket.Emitter { return s.To(c.ID()) },
-		"to its ID":           func(s *websocket.Server, c websocket.Connection) websocket.Emitter { return s.ToID(c.ID()) },
-		"the one with Except": func(_ *websocket.Server, c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
+	for name, emitterTo := range map[string]func(c websocket.Connection) websocket.Emitter{
+		"the connection":      func(c websocket.Connection) websocket.Emitter { return c },
+		"to its room":         func(c websocket.Connection) websocket.Emitter { return c.Server().To(c.ID()) },
+		"to its ID":           func(c websocket.Connection) websocket.Emitter { return c.Server().ToID(c.ID()) },
+		"the one with Except": func(c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-				emitter := of(c.Server(), c)
+				emitter := emitterTo(c)
 				c.On("loop", func() {
 					for range messages {
 						if err := emitter.Emit("h", payload); err != nil {

@@ -153,7 +153,9 @@ func TestMVC(t *testing.T) {
 // Iris, and NewServer.
 func TestTheClassicProgram(t *testing.T) {
 	app := newApp()
-	s := websocket.NewServer(websocket.Config{ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:")})
+	s := websocket.NewServer(websocket.Config{
+		ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:"),
+	})
 	s.OnConnection(func(c websocket.Connection) {
 		c.Join("room")
 		c.On("chat", func(message string) {
@@ -205,7 +207,8 @@ func TestOriginalProgram(t *testing.T) {
 
 	w.OnConnection(func(c websocket.Connection) {
 		c.On("chat", func(message string) {
-			c.To(websocket.Broadcast).Emit("chat", "Message from: "+c.ID()+"-> "+message) // to all except this connection
+			// to all except this connection
+			c.To(websocket.Broadcast).Emit("chat", "Message from: "+c.ID()+"-> "+message)
 			// c.To("to a specific connection.ID() [rooms are coming soon]").Emit...
 			c.Emit("chat", "Message from myself: "+message)
 		})

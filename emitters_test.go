@@ -8,7 +8,6 @@ import (
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
-	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -184,13 +183,17 @@ func TestEmittersToOneConnectionSaySo(t *testing.T) {
 	if !errors.Is(err, websocket.ErrSlowConsumer) {
 		t.Errorf("to a slow one: %v", err)
 	}
-	for name, emitter := range map[string]websocket.Emitter{"itself": c, "except": c.Except("nobody"), "volatile": c.Volatile()} {
-		if err := emitter.Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := emitter.EmitMessage(nil); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-			t.Errorf("%s: %v", name, err)
-		}
+	for name, emitter := range map[string]websocket.Emitter{
+		"itself": c, "except": c.Except("nobody"), "volatile": c.Volatile(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := emitter.Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+				t.Errorf("Emit: %v", err)
+			}
+			if err := emitter.EmitMessage(nil); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+				t.Errorf("EmitMessage: %v", err)
+			}
+		})
 	}
 	if err := s.To("slow").Emit("e", ""); err != nil {
 		t.Errorf("to a room: %v", err)
@@ -203,7 +206,9 @@ func TestExceptOfOneEmitter(t *testing.T) {
 	s, connect := named(t, websocket.Config{})
 	clients := map[string]*testClient{"a": connect("a", "room"), "b": connect("b", "room")}
 	for bases := 0; bases < 6; bases++ {
-		for name, base := range map[string]websocket.Emitter{"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room")} {
+		for name, base := range map[string]websocket.Emitter{
+			"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room"),
+		} {
 			for range bases {
 				base = base.Except("nobody")
 			}
@@ -239,7 +244,7 @@ func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
 
 func TestEmitters(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{
-		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
+		IDGenerator: idFromURL,
 	}, func(c websocket.Connection) {
 		c.On("join", func(room string) { c.Join(room); c.Emit("joined", room) })
 		c.On("leave", func(room string) { c.Emit("left", c.Leave(room)) })

@@ -29,7 +29,9 @@ func TestOrderlyEnds(t *testing.T) {
 		{"the client closes with a code of its own", func(client *testClient, _ watchedConnection) {
 			_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 		}, 4001, &websocket.CloseError{Code: 4001}},
-		{"the server closes", func(_ *testClient, watched watchedConnection) { _ = watched.connection.Disconnect() }, 1000, websocket.ErrDisconnected},
+		{"the server closes", func(_ *testClient, watched watchedConnection) {
+			_ = watched.connection.Disconnect()
+		}, 1000, websocket.ErrDisconnected},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, connections := watch()
@@ -65,7 +67,7 @@ func TestGoodbye(t *testing.T) {
 	steps := make(chan string, 16)
 	inHandler, letGo := make(chan struct{}), make(chan struct{})
 	s, url := onConnection(t, websocket.Config{
-		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
+		IDGenerator: idFromURL,
 	}, func(c websocket.Connection) {
 		c.Join("room")
 		if c.ID() == "witness" {
@@ -169,7 +171,9 @@ func TestHandlersFromAnywhere(t *testing.T) {
 	client.sendText("native")
 	client.send("end;0;")
 	receive(t, done)
-	eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0 })
+	eventually(t, "nobody is left", func() bool {
+		return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0
+	})
 }
 
 // TestOnDisconnectIsNeverTooLate: registered after the end, it is called at
@@ -222,8 +226,12 @@ func TestDisconnectFromACallback(t *testing.T) {
 	}{
 		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*testClient) {}},
 		"On":           {func(c websocket.Connection, disconnect func()) { c.On("e", disconnect) }, event},
-		"OnAny":        {func(c websocket.Connection, disconnect func()) { c.OnAny(func(websocket.Message) { disconnect() }) }, event},
-		"OnMessage":    {func(c websocket.Connection, disconnect func()) { c.OnMessage(func([]byte) { disconnect() }) }, native},
+		"OnAny": {func(c websocket.Connection, disconnect func()) {
+			c.OnAny(func(websocket.Message) { disconnect() })
+		}, event},
+		"OnMessage": {func(c websocket.Connection, disconnect func()) {
+			c.OnMessage(func([]byte) { disconnect() })
+		}, native},
 		"OnNativeMessage": {func(c websocket.Connection, disconnect func()) {
 			c.OnNativeMessage(func(websocket.Message) { disconnect() })
 		}, native},
@@ -273,7 +281,8 @@ func TestTheTextOfTheClientsClose(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, f)
 	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 	var closed *websocket.CloseError
-	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != (websocket.CloseError{Code: 4001, Text: "my reason"}) {
+	want := websocket.CloseError{Code: 4001, Text: "my reason"}
+	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != want {
 		t.Errorf("ended with %#v", err)
 	}
 }

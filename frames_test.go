@@ -24,8 +24,13 @@ func TestProtocol(t *testing.T) {
 		code     int
 		native   string // the native message that arrives, if any
 	}{
-		"fragments":                 {[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), end}, false, 1000, "ab"},
-		"a ping in between":         {[][]byte{frame(0x01, "a"), frame(0x89, "x"), frame(0x80, "b"), end}, false, 1000, "ab"},
+		"fragments": {
+			[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), end}, false, 1000, "ab",
+		},
+		"a ping in between": {
+			[][]byte{frame(0x01, "a"), frame(0x89, "x"), frame(0x80, "b"), end}, false, 1000, "ab",
+		},
+
 		"empty":                     {[][]byte{frame(0x81, ""), end}, false, 1000, ""},
 		"a character in two frames": {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xba"), end}, false, 1000, "κ"},
 		"invalid UTF-8":             {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xff")}, false, 1007, ""},

@@ -14,58 +14,74 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
+// pending is a connection of which the handshake hasn't been answered.
+type pending struct {
+	s      *websocket.Server
+	c      websocket.Connection
+	client net.Conn
+}
+
 // TestWhoseHandshakeIsNotAnswered can be found from when it is known whose it is,
 // and be ended.
 func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
+	const ( // frames of the server
+		queued     = "\x81\x21" + prefix + "e;0;queued"
+		late       = "\x81\x1e" + prefix + "late;0;"
+		closeFrame = "\x88\x02\x03\xe8"
+	)
 	for _, test := range []struct {
 		name string
 		cfg  websocket.Config
 		// run is called when the response waits for the client; it may read it.
-		run func(t *testing.T, s *websocket.Server, c websocket.Connection, client net.Conn)
+		run func(t *testing.T, p pending)
 		// ended is why the connection ended.
 		ended error
 	}{
-		{"disconnected, and then it reads", websocket.Config{}, func(t *testing.T, s *websocket.Server, c websocket.Connection, client net.Conn) {
-			_ = s.ToUser("ann").Emit("e", "queued")
-			if err := c.Disconnect(); err != nil {
+		{"disconnected, and then it reads", websocket.Config{}, func(t *testing.T, p pending) {
+			_ = p.s.ToUser("ann").Emit("e", "queued")
+			if err := p.c.Disconnect(); err != nil {
 				t.Error(err)
 			}
-			wantAfterHandshake(t, client, "\x81\x21"+prefix+"e;0;queued\x88\x02\x03\xe8")
-			_, _ = client.Write(frame(0x88, "\x03\xe8"))
+			wantAfterHandshake(t, p.client, queued+closeFrame)
+			_, _ = p.client.Write(frame(0x88, "\x03\xe8"))
 		}, websocket.ErrDisconnected},
-		{"disconnected, and it never reads", websocket.Config{CloseTimeout: time.Second}, func(t *testing.T, _ *websocket.Server, c websocket.Connection, client net.Conn) {
-			_ = c.Disconnect()
+		{"disconnected, and it never reads", websocket.Config{CloseTimeout: time.Second}, func(t *testing.T, p pending) {
+			_ = p.c.Disconnect()
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := p.client.Read(make([]byte, 1)); err != io.EOF {
 				t.Errorf("the network connection: %v", err)
 			}
 		}, websocket.ErrDisconnected},
-		{"shut down", websocket.Config{HandshakeTimeout: -1}, func(t *testing.T, s *websocket.Server, _ websocket.Connection, _ net.Conn) {
-			if err := s.Shutdown(t.Context()); err != nil {
+		{"shut down", websocket.Config{HandshakeTimeout: -1}, func(t *testing.T, p pending) {
+			if err := p.s.Shutdown(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}, websocket.ErrServerClosed},
-		{"killed as too slow", websocket.Config{HandshakeTimeout: -1, MaxQueuedBytes: 1000}, func(t *testing.T, s *websocket.Server, c websocket.Connection, client net.Conn) {
-			for c.DisconnectReason() == nil {
-				_ = c.Emit("e", "x")
+		{"killed as too slow", websocket.Config{HandshakeTimeout: -1, MaxQueuedBytes: 1000}, func(t *testing.T, p pending) {
+			for p.c.DisconnectReason() == nil {
+				_ = p.c.Emit("e", "x")
 			}
-			if _, err := client.Read(make([]byte, 1)); err == nil {
+			if _, err := p.client.Read(make([]byte, 1)); err == nil {
 				t.Error("something was written")
 			}
 		}, websocket.ErrSlowConsumer},
-		{"too late", websocket.Config{HandshakeTimeout: time.Minute, WriteTimeout: time.Second}, func(t *testing.T, _ *websocket.Server, c websocket.Connection, _ net.Conn) {
+		{"too late", websocket.Config{
+			HandshakeTimeout: time.Minute, WriteTimeout: time.Second,
+		}, func(t *testing.T, p pending) {
 			time.Sleep(time.Minute - 1)
-			if c.DisconnectReason() != nil {
-				t.Errorf("it ended early, with %v", c.DisconnectReason())
+			if p.c.DisconnectReason() != nil {
+				t.Errorf("it ended early, with %v", p.c.DisconnectReason())
 			}
 			time.Sleep(time.Second)
 		}, os.ErrDeadlineExceeded},
-		{"never, and that is allowed", websocket.Config{HandshakeTimeout: -1, PongTimeout: time.Second}, func(t *testing.T, s *websocket.Server, c websocket.Connection, client net.Conn) {
+		{"never, and that is allowed", websocket.Config{
+			HandshakeTimeout: -1, PongTimeout: time.Second,
+		}, func(t *testing.T, p pending) {
 			time.Sleep(time.Hour)
-			_ = c.Emit("e", "queued")
-			wantAfterHandshake(t, client, "\x81\x21"+prefix+"e;0;queued\x81\x1e"+prefix+"late;0;")
-			_ = client.Close()
+			_ = p.c.Emit("e", "queued")
+			wantAfterHandshake(t, p.client, queued+late)
+			_ = p.client.Close()
 		}, io.ErrUnexpectedEOF},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,7 +104,7 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 				c.Wait() // returns at once: it isn't the caller's to read
 				told := make(chan error, 1)
 				c.OnDisconnect(func() { told <- c.DisconnectReason() })
-				test.run(t, s, c, client)
+				test.run(t, pending{s, c, client})
 				if err := <-told; !errors.Is(err, test.ended) {
 					t.Errorf("ended with %v, want %v", err, test.ended)
 				}

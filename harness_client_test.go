@@ -18,8 +18,11 @@ type testClient struct {
 	t testing.TB
 }
 
+// dialOption changes how a client connects.
+type dialOption = func(*gorilla.Dialer, http.Header)
+
 // dial connects a client, which is gone at the end of the test.
-func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header)) *testClient {
+func dial(t testing.TB, url string, options ...dialOption) *testClient {
 	t.Helper()
 	dialer := &gorilla.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	header := http.Header{}
@@ -36,6 +39,32 @@ func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return &testClient{conn, t}
+}
+
+// wantRefused dials, compares the status of the refusal, and returns the response.
+func wantRefused(t testing.TB, url string, status int, options ...dialOption) *http.Response {
+	t.Helper()
+	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
+	for _, option := range options {
+		option(dialer, header)
+	}
+	conn, response, err := dialer.Dial(url, header)
+	if err == nil {
+		_ = conn.Close()
+		t.Fatalf("connected to %s, want %d", url, status)
+	}
+	if response == nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != status {
+		t.Fatalf("answered with %s, want %d", response.Status, status)
+	}
+	return response
+}
+
+// withHeader makes a client send a header.
+func withHeader(name, value string) dialOption {
+	return func(_ *gorilla.Dialer, header http.Header) { header.Set(name, value) }
 }
 
 // withCompression makes a client offer permessage-deflate.
@@ -61,6 +90,14 @@ func (client *testClient) sendText(message string) {
 
 // send sends an event: what stands behind the prefix.
 func (client *testClient) send(rest string) { client.t.Helper(); client.sendText(prefix + rest) }
+
+// sendClose sends a close frame.
+func (client *testClient) sendClose(code int) {
+	client.t.Helper()
+	if err := client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(code, "")); err != nil {
+		client.t.Fatal(err)
+	}
+}
 
 // next returns the next message.
 func (client *testClient) next() string {

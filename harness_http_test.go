@@ -16,6 +16,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
+// get requests a path, with pairs of header names and values.
 func get(t *testing.T, server *httptest.Server, path string, header ...string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
@@ -33,6 +34,7 @@ func get(t *testing.T, server *httptest.Server, path string, header ...string) *
 	return response
 }
 
+// body reads the whole of it.
 func body(t *testing.T, response *http.Response) string {
 	t.Helper()
 	data, err := io.ReadAll(response.Body)
@@ -62,6 +64,7 @@ func handshake(t *testing.T, server *httptest.Server, path, host string, header 
 	return response
 }
 
+// handshakeRequest is what handshake sends; an empty value removes a header.
 func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Request {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
@@ -73,7 +76,7 @@ func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, 
 	}
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket",
-		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": sampleKey,
 	} {
 		request.Header.Set(name, value)
 	}
@@ -87,6 +90,7 @@ func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, 
 	return request
 }
 
+// request asks for a path by a method, on a host of one's own if there is one.
 func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequest(method, server.URL+path, nil)
@@ -109,8 +113,9 @@ func wantScript(t *testing.T, server *httptest.Server, path, part string) {
 	t.Helper()
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		response := request(t, server, method, path, "")
-		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") {
-			t.Errorf("%s %s: %s", method, path, response.Status)
+		kind := response.Header.Get("Content-Type")
+		if response.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/javascript") {
+			t.Errorf("%s %s: %s, of type %q", method, path, response.Status, kind)
 		}
 		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
 			t.Errorf("%s is without %s", path, part)
@@ -118,6 +123,7 @@ func wantScript(t *testing.T, server *httptest.Server, path, part string) {
 	}
 }
 
+// wantHeader compares a header of a response.
 func wantHeader(t *testing.T, response *http.Response, name, want string) {
 	t.Helper()
 	if got := response.Header.Get(name); got != want {
@@ -130,7 +136,8 @@ func wantHeader(t *testing.T, response *http.Response, name, want string) {
 func refusedRequest(target, origin string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
+		"Connection": "Upgrade", "Upgrade": "websocket", "Origin": origin,
+		"Sec-Websocket-Version": "13", "Sec-Websocket-Key": sampleKey,
 	} {
 		if value != "" {
 			r.Header[name] = []string{value}
@@ -139,9 +146,12 @@ func refusedRequest(target, origin string) *http.Request {
 	return r
 }
 
+// sampleKey is the key of RFC 6455, section 1.3.
+const sampleKey = "dGhlIHNhbXBsZSBub25jZQ=="
+
 // goodHandshake is a request that lacks only the empty line.
 const goodHandshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + sampleKey + "\r\n"
 
 // rawHandshake sends a request as it is, with an empty line behind it.
 func rawHandshake(t *testing.T, address, request string) *http.Response {
@@ -157,6 +167,7 @@ func rawHandshake(t *testing.T, address, request string) *http.Response {
 	return readResponse(t, conn)
 }
 
+// readResponse reads a response from a connection that is read for nothing else.
 func readResponse(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 )
 
 // logBuffer holds what is logged.
@@ -75,3 +76,12 @@ var hostile = forged + strings.Repeat("y", 100<<10) + forged
 type hostileText struct{}
 
 func (*hostileText) UnmarshalText(text []byte) error { return errors.New("no good: " + string(text)) }
+
+// textLogger logs as text.
+func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+// rawLogger logs as it is told: see rawHandler.
+func rawLogger(w io.Writer) *slog.Logger { return slog.New(rawHandler{w}) }
+
+// isNotGraphic is for strings.ContainsFunc: true for what a terminal obeys.
+func isNotGraphic(r rune) bool { return !unicode.IsGraphic(r) }

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	}
 	// Iris's access log has its host's interrupts watched, for as long as the
 	// process lives.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"))
+	const watcher = "github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(watcher))
 }
 
 // idleClients, in the environment, makes the test's binary a number of clients:
@@ -89,7 +90,10 @@ func listen(t testing.TB, app *iris.Application, servers ...*websocket.Server) *
 	return listenWith(t, app, (*httptest.Server).Start, servers...)
 }
 
-func listenWith(t testing.TB, app *iris.Application, start func(*httptest.Server), servers ...*websocket.Server) *httptest.Server {
+// listenWith is listen for a server that is started otherwise, as by StartTLS.
+func listenWith(
+	t testing.TB, app *iris.Application, start func(*httptest.Server), servers ...*websocket.Server,
+) *httptest.Server {
 	t.Helper()
 	if err := app.Build(); err != nil {
 		t.Fatal(err)
@@ -232,3 +236,16 @@ func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id strin
 
 // stringFunc is a function of a named type.
 type stringFunc func(string)
+
+// idFromURL is an IDGenerator: the client's address says what its ID is.
+func idFromURL(ctx iris.Context) string { return ctx.URLParam("id") }
+
+// wantParts compares parts of a text.
+func wantParts(t testing.TB, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s: %.500q, without %q", what, text, part)
+		}
+	}
+}

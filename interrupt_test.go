@@ -69,7 +69,13 @@ func runInterruptedProgram() {
 // TestInterrupt: on an interrupt the program drains before it ends, without
 // having been told to.
 func TestInterrupt(t *testing.T) {
-	for mode, path := range map[string]string{"app": "/ws", "party": "/party/ws", "handler": "/handler/ws", "early": "/early/ws", "upgrade": "/upgrade/ws"} {
+	for mode, path := range map[string]string{
+		"app":     "/ws",
+		"party":   "/party/ws",
+		"handler": "/handler/ws",
+		"early":   "/early/ws",
+		"upgrade": "/upgrade/ws",
+	} {
 		t.Run(mode, func(t *testing.T) {
 			command := exec.Command(os.Args[0])
 			command.Env = append(os.Environ(), interruptedProgram+"="+mode)
@@ -116,7 +122,8 @@ func TestInterrupt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := "disconnected: " + websocket.ErrServerClosed.Error() + "\nreturned: <nil>\n"; string(rest) != want {
+			want := "disconnected: " + websocket.ErrServerClosed.Error() + "\nreturned: <nil>\n"
+			if string(rest) != want {
 				t.Errorf("the program printed %q, want %q", rest, want)
 			}
 			if err := command.Wait(); err != nil {
@@ -131,7 +138,8 @@ func TestInterrupt(t *testing.T) {
 func TestApplicationsThatAreNotInterrupted(t *testing.T) {
 	run := func(configurators ...iris.Configurator) func(app *iris.Application) error {
 		return func(app *iris.Application) error {
-			return app.Run(func(*iris.Application) error { return nil }, append(configurators, iris.WithoutStartupLog)...)
+			serveNothing := func(*iris.Application) error { return nil }
+			return app.Run(serveNothing, append(configurators, iris.WithoutStartupLog)...)
 		}
 	}
 	for name, start := range map[string]func(app *iris.Application) error{

@@ -130,7 +130,8 @@ func TestAClientThatCatchesUpLives(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, conn) }()
 		time.Sleep(2 * time.Minute)
 		list := ends.all()
-		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) || list[0].at.Sub(start) > 80*time.Second {
+		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) ||
+			list[0].at.Sub(start) > 80*time.Second {
 			t.Errorf("ended %v", list)
 		}
 		_ = conn.Close()

@@ -128,8 +128,13 @@ func TestPointersToRawJSON(t *testing.T) {
 		})
 	})
 	client := dial(t, url)
-	for payload, want := range map[string]string{`4;{"a": 1}`: `{"a": 1}`, "1;12": "12", "0;text": `"text"`, "4;null": "nil"} {
-		client.send("e;" + payload)
-		client.want("got;0;" + want)
+	for payload, want := range map[string]string{
+		`4;{"a": 1}`: `{"a": 1}`, "1;12": "12", "0;text": `"text"`, "4;null": "nil",
+	} {
+		t.Run(payload, func(t *testing.T) {
+			client := client.in(t)
+			client.send("e;" + payload)
+			client.want("got;0;" + want)
+		})
 	}
 }

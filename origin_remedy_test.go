@@ -2,7 +2,6 @@ package websocket_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -116,7 +115,7 @@ func TestRefusedOriginsSayTheRemedy(t *testing.T) {
 func TestOriginsOverTLS(t *testing.T) {
 	logged := new(logBuffer)
 	app := newApp()
-	s := websocket.New(app, "/ws", websocket.Config{Logger: slog.New(slog.NewTextHandler(logged, nil))})
+	s := websocket.New(app, "/ws", websocket.Config{Logger: textLogger(logged)})
 	s.OnConnection(echo)
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
 	dialFrom := func(origin string) (*gorilla.Conn, *http.Response, error) {

@@ -72,7 +72,7 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 		for i, client := range clients { // all ways to end
 			switch i % 4 {
 			case 0:
-				_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+				client.sendClose(gorilla.CloseNormalClosure)
 				client.wantClosed(gorilla.CloseNormalClosure)
 			case 1:
 				client.vanish()
@@ -190,7 +190,7 @@ func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
 // who emits to it wait, or a flusher.
 func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
 	app := newApp()
-	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
+	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: idFromURL})
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
 	url := address(server) + "/ws?id="
 	dial(t, url+"slow")
@@ -285,7 +285,7 @@ func TestSilentAgainAfterEverybodyLeft(t *testing.T) {
 		client := dial(t, url)
 		client.want("ready;0;")
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 && websocket.Watches(s) })
-		_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
+		client.sendClose(gorilla.CloseNormalClosure)
 		client.wantClosed(gorilla.CloseNormalClosure)
 		eventually(t, "the poller has ended", func() bool { return !websocket.Watches(s) })
 	}

@@ -3,7 +3,6 @@ package websocket_test
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"net/http"
 	"runtime"
 	"slices"
@@ -23,7 +22,7 @@ func TestPanics(t *testing.T) {
 	var logged bytes.Buffer
 	errs := make(chan error, 16)
 	done := make(chan struct{})
-	s, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+	s, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
 		c.OnError(func(err error) { errs <- err; panic("in OnError") })
 		c.On("panic", func(v string) { panic(v) })
 		c.On("panic", func() { _ = c.Emit("second", "handler") })

@@ -3,7 +3,6 @@ package websocket_test
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -34,7 +33,7 @@ func TestRefusals(t *testing.T) {
 		CheckOrigin: func(*http.Request) bool { return false },
 		Error:       func(http.ResponseWriter, *http.Request, int, error) {},
 	})
-	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
+	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: idFromURL})
 	server := listen(t, app, same, listed, custom, silent, taken)
 	dial(t, address(server)+"/taken?id=one")
 	eventually(t, "the first is connected", func() bool { return taken.IsConnected("one") })
@@ -91,7 +90,7 @@ func TestRefusals(t *testing.T) {
 // the response of a WebSocket handshake in a browser.
 func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
-	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, nil)
+	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, nil)
 	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
 	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") || !strings.Contains(logged.String(), " client=127.0.0.1 endpoint=/ws") {
 		t.Errorf("%v, logged %q", err, logged.String())

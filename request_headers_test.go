@@ -16,7 +16,7 @@ import (
 // handshakeHeader is the header of gorilla's client.
 var handshakeHeader = http.Header{
 	"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "User-Agent": {"Go-http-client/1.1"},
-	"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Version": {"13"},
+	"Sec-Websocket-Key": {sampleKey}, "Sec-Websocket-Version": {"13"},
 }
 
 // TestALargeHandshake: what is kept of it has a limit.

@@ -109,7 +109,7 @@ func TestContextIsMadeAnew(t *testing.T) {
 		})
 	})
 	server := listen(t, app, s)
-	client := dial(t, address(server)+"/of/a%20c/ws?x=%20", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "as sent") })
+	client := dial(t, address(server)+"/of/a%20c/ws?x=%20", withHeader("X-Test", "as sent"))
 	for range 2 {
 		client.send("ask;0;")
 		client.want("answer;0;ann,a c,as sent,/of/a c/ws,/of/a%20c/ws?x=%20,yes")
@@ -245,7 +245,7 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 				})
 				c.On("again", func() { seen <- wholeRequest(c.Context().Request()) })
 			})
-			client := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Test", "test") })
+			client := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", withHeader("X-Test", "test"))
 			want := receive(t, seen)
 			for range 2 {
 				if got := receive(t, seen); got != want {

@@ -4,15 +4,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kataras/iris/v12"
-
 	"github.com/kataras/iris/websocket"
 )
 
 func TestServerLookups(t *testing.T) {
 	var left []string // by this goroutine, which calls Leave, as long as a is connected
 	s, url := onConnection(t, websocket.Config{
-		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
+		IDGenerator: idFromURL,
 	}, func(c websocket.Connection) {
 		if c.ID() == "a" {
 			c.OnLeave(func(room string) { left = append(left, room) })

@@ -149,7 +149,7 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	if refused.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body(t, refused), "WebSocket endpoint") {
 		t.Errorf("over HTTP/2: %s", refused.Status)
 	}
-	_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""))
+	client.sendClose(1000)
 	client.wantClosed(1000)
 }
 
@@ -221,7 +221,7 @@ func TestUpgradeByHand(t *testing.T) {
 	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
 		t.Errorf("a taken ID is the error %v", err)
 	}
-	_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1001, ""))
+	client.sendClose(1001)
 	if err := receive(t, returned); !sameReason(err, &websocket.CloseError{Code: 1001}) {
 		t.Errorf("ended with %v", err)
 	}
