@@ -45,7 +45,9 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 			wantAfterHandshake(t, p.client, queued+closeFrame)
 			_, _ = p.client.Write(frame(0x88, "\x03\xe8"))
 		}, websocket.ErrDisconnected},
-		{"disconnected, and it never reads", websocket.Config{CloseTimeout: time.Second}, func(t *testing.T, p pending) {
+		{"disconnected, and it never reads", websocket.Config{
+			CloseTimeout: time.Second,
+		}, func(t *testing.T, p pending) {
 			_ = p.c.Disconnect()
 			time.Sleep(time.Second)
 			synctest.Wait()
@@ -58,7 +60,9 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 				t.Error(err)
 			}
 		}, websocket.ErrServerClosed},
-		{"killed as too slow", websocket.Config{HandshakeTimeout: -1, MaxQueuedBytes: 1000}, func(t *testing.T, p pending) {
+		{"killed as too slow", websocket.Config{
+			HandshakeTimeout: -1, MaxQueuedBytes: 1000,
+		}, func(t *testing.T, p pending) {
 			for p.c.DisconnectReason() == nil {
 				_ = p.c.Emit("e", "x")
 			}

@@ -86,7 +86,8 @@ func TestHandshakesUnderFire(t *testing.T) {
 	others.Wait()
 	eventually(t, "all are gone", func() bool {
 		n := s.Stats()
-		return n.Connections == 0 && len(s.GetConnectionsByUser("ann")) == 0 && announced.Load() == disconnected.Load() &&
+		return n.Connections == 0 && len(s.GetConnectionsByUser("ann")) == 0 &&
+			announced.Load() == disconnected.Load() &&
 			websocket.RoomMembers(s, "room") == 0 && websocket.RoomMembers(s, "early") == 0
 	})
 	if n := s.Stats(); n.Upgrades+n.Refused != clients*each {

@@ -249,3 +249,12 @@ func wantParts(t testing.TB, what, text string, parts ...string) {
 		}
 	}
 }
+
+// list writes values with commas in between.
+func list(values ...any) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = fmt.Sprint(value)
+	}
+	return strings.Join(texts, ",")
+}

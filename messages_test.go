@@ -21,25 +21,29 @@ func TestBadInputIsReported(t *testing.T) {
 	})
 	client := dial(t, url)
 	watched := receive(t, connections)
-	for _, test := range []struct{ send, event, wanted, got string }{
-		{"", "", "", ""},
-		{"chat", "", "", ""},
-		{";0;x", "", "", ""},
-		{"chat;", "chat", "", ""},
+	type rejection struct{ send, event, wanted, got string }
+	cases := []rejection{
 		{"chat;9;x", "chat", "", ""},
 		{"int;0;text", "int", "int", "string"},
 		{"int;4;{}", "int", "int", "JSON"},
 		{"chat;4;{}", "chat", "string", "JSON"},
-	} {
-		client.send(test.send)
-		err := receive(t, watched.errors)
-		var rejected *websocket.MessageError
-		if !errors.As(err, &rejected) {
-			t.Fatalf("%q: %v", test.send, err)
-		}
-		if rejected.Event != test.event || rejected.Wanted != test.wanted || rejected.Got != test.got || !strings.Contains(err.Error(), test.event) {
-			t.Errorf("%q: %+v", test.send, rejected)
-		}
+	}
+	for _, v := range loadVectors(t).Malformed {
+		cases = append(cases, rejection{strings.TrimPrefix(v.Message, prefix), v.Event, "", ""})
+	}
+	for _, test := range cases {
+		t.Run(test.send, func(t *testing.T) {
+			client.in(t).send(test.send)
+			err := receive(t, watched.errors)
+			var rejected *websocket.MessageError
+			if !errors.As(err, &rejected) {
+				t.Fatal(err)
+			}
+			if rejected.Event != test.event || rejected.Wanted != test.wanted || rejected.Got != test.got {
+				t.Errorf("%+v", rejected)
+			}
+			wantParts(t, "the error", err.Error(), test.event)
+		})
 	}
 	client.send("chat;0;still here")
 	client.want("chat;0;still here")
@@ -47,27 +51,35 @@ func TestBadInputIsReported(t *testing.T) {
 	client.sendText("native")
 	client.send("chat;0;done")
 	client.want("chat;0;done")
-	if n := s.Stats(); n.Rejected != 8 || n.Unhandled != 2 || n.Received != 12 || n.Connections != 1 || n.Upgrades != 1 {
+	n, rejected := s.Stats(), uint64(len(cases))
+	if n.Rejected != rejected || n.Unhandled != 2 || n.Received != rejected+4 ||
+		n.Connections != 1 || n.Upgrades != 1 {
 		t.Errorf("%+v", n)
 	}
 }
 
 // TestBadInputThatEndsTheConnection: the other client goes on chatting.
 func TestBadInputThatEndsTheConnection(t *testing.T) {
+	sends := func(text string) func(*testClient) {
+		return func(client *testClient) { client.sendText(text) }
+	}
+	writes := func(frames string) func(*testClient) {
+		return func(client *testClient) { _, _ = client.NetConn().Write([]byte(frames)) }
+	}
 	for _, test := range []struct {
 		name  string
 		send  func(client *testClient)
 		close int // the code that the client sees; 0 if it is gone
 		want  error
 	}{
-		{"10 MiB", func(client *testClient) { client.sendText(strings.Repeat("x", 10<<20)) }, 1009, websocket.ErrMessageTooLarge},
-		{"one byte too many", func(client *testClient) { client.sendText(strings.Repeat("x", 64<<10+1)) }, 1009, websocket.ErrMessageTooLarge},
-		{"text that is none", func(client *testClient) { client.sendText("\xff\xfe") }, 1007, websocket.ErrInvalidUTF8},
-		{"a garbage frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\xff\xff garbage garbage")) }, 1002, websocket.ErrProtocol},
-		{"an unmasked frame", func(client *testClient) { _, _ = client.NetConn().Write([]byte("\x81\x01x")) }, 1002, websocket.ErrProtocol},
+		{"10 MiB", sends(strings.Repeat("x", 10<<20)), 1009, websocket.ErrMessageTooLarge},
+		{"one byte too many", sends(strings.Repeat("x", 64<<10+1)), 1009, websocket.ErrMessageTooLarge},
+		{"text that is none", sends("\xff\xfe"), 1007, websocket.ErrInvalidUTF8},
+		{"a garbage frame", writes("\xff\xff garbage garbage"), 1002, websocket.ErrProtocol},
+		{"an unmasked frame", writes("\x81\x01x"), 1002, websocket.ErrProtocol},
 		{"a reset", (*testClient).vanish, 0, &websocket.CloseError{Code: 1006}},
 		{"half a frame, then nothing", func(client *testClient) {
-			_, _ = client.NetConn().Write([]byte("\x81\xff"))
+			writes("\x81\xff")(client)
 			_ = client.NetConn().Close()
 		}, 0, &websocket.CloseError{Code: 1006}},
 	} {
@@ -112,6 +124,24 @@ func TestTheLargestMessage(t *testing.T) {
 	client.want("length;1;65536")
 }
 
+// TestVectorsThatAreNative: what looks like an event and is none is a message.
+func TestVectorsThatAreNative(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.OnMessage(func(data []byte) { _ = c.EmitMessage(data) })
+	})
+	client := dial(t, url)
+	for _, message := range loadVectors(t).Native {
+		t.Run(message, func(t *testing.T) {
+			client := client.in(t)
+			client.sendText(message)
+			if got := client.next(); got != message {
+				t.Errorf("received %q", got)
+			}
+		})
+	}
+}
+
+// TestNativeMessages: they are the application's to keep and to change.
 func TestNativeMessages(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		var kept [][]byte
@@ -138,51 +168,55 @@ func TestNativeMessages(t *testing.T) {
 // TestNativeMessagesByKind: a program can tell text from binary, and answer in
 // kind, whatever the server's own choice is.
 func TestNativeMessagesByKind(t *testing.T) {
-	for _, cfg := range []websocket.Config{{}, {BinaryMessages: true}} {
-		s, url := onConnection(t, cfg, func(c websocket.Connection) {
-			var kept []websocket.Message
-			c.OnNativeMessage(func(m websocket.Message) {
-				if m.Event != "" {
-					t.Errorf("the event is %q", m.Event)
-				}
-				kept = append(kept, m)
-				switch m.Type {
-				case websocket.TypeString:
-					_ = c.EmitText(m.String())
-					_ = c.To(websocket.All).EmitText("all")
-				case websocket.TypeBytes:
-					_ = c.EmitBinary(m.Bytes())
-					_ = c.Server().EmitBinary([]byte("all"))
-					_ = c.To(websocket.Broadcast).EmitBinary([]byte("nobody"))
-					_ = c.To(c.ID()).EmitBinary(kept[0].Bytes())
-				}
+	for name, cfg := range map[string]websocket.Config{
+		"text by default": {}, "binary by default": {BinaryMessages: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, url := onConnection(t, cfg, func(c websocket.Connection) {
+				var kept []websocket.Message
+				c.OnNativeMessage(func(m websocket.Message) {
+					if m.Event != "" {
+						t.Errorf("the event is %q", m.Event)
+					}
+					kept = append(kept, m)
+					switch m.Type {
+					case websocket.TypeString:
+						_ = c.EmitText(m.String())
+						_ = c.To(websocket.All).EmitText("all")
+					case websocket.TypeBytes:
+						_ = c.EmitBinary(m.Bytes())
+						_ = c.Server().EmitBinary([]byte("all"))
+						_ = c.To(websocket.Broadcast).EmitBinary([]byte("nobody"))
+						_ = c.To(c.ID()).EmitBinary(kept[0].Bytes())
+					}
+				})
 			})
+			client := dial(t, url)
+			want := func(kind int, text string) {
+				t.Helper()
+				got, data, err := client.ReadMessage()
+				if err != nil || got != kind || string(data) != text {
+					t.Errorf("received %d %q, %v; want %d %q", got, data, err, kind, text)
+				}
+			}
+			client.sendText("text")
+			want(gorilla.TextMessage, "text")
+			want(gorilla.TextMessage, "all")
+			if err := client.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
+				t.Fatal(err)
+			}
+			want(gorilla.BinaryMessage, "bytes")
+			want(gorilla.BinaryMessage, "all")
+			want(gorilla.BinaryMessage, "text") // what was kept stays as it was
+			if n := s.Stats().Unhandled; n != 0 {
+				t.Errorf("%d messages count as unhandled", n)
+			}
+			for _, emitter := range []websocket.Emitter{s, s.GetConnections()[0], s.To("room")} {
+				if err := emitter.EmitText("\xff"); !errors.Is(err, websocket.ErrInvalidText) {
+					t.Errorf("text that is none: %v", err)
+				}
+			}
 		})
-		client := dial(t, url)
-		want := func(kind int, text string) {
-			t.Helper()
-			got, data, err := client.ReadMessage()
-			if err != nil || got != kind || string(data) != text {
-				t.Errorf("received %d %q, %v; want %d %q", got, data, err, kind, text)
-			}
-		}
-		client.sendText("text")
-		want(gorilla.TextMessage, "text")
-		want(gorilla.TextMessage, "all")
-		if err := client.WriteMessage(gorilla.BinaryMessage, []byte("bytes")); err != nil {
-			t.Fatal(err)
-		}
-		want(gorilla.BinaryMessage, "bytes")
-		want(gorilla.BinaryMessage, "all")
-		want(gorilla.BinaryMessage, "text") // what was kept stays as it was
-		if n := s.Stats().Unhandled; n != 0 {
-			t.Errorf("%d messages count as unhandled", n)
-		}
-		for _, err := range []error{s.EmitText("\xff"), s.GetConnections()[0].EmitText("\xff"), s.To("room").EmitText("\xff")} {
-			if !errors.Is(err, websocket.ErrInvalidText) {
-				t.Errorf("text that is none: %v", err)
-			}
-		}
 	}
 }
 

@@ -45,7 +45,8 @@ func TestMiddleware(t *testing.T) {
 	}
 	client.want("error;0;*websocket.MessageError")
 	client.send("panic;0;")
-	client.want("outer;0;panic", "error;0;*websocket.PanicError", "outer;0;websocket: panic in the handler of \"panic\": of a middleware")
+	client.want("outer;0;panic", "error;0;*websocket.PanicError",
+		`outer;0;websocket: panic in the handler of "panic": of a middleware`)
 	client.send("open;1;2")
 	client.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 1 || n.Unhandled != 0 {
@@ -91,7 +92,9 @@ func TestNextReturnsWhatWentWrong(t *testing.T) {
 	}
 	client.send("several;0;x")
 	client.want("reported;0;*websocket.PanicError",
-		"one of several;0;*websocket.HandlerError", "one of several;0;*websocket.MessageError", "one of several;0;*websocket.PanicError",
+		"one of several;0;*websocket.HandlerError",
+		"one of several;0;*websocket.MessageError",
+		"one of several;0;*websocket.PanicError",
 		"reported;0;*websocket.HandlerError", "reported;0;*websocket.MessageError")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 3 {
 		t.Errorf("%+v", n)

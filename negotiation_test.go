@@ -29,7 +29,8 @@ func TestCompressionIsNegotiated(t *testing.T) {
 		{[]string{""}, ""},
 		{[]string{"permessage-deflate"}, agreed},
 		{[]string{"permessage-deflate; client_max_window_bits"}, agreed},
-		{[]string{"permessage-deflate;client_max_window_bits=8;server_no_context_takeover ; client_no_context_takeover"}, agreed},
+		{[]string{"permessage-deflate;client_max_window_bits=8;" +
+			"server_no_context_takeover ; client_no_context_takeover"}, agreed},
 		{[]string{`permessage-deflate; client_max_window_bits="15"`}, agreed},
 		{[]string{`permessage-deflate; client_max_window_bits="1\5"`}, agreed},
 		{[]string{"permessage-deflate; server_max_window_bits=15"}, agreed + "; server_max_window_bits=15"},
@@ -37,7 +38,9 @@ func TestCompressionIsNegotiated(t *testing.T) {
 		{[]string{"x-other", "permessage-deflate"}, agreed},
 		{[]string{", ,permessage-deflate, ,"}, agreed},
 		{[]string{"permessage-deflate; server_max_window_bits=9, permessage-deflate"}, agreed},
-		{[]string{"permessage-deflate; server_max_window_bits=9", "permessage-deflate; server_max_window_bits=15"}, agreed + "; server_max_window_bits=15"},
+		{[]string{
+			"permessage-deflate; server_max_window_bits=9", "permessage-deflate; server_max_window_bits=15",
+		}, agreed + "; server_max_window_bits=15"},
 		{[]string{"permessage-deflate; server_max_window_bits=9"}, ""},
 		{[]string{"permessage-deflate; server_max_window_bits=14"}, ""},
 		{[]string{"permessage-deflate; server_max_window_bits"}, ""},
@@ -103,11 +106,14 @@ func TestSubprotocolsInSeveralLines(t *testing.T) {
 		{"/ws", "Sec-WebSocket-Protocol: Two\r\n", ""},
 		{"/chosen/ws", "Sec-WebSocket-Protocol: one\r\n", "of middleware"},
 	} {
-		request := strings.Replace(goodHandshake, "/ws", test.path, 1) + test.lines
-		response := rawHandshake(t, server.Listener.Addr().String(), request)
-		if got := response.Header.Values("Sec-WebSocket-Protocol"); response.StatusCode != 101 || strings.Join(got, "|") != test.want {
-			t.Errorf("%q: answered with %s, %q, want %q", test.lines, response.Status, got, test.want)
-		}
+		t.Run(test.path+" "+test.lines, func(t *testing.T) {
+			request := strings.Replace(goodHandshake, "/ws", test.path, 1) + test.lines
+			response := rawHandshake(t, server.Listener.Addr().String(), request)
+			got := strings.Join(response.Header.Values("Sec-WebSocket-Protocol"), "|")
+			if response.StatusCode != 101 || got != test.want {
+				t.Errorf("answered with %s, %q, want %q", response.Status, got, test.want)
+			}
+		})
 	}
 }
 

@@ -210,7 +210,8 @@ func TestListedOrigins(t *testing.T) {
 	}
 	another := []string{"Origin", "http://b.example"}
 	everybody := []string{"*"}
-	if err := (asked{origin: "http://a.example", host: host, header: another, allowed: everybody}).check(); err != nil {
+	err := asked{origin: "http://a.example", host: host, header: another, allowed: everybody}.check()
+	if err != nil {
 		t.Error("where any is allowed:", err)
 	}
 }

@@ -32,9 +32,12 @@ func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url stri
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
-			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute, IDGenerator: func(ctx iris.Context) string {
-				return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
-			}})
+			s := websocket.New(app, "/ws", websocket.Config{
+				PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute,
+				IDGenerator: func(ctx iris.Context) string {
+					return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
+				},
+			})
 			server := listenWith(t, app, start, s)
 			f(t, s, address(server)+"/ws")
 		})
@@ -91,7 +94,8 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 // TestASilentClientAnswersPings: for that no goroutine stays.
 func TestASilentClientAnswersPings(t *testing.T) {
 	pongs := make(chan struct{}, 100)
-	s, url := onConnection(t, websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}, func(c websocket.Connection) {
+	cfg := websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}
+	s, url := onConnection(t, cfg, func(c websocket.Connection) {
 		c.OnPong(func() { pongs <- struct{}{} })
 	})
 	go readAll(dial(t, url).Conn)
@@ -107,7 +111,8 @@ func TestASilentClientAnswersPings(t *testing.T) {
 // TestAPongWakesForAMoment: no sweep comes by to end the wait that it may begin.
 func TestAPongWakesForAMoment(t *testing.T) {
 	pongs := make(chan struct{}, 1)
-	_, url := onConnection(t, websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}, func(c websocket.Connection) {
+	cfg := websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}
+	_, url := onConnection(t, cfg, func(c websocket.Connection) {
 		c.OnPong(func() { pongs <- struct{}{} })
 		echo(c)
 	})
@@ -190,7 +195,9 @@ func TestWhoReadsExcludesWhoWritesOverTLS(t *testing.T) {
 // who emits to it wait, or a flusher.
 func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
 	app := newApp()
-	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: idFromURL})
+	s := websocket.New(app, "/ws", websocket.Config{
+		WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: idFromURL,
+	})
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
 	url := address(server) + "/ws?id="
 	dial(t, url+"slow")
@@ -262,9 +269,9 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A record each, the first ones in the segment of the request.
-		request := "GET /ws HTTP/1.1\r\nHost: " + conn.RemoteAddr().String() + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-		for _, record := range []string{request, string(frame(0x81, prefix+"m;0;1")), string(frame(0x81, prefix+"m;0;2"))} {
-			if _, err := conn.Write([]byte(record)); err != nil {
+		request := []byte(goodHandshake + "\r\n")
+		for _, record := range [][]byte{request, frame(0x81, prefix+"m;0;1"), frame(0x81, prefix+"m;0;2")} {
+			if _, err := conn.Write(record); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -42,7 +42,8 @@ func TestRefusals(t *testing.T) {
 		status             int
 		body               string
 	}{
-		{"/same", "https://evil.example", "", 403, `Origins of the server's websocket.Config; to allow it, add "https://evil.example" there`},
+		{"/same", "https://evil.example", "", 403,
+			`Origins of the server's websocket.Config; to allow it, add "https://evil.example" there`},
 		{"/same", "null", "", 403, "Origins"},
 		{"/same", "http://app.example", "app.example", 101, ""},
 		{"/same", "http://app.example:8080", "app.example", 403, "Origins"},
@@ -91,10 +92,8 @@ func TestRefusals(t *testing.T) {
 func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, nil)
-	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
-	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") || !strings.Contains(logged.String(), " client=127.0.0.1 endpoint=/ws") {
-		t.Errorf("%v, logged %q", err, logged.String())
-	}
+	wantRefused(t, url, http.StatusForbidden, withHeader("Origin", "https://evil.example"))
+	wantParts(t, "logged", logged.String(), "https://evil.example", "Origins", " client=127.0.0.1 endpoint=/ws")
 }
 
 // TestTwoHandshakesWithOneID: whoever loses the race is told so, and the other

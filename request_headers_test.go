@@ -19,6 +19,12 @@ var handshakeHeader = http.Header{
 	"Sec-Websocket-Key": {sampleKey}, "Sec-Websocket-Version": {"13"},
 }
 
+// fill makes a header of so many bytes, with the one of gorilla's client.
+func fill(h http.Header, size int) {
+	h.Set("X-Large", "")
+	h.Set("X-Large", strings.Repeat("x", size-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)))
+}
+
 // TestALargeHandshake: what is kept of it has a limit.
 func TestALargeHandshake(t *testing.T) {
 	app := newApp()
@@ -32,7 +38,8 @@ func TestALargeHandshake(t *testing.T) {
 		})
 		c.On("ask", func() {
 			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(len(ctx.Request().Header), ",", ctx.GetHeader("X-Forwarded-For"), ",", ctx.GetCookie("sid"), ",", len(ctx.GetHeader("X-Large"))))
+			_ = c.Emit("answer", list(len(ctx.Request().Header),
+				ctx.GetHeader("X-Forwarded-For"), ctx.GetCookie("sid"), len(ctx.GetHeader("X-Large"))))
 		})
 	})
 	server := listen(t, app, s)
@@ -44,12 +51,10 @@ func TestALargeHandshake(t *testing.T) {
 	}{
 		{"a usual one", func(http.Header) {}, "7,192.0.2.1,secret,0", 0},
 		{"one of just the limit", func(h http.Header) {
-			h.Set("X-Large", "")
-			h.Set("X-Large", strings.Repeat("x", 16<<10-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)))
+			fill(h, 16<<10)
 		}, "8,192.0.2.1,secret,", 0},
 		{"a byte more", func(h http.Header) {
-			h.Set("X-Large", "")
-			h.Set("X-Large", strings.Repeat("x", 16<<10-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)+1))
+			fill(h, 16<<10+1)
 		}, "7,192.0.2.1,secret,0", 1},
 		{"many", func(h http.Header) {
 			for i := range 60000 {
@@ -79,10 +84,12 @@ func TestALargeHandshake(t *testing.T) {
 		})
 	}
 	for length, want := range map[int]int{16<<10 - 100: 101, 16 << 10: 414} {
-		response := handshake(t, server, "/ws?"+strings.Repeat("x", length), "")
-		if response.StatusCode != want {
-			t.Errorf("an address of %d bytes: %s", length, response.Status)
-		}
+		t.Run(fmt.Sprintf("an address of %d bytes", length), func(t *testing.T) {
+			response := handshake(t, server, "/ws?"+strings.Repeat("x", length), "")
+			if response.StatusCode != want {
+				t.Error(response.Status)
+			}
+		})
 	}
 }
 

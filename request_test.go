@@ -36,9 +36,10 @@ func TestContext(t *testing.T) {
 	s.OnConnection(func(c websocket.Connection) {
 		c.On("ask", func() {
 			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(ctx.Params().Get("name"), ",", ctx.URLParam("q"), ",", ctx.GetHeader("X-Test"), ",",
-				ctx.GetCookie("mine"), ",", ctx.Values().Get("value"), ",", sessions.Get(ctx).GetIntDefault("visits", 0), ",",
-				ctx.RemoteAddr(), ",", ctx.Method(), ",", ctx.Path(), ",", ctx.Request().Context().Err(), ",", ctx.GetCurrentRoute().Path()))
+			_ = c.Emit("answer", list(ctx.Params().Get("name"), ctx.URLParam("q"), ctx.GetHeader("X-Test"),
+				ctx.GetCookie("mine"), ctx.Values().Get("value"), sessions.Get(ctx).GetIntDefault("visits", 0),
+				ctx.RemoteAddr(), ctx.Method(), ctx.Path(), ctx.Request().Context().Err(),
+				ctx.GetCurrentRoute().Path()))
 			if _, err := ctx.WriteString("x"); !errors.Is(err, http.ErrHijacked) {
 				t.Errorf("writing to the response: %v", err)
 			}
@@ -52,7 +53,8 @@ func TestContext(t *testing.T) {
 	})
 	server := listen(t, app, s)
 	dialer := gorilla.Dialer{}
-	conn, response, err := dialer.Dial(address(server)+"/ws/ann?q=query", http.Header{"X-Test": {"header"}, "Cookie": {"mine=cookie"}})
+	header := http.Header{"X-Test": {"header"}, "Cookie": {"mine=cookie"}}
+	conn, response, err := dialer.Dial(address(server)+"/ws/ann?q=query", header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +99,8 @@ func TestContextIsMadeAnew(t *testing.T) {
 				t.Error("two calls share a context, which two goroutines may have made")
 			}
 			ctx := c.Context()
-			_ = c.Emit("answer", fmt.Sprint(ctx.Values().Get("user"), ",", ctx.Params().Get("name"), ",", ctx.GetHeader("X-Test"), ",",
-				ctx.Path(), ",", ctx.Request().RequestURI, ",", c.GetValue("kept")))
+			_ = c.Emit("answer", list(ctx.Values().Get("user"), ctx.Params().Get("name"), ctx.GetHeader("X-Test"),
+				ctx.Path(), ctx.Request().RequestURI, c.GetValue("kept")))
 			ctx.Values().Set("user", "bob")
 		})
 		c.OnDisconnect(func() {
@@ -192,16 +194,18 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 			query.Set("user", "ann & bob")
 			r.URL.RawQuery = query.Encode()
 		},
-		"no query":        func(r *http.Request) { r.URL.RawQuery = "" },
-		"path":            func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "" },
-		"escaped path":    func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "/%77s" },
-		"scheme and host": func(r *http.Request) { r.URL.Scheme, r.URL.Host, r.Host = "https", "example.com", "www.example.com" },
-		"user":            func(r *http.Request) { r.URL.User = url.UserPassword("ann", "secret") },
-		"fragment":        func(r *http.Request) { r.URL.Fragment = "fragment" },
-		"address":         func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1234" },
-		"URI":             func(r *http.Request) { r.RequestURI = "/somewhere/else" },
-		"no URI":          func(r *http.Request) { r.RequestURI = "" },
-		"header":          func(r *http.Request) { r.Header.Set("X-New", "new"); r.Header.Del("X-Test") },
+		"no query":     func(r *http.Request) { r.URL.RawQuery = "" },
+		"path":         func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "" },
+		"escaped path": func(r *http.Request) { r.URL.Path = "/ws"; r.URL.RawPath = "/%77s" },
+		"scheme and host": func(r *http.Request) {
+			r.URL.Scheme, r.URL.Host, r.Host = "https", "example.com", "www.example.com"
+		},
+		"user":     func(r *http.Request) { r.URL.User = url.UserPassword("ann", "secret") },
+		"fragment": func(r *http.Request) { r.URL.Fragment = "fragment" },
+		"address":  func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1234" },
+		"URI":      func(r *http.Request) { r.RequestURI = "/somewhere/else" },
+		"no URI":   func(r *http.Request) { r.RequestURI = "" },
+		"header":   func(r *http.Request) { r.Header.Set("X-New", "new"); r.Header.Del("X-Test") },
 		"odd headers": func(r *http.Request) {
 			r.Header["X-Odd"] = []string{"a line\nbreak", "", "\x00: ;"}
 			r.Header["X-None"] = []string{}
@@ -212,7 +216,9 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 			r.Form.Set("of", "middleware")
 			r.PostForm.Set("posted", "1")
 		},
-		"multipart form":   func(r *http.Request) { r.MultipartForm = &multipart.Form{Value: map[string][]string{"a": {"b"}}} },
+		"multipart form": func(r *http.Request) {
+			r.MultipartForm = &multipart.Form{Value: map[string][]string{"a": {"b"}}}
+		},
 		"path value":       func(r *http.Request) { r.SetPathValue("id", "42") },
 		"pattern":          func(r *http.Request) { r.Pattern = "/{x}" },
 		"protocol":         func(r *http.Request) { r.Proto = "HTTP/1.2"; r.ProtoMinor = 2 },
@@ -245,7 +251,8 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 				})
 				c.On("again", func() { seen <- wholeRequest(c.Context().Request()) })
 			})
-			client := dial(t, address(listen(t, app, s))+"/ws?x=1&token=secret", withHeader("X-Test", "test"))
+			url := address(listen(t, app, s)) + "/ws?x=1&token=secret"
+			client := dial(t, url, withHeader("X-Test", "test"))
 			want := receive(t, seen)
 			for range 2 {
 				if got := receive(t, seen); got != want {
@@ -266,7 +273,8 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 // from RequestURI, but not from the URL.
 func TestTheRequestBehindI18n(t *testing.T) {
 	app := newApp()
-	if err := app.I18n.LoadKV(i18n.LangMap{"en-US": {"hi": "hi"}, "el-GR": {"hi": "hi"}}, "en-US", "el-GR"); err != nil {
+	languages := i18n.LangMap{"en-US": {"hi": "hi"}, "el-GR": {"hi": "hi"}}
+	if err := app.I18n.LoadKV(languages, "en-US", "el-GR"); err != nil {
 		t.Fatal(err)
 	}
 	s := websocket.New(app, "/ws")

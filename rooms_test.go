@@ -38,7 +38,11 @@ func TestReservedRooms(t *testing.T) {
 func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	const each = 1000
 	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 20})
-	clients := map[string]*testClient{"red": connect("a", "red"), "both": connect("b", "red", "blue"), "blue": connect("c", "blue")}
+	clients := map[string]*testClient{
+		"red":  connect("a", "red"),
+		"both": connect("b", "red", "blue"),
+		"blue": connect("c", "blue"),
+	}
 	var emitters sync.WaitGroup
 	for _, rooms := range [][]string{{"red"}, {"blue"}, {"red", "blue"}, {"blue", "red"}} {
 		for range 2 {

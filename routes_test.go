@@ -161,7 +161,11 @@ func TestTheApplicationsHeadStays(t *testing.T) {
 // its own.
 func TestPartiesThatAllowMethods(t *testing.T) {
 	for _, party := range []string{"/", "/v1"} {
-		for _, methods := range [][]string{{http.MethodOptions}, {http.MethodGet, http.MethodOptions}, {http.MethodHead, http.MethodPost}} {
+		for _, methods := range [][]string{
+			{http.MethodOptions},
+			{http.MethodGet, http.MethodOptions},
+			{http.MethodHead, http.MethodPost},
+		} {
 			eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
 				p := app.Party(party)
 				p.AllowMethods(methods...)
@@ -169,10 +173,12 @@ func TestPartiesThatAllowMethods(t *testing.T) {
 				p.Get("/later", func(ctx iris.Context) { ctx.StatusCode(http.StatusAccepted) })
 				server := listen(t, app, s)
 				wantScript(t, server, "/iris-ws.js", "SCRIPT_PATH")
-				if response := request(t, server, methods[0], strings.TrimSuffix(party, "/")+"/later", ""); response.StatusCode != http.StatusAccepted {
+				path := strings.TrimSuffix(party, "/")
+				response := request(t, server, methods[0], path+"/later", "")
+				if response.StatusCode != http.StatusAccepted {
 					t.Errorf("the party has lost its methods: %s", response.Status)
 				}
-				dial(t, address(server)+strings.TrimSuffix(party, "/")+"/ws")
+				dial(t, address(server)+path+"/ws")
 			})
 		}
 	}

@@ -20,7 +20,8 @@ func TestServerLookups(t *testing.T) {
 	a := dial(t, url+"?id=a")
 	a.want("ready;0;")
 	dial(t, url+"?id=b").want("ready;0;")
-	if !s.IsConnected("a") || s.IsConnected("c") || s.GetConnection("a").ID() != "a" || s.GetConnection("c") != nil || len(s.GetConnections()) != 2 {
+	if !s.IsConnected("a") || s.GetConnection("a").ID() != "a" || len(s.GetConnections()) != 2 ||
+		s.IsConnected("c") || s.GetConnection("c") != nil {
 		t.Error("lookups by ID")
 	}
 	c := s.GetConnection("a")

@@ -34,9 +34,7 @@ func TestClose(t *testing.T) {
 		t.Error(err)
 	}
 	client.wantClosed(gorilla.CloseGoingAway)
-	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a handshake after that: %v", response)
-	}
+	wantRefused(t, url, http.StatusServiceUnavailable)
 	unblock()
 	if err := receive(t, ended); err != websocket.ErrServerClosed {
 		t.Errorf("the reason is %v", err)
@@ -173,8 +171,16 @@ func TestShutdownEndsWhatIsClosing(t *testing.T) {
 func TestShutdownDuringAHandshake(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	for name, cfg := range map[string]websocket.Config{
-		"Authenticate": {Authenticate: func(iris.Context) (string, error) { asked <- struct{}{}; <-answer; return "ann", nil }},
-		"IDGenerator":  {IDGenerator: func(iris.Context) string { asked <- struct{}{}; <-answer; return "1" }},
+		"Authenticate": {Authenticate: func(iris.Context) (string, error) {
+			asked <- struct{}{}
+			<-answer
+			return "ann", nil
+		}},
+		"IDGenerator": {IDGenerator: func(iris.Context) string {
+			asked <- struct{}{}
+			<-answer
+			return "1"
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, url := onConnection(t, cfg, func(websocket.Connection) { t.Error("connected") })

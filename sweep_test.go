@@ -17,7 +17,10 @@ import (
 // TestSweepLimits: whatever the durations, each is kept, and the sweeper isn't kept
 // busier than the shortest one asks for; or the server refuses them.
 func TestSweepLimits(t *testing.T) {
-	durations := []time.Duration{0, time.Millisecond, 4 * time.Millisecond, 10 * time.Second, time.Hour, 50 * 365 * 24 * time.Hour, math.MaxInt64}
+	const year = 365 * 24 * time.Hour
+	durations := []time.Duration{
+		0, time.Millisecond, 4 * time.Millisecond, 10 * time.Second, time.Hour, 50 * year, math.MaxInt64,
+	}
 	refused := 0
 	check := func(cfg websocket.Config) {
 		defer func() {
@@ -42,7 +45,8 @@ func TestSweepLimits(t *testing.T) {
 		within := func(what string, sweeps uint64, from, to float64) {
 			const exact = 1e-9 // as far as floating-point numbers are
 			if took := float64(sweeps) * float64(interval); took < from*(1-exact) || took > to*(1+exact) {
-				t.Errorf("PongTimeout %v, ReadTimeout %v, PingPeriod %v, WriteTimeout %v: %s after %v sweeps of %v", valid.PongTimeout, valid.ReadTimeout, valid.PingPeriod, valid.WriteTimeout, what, sweeps, interval)
+				t.Errorf("PongTimeout %v, ReadTimeout %v, PingPeriod %v, WriteTimeout %v: %s after %v sweeps of %v",
+					valid.PongTimeout, valid.ReadTimeout, valid.PingPeriod, valid.WriteTimeout, what, sweeps, interval)
 			}
 		}
 		step := float64(interval)
@@ -57,12 +61,15 @@ func TestSweepLimits(t *testing.T) {
 		for _, read := range durations {
 			for _, ping := range durations {
 				for _, write := range append(durations, -1) {
-					check(websocket.Config{PongTimeout: pong, ReadTimeout: read, PingPeriod: ping, WriteTimeout: write})
+					check(websocket.Config{
+						PongTimeout: pong, ReadTimeout: read, PingPeriod: ping, WriteTimeout: write,
+					})
 				}
 			}
 		}
 	}
-	if all := len(durations) * len(durations) * len(durations) * (len(durations) + 1); refused == 0 || refused > all*3/4 {
+	all := len(durations) * len(durations) * len(durations) * (len(durations) + 1)
+	if refused == 0 || refused > all*3/4 {
 		t.Errorf("%d of %d are refused", refused, all)
 	}
 }

@@ -32,7 +32,10 @@ func TestEveryKindOfApplication(t *testing.T) {
 	}{
 		{"plain", func(app *iris.Application) iris.Party { return app }, "/ws"},
 		{"compression", func(app *iris.Application) iris.Party { app.Use(iris.Compression); return app }, "/ws"},
-		{"compression before the router", func(app *iris.Application) iris.Party { app.UseRouter(iris.Compression); return app }, "/ws"},
+		{"compression before the router", func(app *iris.Application) iris.Party {
+			app.UseRouter(iris.Compression)
+			return app
+		}, "/ws"},
 		{"recorder", func(app *iris.Application) iris.Party {
 			app.Use(func(ctx iris.Context) { ctx.Record(); ctx.Next() })
 			return app
@@ -43,7 +46,9 @@ func TestEveryKindOfApplication(t *testing.T) {
 			return app
 		}, "/ws"},
 		{"basic auth", func(app *iris.Application) iris.Party { return app.Party("/private", auth) }, "/private/ws"},
-		{"a party in a party", func(app *iris.Application) iris.Party { return app.Party("/a").Party("/b") }, "/a/b/ws"},
+		{"a party in a party", func(app *iris.Application) iris.Party {
+			return app.Party("/a").Party("/b")
+		}, "/a/b/ws"},
 		{"a done handler", func(app *iris.Application) iris.Party {
 			app.Done(func(ctx iris.Context) { _, _ = ctx.WriteString("too late") })
 			app.SetExecutionRules(iris.ExecutionRules{Done: iris.ExecutionOptions{Force: true}})
@@ -215,9 +220,7 @@ func TestUpgradeByHand(t *testing.T) {
 	server := listen(t, app, s)
 	client := dial(t, address(server)+"/ws")
 	wantEcho(t, client)
-	if _, response, _ := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); response == nil || response.StatusCode != http.StatusConflict {
-		t.Errorf("a taken ID is answered with %v", response)
-	}
+	wantRefused(t, address(server)+"/ws", http.StatusConflict) // the ID is taken
 	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
 		t.Errorf("a taken ID is the error %v", err)
 	}
@@ -248,9 +251,11 @@ func TestMountedByHand(t *testing.T) {
 	if got := client.next(); got != "my-app:chat;0;x" {
 		t.Errorf("received %q", got)
 	}
-	if got := body(t, get(t, server, "/mine.js")); got != string(s.ClientSource) || !strings.Contains(got, `var PREFIX = "my-app:";`) {
-		t.Error("the server's client isn't for its prefix")
+	mine := body(t, get(t, server, "/mine.js"))
+	if mine != string(s.ClientSource) {
+		t.Error("the server's client isn't its ClientSource")
 	}
+	wantParts(t, "the server's client", mine, `var PREFIX = "my-app:";`)
 	if got := body(t, get(t, server, "/default.js")); got != string(websocket.ClientSource) {
 		t.Error("the default client isn't ClientSource")
 	}

@@ -26,7 +26,8 @@ func TestValues(t *testing.T) {
 			t.Error("GetValueString")
 		}
 		c.SetValue("int", 7)
-		if c.GetValueInt("int") != 7 || c.GetValueInt("number") != 12 || c.GetValueInt("string") != 0 || c.GetValueInt("none") != 0 {
+		if c.GetValueInt("int") != 7 || c.GetValueInt("number") != 12 ||
+			c.GetValueInt("string") != 0 || c.GetValueInt("none") != 0 {
 			t.Error("GetValueInt")
 		}
 		if list := c.GetValueArrString("list"); len(list) != 1 || c.GetValueArrString("string") != nil {
@@ -55,7 +56,10 @@ func TestValuesThatAreNoNumbers(t *testing.T) {
 	done := make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		defer close(done)
-		for value, want := range map[any]int{7: 7, "8": 8, "-9": -9, "x": 0, "7x": 0, "": 0, strconv.Itoa(1<<30) + "0000000000": 0, 1.5: 0, nil: 0} {
+		tooLarge := strconv.Itoa(1<<30) + "0000000000"
+		for value, want := range map[any]int{
+			7: 7, "8": 8, "-9": -9, "x": 0, "7x": 0, "": 0, tooLarge: 0, 1.5: 0, nil: 0,
+		} {
 			c.SetValue("key", value)
 			if got := c.GetValueInt("key"); got != want {
 				t.Errorf("%#v is %d, want %d", value, got, want)

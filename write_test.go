@@ -40,7 +40,8 @@ func TestInvalidClosesAreNotSent(t *testing.T) {
 		if code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999 {
 			continue
 		}
-		if err := c.Write(websocket.CloseMessage, binary.BigEndian.AppendUint16(nil, uint16(code))); err != websocket.ErrInvalidClose {
+		payload := binary.BigEndian.AppendUint16(nil, uint16(code))
+		if err := c.Write(websocket.CloseMessage, payload); err != websocket.ErrInvalidClose {
 			t.Fatalf("%d: %v", code, err)
 		}
 	}
@@ -75,7 +76,8 @@ func TestValidClosesAreSent(t *testing.T) {
 			_ = client.SetReadDeadline(time.Now().Add(patience))
 			_, _, err := client.ReadMessage()
 			var closed *gorilla.CloseError
-			if !errors.As(err, &closed) || closed.Code != test.code || len(test.data) > 2 && closed.Text != string(test.data[2:]) {
+			if !errors.As(err, &closed) || closed.Code != test.code ||
+				len(test.data) > 2 && closed.Text != string(test.data[2:]) {
 				t.Errorf("the client sees %v", err)
 			}
 			if err := c.Write(websocket.CloseMessage, test.data); err != websocket.ErrAlreadyDisconnected {
