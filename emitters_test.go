@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -54,27 +55,29 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		"except all":            {s.To("red").Except(websocket.All), "ab"},
 		"a room twice":          {s.To("red", "d", "red"), "abd"},
 	} {
-		if err := test.emitter.Emit("e", name); err != nil {
-			t.Error(err)
-		}
-		if err := test.emitter.EmitMessage([]byte(name)); err != nil {
-			t.Error(err)
-		}
-		if err := test.emitter.EmitText(name); err != nil {
-			t.Error(err)
-		}
-		if err := test.emitter.EmitBinary([]byte(name)); err != nil {
-			t.Error(err)
-		}
-		if err := s.Emit("end", name); err != nil {
-			t.Error(err)
-		}
-		for id, client := range clients {
-			if strings.Contains(test.to, id) {
-				client.want("e;0;"+name, name, name, name)
+		t.Run(name, func(t *testing.T) {
+			if err := test.emitter.Emit("e", name); err != nil {
+				t.Error(err)
 			}
-			client.want("end;0;" + name)
-		}
+			if err := test.emitter.EmitMessage([]byte(name)); err != nil {
+				t.Error(err)
+			}
+			if err := test.emitter.EmitText(name); err != nil {
+				t.Error(err)
+			}
+			if err := test.emitter.EmitBinary([]byte(name)); err != nil {
+				t.Error(err)
+			}
+			if err := s.Emit("end", name); err != nil {
+				t.Error(err)
+			}
+			for id, client := range clients {
+				if strings.Contains(test.to, id) {
+					client.in(t).want("e;0;"+name, name, name, name)
+				}
+				client.in(t).want("end;0;" + name)
+			}
+		})
 	}
 	if err := s.EmitMessage([]byte("native")); err != nil {
 		t.Error(err)
@@ -125,18 +128,20 @@ func TestNamesFromClients(t *testing.T) {
 		"To with the ID reaches both":   {s.To("a"), []string{"a", "b"}},
 		"To with the room reaches both": {s.To("blue"), []string{"c", "blue"}},
 	} {
-		if err := test.emitter.Emit("e", name); err != nil {
-			t.Error(err)
-		}
-		if err := s.Emit("end", name); err != nil {
-			t.Error(err)
-		}
-		for id, client := range clients {
-			if slices.Contains(test.to, id) {
-				client.want("e;0;" + name)
+		t.Run(name, func(t *testing.T) {
+			if err := test.emitter.Emit("e", name); err != nil {
+				t.Error(err)
 			}
-			client.want("end;0;" + name)
-		}
+			if err := s.Emit("end", name); err != nil {
+				t.Error(err)
+			}
+			for id, client := range clients {
+				if slices.Contains(test.to, id) {
+					client.in(t).want("e;0;" + name)
+				}
+				client.in(t).want("end;0;" + name)
+			}
+		})
 	}
 }
 
@@ -209,16 +214,18 @@ func TestExceptOfOneEmitter(t *testing.T) {
 		for name, base := range map[string]websocket.Emitter{
 			"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room"),
 		} {
-			for range bases {
-				base = base.Except("nobody")
-			}
-			withoutA, withoutB := base.Except("a"), base.Except("b")
-			_ = withoutA.Emit("e", "for b")
-			_ = withoutB.Emit("e", "for a")
-			_ = s.Emit("end", name)
-			for id, client := range clients {
-				client.want("e;0;for "+id, "end;0;"+name)
-			}
+			t.Run(fmt.Sprintf("%s, %d left out before", name, bases), func(t *testing.T) {
+				for range bases {
+					base = base.Except("nobody")
+				}
+				withoutA, withoutB := base.Except("a"), base.Except("b")
+				_ = withoutA.Emit("e", "for b")
+				_ = withoutB.Emit("e", "for a")
+				_ = s.Emit("end", name)
+				for id, client := range clients {
+					client.in(t).want("e;0;for "+id, "end;0;"+name)
+				}
+			})
 		}
 	}
 }

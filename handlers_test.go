@@ -38,12 +38,15 @@ func TestErrorsOfHandlers(t *testing.T) {
 	})
 	client := dial(t, url)
 	for _, event := range []string{"none", "string", "struct", "server", "value"} {
-		payload := ";0;"
-		if event == "server" {
-			payload = ";2;true"
-		}
-		client.send(event + payload)
-		client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
+		t.Run(event, func(t *testing.T) {
+			payload := ";0;"
+			if event == "server" {
+				payload = ";2;true"
+			}
+			client := client.in(t)
+			client.send(event + payload)
+			client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", event, errHandler))
+		})
 	}
 	client.send("message;2;true")
 	const misread = `"true", sent as bool (type 2), can't be read as websocket_test.point`

@@ -81,9 +81,11 @@ func TestRefusals(t *testing.T) {
 		"old version":   handshake(t, server, "/same", "", "Sec-WebSocket-Version", "8"),
 		"not for a GET": handshake(t, server, "/nowhere", ""),
 	} {
-		if response.StatusCode < 400 {
-			t.Errorf("%s: %s", name, response.Status)
-		}
+		t.Run(name, func(t *testing.T) {
+			if response.StatusCode < 400 {
+				t.Error(response.Status)
+			}
+		})
 	}
 }
 

@@ -24,9 +24,12 @@ func TestReservedRooms(t *testing.T) {
 	})
 	client := dial(t, url)
 	for _, room := range []string{websocket.All, websocket.Broadcast} {
-		event, _ := json.Marshal(room)
-		client.send("join;4;" + string(event))
-		client.want("error;2;true", "error;2;true", "joined;2;false")
+		t.Run(room, func(t *testing.T) {
+			event, _ := json.Marshal(room)
+			client := client.in(t)
+			client.send("join;4;" + string(event))
+			client.want("error;2;true", "error;2;true", "joined;2;false")
+		})
 	}
 	if n := s.Stats().Rejected; n != 4 {
 		t.Errorf("%d are counted as rejected", n)

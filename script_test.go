@@ -96,9 +96,11 @@ func TestServersShareTheScript(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"/a/iris-ws.js", "/~iris-ws/iris-ws.js", "/a/~iris-ws/iris-ws.js"} {
-		if response := get(t, server, path); response.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %s", path, response.Status)
-		}
+		t.Run(path, func(t *testing.T) {
+			if response := get(t, server, path); response.StatusCode != http.StatusNotFound {
+				t.Error(response.Status)
+			}
+		})
 	}
 	wantPanic(t, "one path for two prefixes", []string{"/js/own.js", "ClientPath"}, func() {
 		websocket.New(app, "/x", websocket.Config{ClientPath: "/js/own.js", EvtMessagePrefix: []byte("x:")})

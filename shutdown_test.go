@@ -53,37 +53,39 @@ func TestShutdownSpreadsTheEnd(t *testing.T) {
 		{time.Hour, 30 * time.Millisecond, 60 * time.Millisecond},
 		{20 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond},
 	} {
-		inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-			const clients = 450
-			told := make(chan time.Duration, clients)
-			var start time.Time
-			for range clients {
-				client := pipe(t, app)
-				go func() {
-					_, _, err := client.ReadMessage()
-					if !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-						t.Error(err)
-					}
-					told <- time.Since(start)
-					_ = client.Close()
-				}()
-			}
-			synctest.Wait()
-			start = time.Now()
-			ctx, cancel := context.WithTimeout(t.Context(), test.patience)
-			defer cancel()
-			if err := s.Shutdown(ctx); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
-			first, last := test.patience, time.Duration(0)
-			for range clients {
-				at := <-told
-				first, last = min(first, at), max(last, at)
-			}
-			if first != 0 || last < test.least || last > test.most {
-				t.Errorf("told after %v to %v, want 0 to between %v and %v", first, last, test.least, test.most)
-			}
+		t.Run("within "+test.patience.String(), func(t *testing.T) {
+			inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+				const clients = 450
+				told := make(chan time.Duration, clients)
+				var start time.Time
+				for range clients {
+					client := pipe(t, app)
+					go func() {
+						_, _, err := client.ReadMessage()
+						if !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
+							t.Error(err)
+						}
+						told <- time.Since(start)
+						_ = client.Close()
+					}()
+				}
+				synctest.Wait()
+				start = time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+				defer cancel()
+				if err := s.Shutdown(ctx); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				first, last := test.patience, time.Duration(0)
+				for range clients {
+					at := <-told
+					first, last = min(first, at), max(last, at)
+				}
+				if first != 0 || last < test.least || last > test.most {
+					t.Errorf("told after %v to %v, want 0 to between %v and %v", first, last, test.least, test.most)
+				}
+			})
 		})
 	}
 }

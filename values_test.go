@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -60,10 +61,12 @@ func TestValuesThatAreNoNumbers(t *testing.T) {
 		for value, want := range map[any]int{
 			7: 7, "8": 8, "-9": -9, "x": 0, "7x": 0, "": 0, tooLarge: 0, 1.5: 0, nil: 0,
 		} {
-			c.SetValue("key", value)
-			if got := c.GetValueInt("key"); got != want {
-				t.Errorf("%#v is %d, want %d", value, got, want)
-			}
+			t.Run(fmt.Sprintf("%#v", value), func(t *testing.T) {
+				c.SetValue("key", value)
+				if got := c.GetValueInt("key"); got != want {
+					t.Errorf("%d, want %d", got, want)
+				}
+			})
 		}
 	})
 	dial(t, url)

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -103,13 +104,16 @@ func TestWrittenKinds(t *testing.T) {
 		{websocket.BinaryMessage, "text", gorilla.BinaryMessage},
 		{websocket.TextMessage, "", gorilla.TextMessage},
 	} {
-		if err := c.Write(test.kind, []byte(test.data)); err != nil {
-			t.Fatal(err)
-		}
-		_ = client.SetReadDeadline(time.Now().Add(patience))
-		if kind, data, err := client.ReadMessage(); err != nil || kind != test.want || string(data) != test.data {
-			t.Errorf("%q, written as %d: %d %q, %v", test.data, test.kind, kind, data, err)
-		}
+		t.Run(fmt.Sprintf("%q as %d", test.data, test.kind), func(t *testing.T) {
+			if err := c.Write(test.kind, []byte(test.data)); err != nil {
+				t.Fatal(err)
+			}
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			kind, data, err := client.ReadMessage()
+			if err != nil || kind != test.want || string(data) != test.data {
+				t.Errorf("received %d %q, %v", kind, data, err)
+			}
+		})
 	}
 	long := strings.Repeat("x", 125)
 	for _, kind := range []int{websocket.PingMessage, websocket.PongMessage} {
