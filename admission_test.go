@@ -14,16 +14,16 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// from makes a client connect from an address.
-func from(ip string) dialOption {
+// fromAddress makes a client connect from an address.
+func fromAddress(ip string) dialOption {
 	return func(d *gorilla.Dialer, _ http.Header) {
 		d.NetDialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext
 	}
 }
 
-// refused dials and compares the status of the refusal, whose text must name
+// wantNoPlace dials and compares the status of the refusal, whose text must name
 // the option.
-func refused(t *testing.T, url string, status int, option string, options ...dialOption) {
+func wantNoPlace(t *testing.T, url string, status int, option string, options ...dialOption) {
 	t.Helper()
 	response := wantRefused(t, url, status, options...)
 	body := make([]byte, 1000)
@@ -36,7 +36,7 @@ func refused(t *testing.T, url string, status int, option string, options ...dia
 func TestMaxConnections(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnections: 2}, echo)
 	one, two := dial(t, url), dial(t, url)
-	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	one.vanish()
 	eventually(t, "the place is free", func() bool { return s.GetTotalConnections() == 1 })
 	var three *testClient
@@ -48,17 +48,17 @@ func TestMaxConnections(t *testing.T) {
 		return err == nil
 	})
 	defer func() { _ = three.Close() }()
-	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	two.send("chat;0;x")
 	two.want("chat;0;x")
 }
 
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
-	one := dial(t, url, from("127.0.0.1"))
-	dial(t, url, from("127.0.0.1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", from("127.0.0.1"))
-	dial(t, url, from("127.0.0.2"))
+	one := dial(t, url, fromAddress("127.0.0.1"))
+	dial(t, url, fromAddress("127.0.0.1"))
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", fromAddress("127.0.0.1"))
+	dial(t, url, fromAddress("127.0.0.2"))
 	for _, c := range s.GetConnections() {
 		if c.Context().RemoteAddr() == "127.0.0.1" {
 			_ = c.Disconnect()
@@ -66,7 +66,7 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 	}
 	_ = one.Close()
 	var dialer gorilla.Dialer
-	from("127.0.0.1")(&dialer, nil)
+	fromAddress("127.0.0.1")(&dialer, nil)
 	eventually(t, "places are free again", func() bool {
 		client, _, err := dialer.Dial(url, nil)
 		if err == nil {
@@ -188,8 +188,8 @@ func TestAnAddressThatIsNone(t *testing.T) {
 	}
 	dial(t, url, says("garbage:1"))
 	dial(t, url, says("more of it:1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
 	dial(t, url, says("203.0.113.1"))
 }
 
@@ -197,7 +197,7 @@ func TestAnAddressThatIsNone(t *testing.T) {
 func TestAddressesAreForgotten(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
 	for _, ip := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
-		wantEcho(t, dial(t, url, from(ip)))
+		wantEcho(t, dial(t, url, fromAddress(ip)))
 	}
 	if n := websocket.Addresses(s); n != 2 {
 		t.Errorf("%d addresses are remembered, want 2", n)

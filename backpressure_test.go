@@ -165,7 +165,7 @@ func BenchmarkReceiving(b *testing.B) {
 
 // TestAClientThatNeverReads is disconnected, and nobody waits for it.
 func TestAClientThatNeverReads(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	s, url := onConnection(t, websocket.Config{MaxQueuedBytes: 256 << 10}, f)
 	dial(t, url) // and never read
 	stalled := receive(t, connections)

@@ -1,9 +1,7 @@
 package websocket_test
 
 import (
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -167,10 +165,10 @@ func TestTheClassicProgram(t *testing.T) {
 	app.Any("/iris-ws.js", func(ctx iris.Context) { ctx.Write(s.ClientSource) })
 	app.Any("/default.js", websocket.ClientHandler())
 	server := listen(t, app, s)
-	if body := fetch(t, server, "/iris-ws.js"); !strings.Contains(body, `"my-custom-prefix:"`) {
+	if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, `"my-custom-prefix:"`) {
 		t.Error("the script has another prefix")
 	}
-	if body := fetch(t, server, "/default.js"); body != string(websocket.ClientSource) {
+	if source := body(t, get(t, server, "/default.js")); source != string(websocket.ClientSource) {
 		t.Error("ClientHandler serves something else than ClientSource")
 	}
 	client := dial(t, address(server)+"/my_endpoint")
@@ -181,20 +179,6 @@ func TestTheClassicProgram(t *testing.T) {
 	}
 	client.sendText(prefix + "native here")
 	client.want("native here")
-}
-
-func fetch(t *testing.T, server *httptest.Server, path string) string {
-	t.Helper()
-	response, err := server.Client().Get(server.URL + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }
 
 // TestOriginalProgram is the Go program of the package's first documentation, to

@@ -30,7 +30,7 @@ const (
 	fin, rsv1, rsv2, rsv3 = 0x80, 0x40, 0x20, 0x10
 )
 
-// conformanceCase is one case: what the client sends on a connection of its own, and what
+// conformanceCase is what the client sends on a connection of its own, and what
 // comes back.
 type conformanceCase struct {
 	name     string
@@ -321,23 +321,9 @@ func (r reply) String() string {
 	return fmt.Sprintf("opcode %d, %d bytes %.60q", r.opcode, len(r.payload), r.payload)
 }
 
-// clientFrame makes a masked frame, with the shortest possible length.
+// clientFrame is a frame with a mask that depends on it.
 func clientFrame(first byte, payload string) []byte {
-	f := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		f = append(f, 0x80|byte(n))
-	case n < 1<<16:
-		f = binary.BigEndian.AppendUint16(append(f, 0x80|126), uint16(n))
-	default:
-		f = binary.BigEndian.AppendUint64(append(f, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{0xA5, byte(len(payload)), 0x5A, first}
-	f = append(f, mask[:]...)
-	for i := range len(payload) {
-		f = append(f, payload[i]^mask[i%4])
-	}
-	return f
+	return maskedFrame(first, [4]byte{0xA5, byte(len(payload)), 0x5A, first}, payload)
 }
 
 // fragments makes frames of a message, cut into pieces of n bytes.

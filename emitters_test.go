@@ -15,7 +15,7 @@ import (
 
 // TestEmittingFromAnywhere: who gets what of the server's emitters, each once.
 func TestEmittingFromAnywhere(t *testing.T) {
-	s, connect := named(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{
 		"a": connect("a", "red", "blue"),
 		"b": connect("b", "red"),
@@ -93,7 +93,7 @@ func TestEmittingFromAnywhere(t *testing.T) {
 // TestNamesFromClients: ToRoom reaches who has joined, ToID who has the ID, and no
 // string that a client chooses turns one into another.
 func TestNamesFromClients(t *testing.T) {
-	s, connect := named(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{
 		"a": connect("a", "red"),
 		"b": connect("b", "red", "a"), // has joined a room named like a's ID
@@ -175,7 +175,7 @@ func TestEmittingFromEverywhere(t *testing.T) {
 // TestEmittersToOneConnectionSaySo: whatever they were made by, and also that
 // the client is too slow.
 func TestEmittersToOneConnectionSaySo(t *testing.T) {
-	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
+	s, connect := serveNamed(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
 	connect("slow")
 	c := s.GetConnection("slow")
 	payload := strings.Repeat("x", 32<<10)
@@ -208,7 +208,7 @@ func TestEmittersToOneConnectionSaySo(t *testing.T) {
 // TestExceptOfOneEmitter: two that are made of the same one have nothing to do with
 // each other, however many it leaves out itself.
 func TestExceptOfOneEmitter(t *testing.T) {
-	s, connect := named(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{"a": connect("a", "room"), "b": connect("b", "room")}
 	for bases := 0; bases < 6; bases++ {
 		for name, base := range map[string]websocket.Emitter{
@@ -233,7 +233,7 @@ func TestExceptOfOneEmitter(t *testing.T) {
 // TestAnEmitterSaysItOfItsOwn: that one connection has ended is nothing that an
 // emitter to another one says.
 func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
-	s, connect := named(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{})
 	ended, open := connect("ended"), connect("open")
 	gone, there := s.GetConnection("ended"), s.GetConnection("open")
 	_ = gone.Disconnect()

@@ -34,7 +34,7 @@ func TestOrderlyEnds(t *testing.T) {
 		}, 1000, websocket.ErrDisconnected},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, connections := watch()
+			f, connections := watchConnections()
 			_, url := onConnection(t, websocket.Config{}, f)
 			client := dial(t, url)
 			watched := receive(t, connections)
@@ -203,7 +203,7 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 
 // TestClosingWhatIsGone leaves nothing behind, no timer either.
 func TestClosingWhatIsGone(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	s, url := onConnection(t, websocket.Config{CloseTimeout: time.Hour}, f)
 	dial(t, url)
 	watched := receive(t, connections)
@@ -277,7 +277,7 @@ func TestOnDisconnectWithinOnDisconnect(t *testing.T) {
 
 // TestTheTextOfTheClientsClose is what the reason has, with its code.
 func TestTheTextOfTheClientsClose(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	_, url := onConnection(t, websocket.Config{}, f)
 	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 	var closed *websocket.CloseError

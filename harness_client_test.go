@@ -42,7 +42,7 @@ func dial(t testing.TB, url string, options ...dialOption) *testClient {
 }
 
 // wantRefused dials, compares the status of the refusal, and returns the response.
-func wantRefused(t testing.TB, url string, status int, options ...dialOption) *http.Response {
+func wantRefused(t *testing.T, url string, status int, options ...dialOption) *http.Response {
 	t.Helper()
 	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
 	for _, option := range options {
@@ -144,13 +144,25 @@ func (client *testClient) vanish() {
 	_ = client.NetConn().Close()
 }
 
-// frame is a masked frame of a client; the mask is zero.
-func frame(first byte, payload string) []byte {
-	f := []byte{first, 0x80 | byte(len(payload))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16([]byte{first, 0x80 | 126}, uint16(len(payload)))
+// frame is a frame of a client; the mask is zero.
+func frame(first byte, payload string) []byte { return maskedFrame(first, [4]byte{}, payload) }
+
+// maskedFrame is a frame of a client, of the shortest possible length.
+func maskedFrame(first byte, mask [4]byte, payload string) []byte {
+	f := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		f = append(f, 0x80|byte(n))
+	case n < 1<<16:
+		f = binary.BigEndian.AppendUint16(append(f, 0x80|126), uint16(n))
+	default:
+		f = binary.BigEndian.AppendUint64(append(f, 0x80|127), uint64(n))
 	}
-	return append(append(f, 0, 0, 0, 0), payload...)
+	f = append(f, mask[:]...)
+	for i := range len(payload) {
+		f = append(f, payload[i]^mask[i%4])
+	}
+	return f
 }
 
 // wantEcho has a client hear what it says: see echo.

@@ -192,9 +192,9 @@ func wantAfterHandshake(t *testing.T, client net.Conn, want string) {
 	}
 }
 
-// asked is a handshake as it reaches a server: what is left out is as it is for
+// originRequest is a handshake as it reaches a server: what is left out is as it is for
 // a server without TLS on another machine.
-type asked struct {
+type originRequest struct {
 	origin  string
 	host    string
 	tls     bool
@@ -205,7 +205,7 @@ type asked struct {
 }
 
 // check returns why the request is refused, nil if it isn't.
-func (a asked) check() error {
+func (a originRequest) check() error {
 	app := newApp().Configure(a.options...)
 	r := &http.Request{Method: http.MethodGet, Host: a.host, RemoteAddr: a.remote}
 	r.Header = http.Header{"Origin": {a.origin}}

@@ -170,8 +170,8 @@ type watchedConnection struct {
 	ended      chan error // the reason, when OnDisconnect is called
 }
 
-// watch returns a function for OnConnection and the channel of what it sees.
-func watch() (func(websocket.Connection), chan watchedConnection) {
+// watchConnections returns a function for OnConnection and the channel of what it sees.
+func watchConnections() (func(websocket.Connection), chan watchedConnection) {
 	connections := make(chan watchedConnection, 16)
 	return func(c websocket.Connection) {
 		watched := watchedConnection{c, make(chan error, 16), make(chan error, 16)}
@@ -216,9 +216,9 @@ func wantPanic(t *testing.T, name string, parts []string, f func()) {
 	f()
 }
 
-// named makes the ID of each connection what its address says, and has it join
+// serveNamed makes the ID of each connection what its address says, and has it join
 // the rooms that it lists.
-func named(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
+func serveNamed(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
 	t.Helper()
 	cfg.IDGenerator = func(ctx iris.Context) string { return ctx.URLParam("id") }
 	s, url := onConnection(t, cfg, func(c websocket.Connection) {
@@ -250,8 +250,8 @@ func wantParts(t testing.TB, what, text string, parts ...string) {
 	}
 }
 
-// list writes values with commas in between.
-func list(values ...any) string {
+// commaSeparated writes values with commas in between.
+func commaSeparated(values ...any) string {
 	texts := make([]string, len(values))
 	for i, value := range values {
 		texts[i] = fmt.Sprint(value)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -392,14 +391,5 @@ func (a *attack) bytes(n int) []byte {
 
 // masked is a frame with a random mask.
 func (a *attack) masked(first byte, payload []byte) []byte {
-	f := []byte{first, 0x80 | byte(min(len(payload), 126))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16(f, uint16(len(payload)))
-	}
-	mask := a.bytes(4)
-	f = append(f, mask...)
-	for i, b := range payload {
-		f = append(f, b^mask[i&3])
-	}
-	return f
+	return maskedFrame(first, [4]byte(a.bytes(4)), string(payload))
 }

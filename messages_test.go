@@ -14,7 +14,7 @@ import (
 // TestBadInputIsReported: what a client may send wrong without being
 // disconnected.
 func TestBadInputIsReported(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		f(c)
 		c.On("int", func(int) { t.Error("the handler was called") })
@@ -84,7 +84,7 @@ func TestBadInputThatEndsTheConnection(t *testing.T) {
 		}, 0, &websocket.CloseError{Code: 1006}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, connections := watch()
+			f, connections := watchConnections()
 			s, url := onConnection(t, websocket.Config{}, f)
 			bad := dial(t, url)
 			watched := receive(t, connections)

@@ -1,9 +1,7 @@
 package websocket_test
 
 import (
-	"bytes"
 	"compress/flate"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"strings"
@@ -126,7 +124,7 @@ func TestSubprotocols(t *testing.T) {
 }
 
 func TestCompression(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
 	with := dial(t, url, withCompression)
 	watched := receive(t, connections)
@@ -138,16 +136,9 @@ func TestCompression(t *testing.T) {
 	without.want("chat;0;" + text)
 
 	// A message that is small on the wire only: what counts is what it becomes.
-	var bomb bytes.Buffer
-	deflater, _ := flate.NewWriter(&bomb, flate.BestCompression)
-	_, _ = deflater.Write(make([]byte, 4<<20))
-	_ = deflater.Flush()
-	payload := bytes.TrimSuffix(bomb.Bytes(), []byte("\x00\x00\xff\xff"))
-	frame := binary.BigEndian.AppendUint16([]byte{0xC1, 0x80 | 126}, uint16(len(payload)))
-	if len(payload) > 0xFFFF {
-		t.Fatalf("the bomb has %d bytes", len(payload))
-	}
-	_, _ = with.NetConn().Write(append(append(frame, 0, 0, 0, 0), payload...))
+	const bombed = 4 << 20
+	bomb := deflate(strings.Repeat("\x00", bombed), flate.BestCompression, bombed)
+	_, _ = with.NetConn().Write(frame(0xC1, bomb))
 	if err := receive(t, watched.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
 		t.Errorf("ended with %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 // TestProxiesAreNotThisMachine: one on the server's machine may make each
 // request look as if it came from there.
 func TestProxiesAreNotThisMachine(t *testing.T) {
-	local := asked{origin: "http://localhost:3000", host: "127.0.0.1:8080", remote: "127.0.0.1:5000"}
+	local := originRequest{origin: "http://localhost:3000", host: "127.0.0.1:8080", remote: "127.0.0.1:5000"}
 	if err := local.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,50 +67,50 @@ func TestOriginsBehindProxies(t *testing.T) {
 	http, https := []string{"X-Forwarded-Proto", "http"}, []string{"X-Forwarded-Proto", "https"}
 	forExample := []string{"X-Forwarded-Host", "example.com"}
 	for name, test := range map[string]struct {
-		asked
+		originRequest
 		ok bool
 	}{
-		"TLS ended": {asked{
+		"TLS ended": {originRequest{
 			origin: "https://example.com", host: "example.com", options: tls, header: https,
 		}, true},
-		"TLS ended, another port": {asked{
+		"TLS ended, another port": {originRequest{
 			origin: "https://example.com:8443", host: "example.com:8443", options: tls, header: https,
 		}, true},
-		"TLS ended, the port given": {asked{
+		"TLS ended, the port given": {originRequest{
 			origin: "https://example.com", host: "example.com:443", options: tls, header: https,
 		}, true},
-		"TLS ended, the page by http": {asked{
+		"TLS ended, the page by http": {originRequest{
 			origin: "http://example.com", host: "example.com", options: tls, header: https,
 		}, false},
-		"TLS ended, Iris not told": {asked{
+		"TLS ended, Iris not told": {originRequest{
 			origin: "https://example.com", host: "example.com", header: https,
 		}, false},
-		"no TLS": {asked{
+		"no TLS": {originRequest{
 			origin: "http://example.com", host: "example.com", options: tls, header: http,
 		}, true},
-		"no TLS, the page by https": {asked{
+		"no TLS, the page by https": {originRequest{
 			origin: "https://example.com", host: "example.com", options: tls, header: http,
 		}, false},
-		"TLS ended, listed": {asked{
+		"TLS ended, listed": {originRequest{
 			origin: "https://example.com", host: "example.com", allowed: []string{"https://example.com"},
 		}, true},
-		"the host changed": {asked{
+		"the host changed": {originRequest{
 			origin: "http://example.com", host: "backend:8080", options: host, header: forExample,
 		}, true},
-		"the host changed, a port": {asked{
+		"the host changed, a port": {originRequest{
 			origin: "http://example.com:81", host: "backend:8080", options: host,
 			header: []string{"X-Forwarded-Host", "example.com:81"},
 		}, true},
-		"the host changed, another": {asked{
+		"the host changed, another": {originRequest{
 			origin: "http://evil.example", host: "backend:8080", options: host, header: forExample,
 		}, false},
-		"the host changed, Host's page": {asked{
+		"the host changed, Host's page": {originRequest{
 			origin: "http://backend:8080", host: "backend:8080", options: host, header: forExample,
 		}, false},
-		"the host changed, not told": {asked{
+		"the host changed, not told": {originRequest{
 			origin: "http://example.com", host: "backend:8080", header: forExample,
 		}, false},
-		"both": {asked{
+		"both": {originRequest{
 			origin: "https://example.com", host: "backend:8080", options: both,
 			header: slices.Concat(forExample, https),
 		}, true},

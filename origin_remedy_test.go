@@ -34,54 +34,54 @@ func TestRefusedOriginsSayTheRemedy(t *testing.T) {
 	told := []iris.Configurator{iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")}
 	byTLS := []string{"X-Forwarded-Proto", "https"}
 	for name, test := range map[string]struct {
-		asked
+		originRequest
 		add  bool
 		says remedies
 	}{
-		"another site": {asked{
+		"another site": {originRequest{
 			origin: "https://evil.example", host: "example.com",
 		}, true, nil},
-		"another site, by TLS": {asked{
+		"another site, by TLS": {originRequest{
 			origin: "http://evil.example", host: "example.com", tls: true,
 		}, true, nil},
-		"TLS ended": {asked{
+		"TLS ended": {originRequest{
 			origin: "https://example.com", host: "example.com",
 		}, true, remedies{tellTLS}},
-		"TLS ended, a port": {asked{
+		"TLS ended, a port": {originRequest{
 			origin: "https://example.com:8443", host: "example.com:8443",
 		}, true, remedies{tellTLS}},
-		"TLS ended, told, no header": {asked{
+		"TLS ended, told, no header": {originRequest{
 			origin: "https://example.com", host: "example.com", options: told,
 		}, true, remedies{setTLS}},
-		"TLS ended and the port dropped": {asked{
+		"TLS ended and the port dropped": {originRequest{
 			origin: "https://example.com:8443", host: "example.com",
 		}, true, remedies{tellTLS, keepPort}},
-		"the port dropped": {asked{
+		"the port dropped": {originRequest{
 			origin: "http://example.com:8080", host: "example.com",
 		}, true, remedies{keepPort}},
-		"the port dropped, TLS known": {asked{
+		"the port dropped, TLS known": {originRequest{
 			origin: "https://example.com:8443", host: "example.com", options: told, header: byTLS,
 		}, true, remedies{keepPort}},
-		"a page by http": {asked{
+		"a page by http": {originRequest{
 			origin: "http://example.com", host: "example.com", tls: true,
 		}, true, remedies{byHTTPS}},
-		"the host changed, told": {asked{
+		"the host changed, told": {originRequest{
 			origin: "http://example.com", host: "127.0.0.1:8080", header: []string{"X-Forwarded-Host", "example.com"},
 		}, true, remedies{tellHost}},
-		"the host changed to loopback": {asked{
+		"the host changed to loopback": {originRequest{
 			origin: "http://example.com", host: "127.0.0.1:8080",
 		}, true, remedies{keepHost}},
-		"the host changed by a proxy": {asked{
+		"the host changed by a proxy": {originRequest{
 			origin: "http://example.com", host: "backend", header: []string{"X-Forwarded-For", "203.0.113.1"},
 		}, true, remedies{keepHost}},
-		"another host than the proxy's": {asked{
+		"another host than the proxy's": {originRequest{
 			origin: "http://evil.example", host: "backend", header: []string{"X-Forwarded-Host", "example.com"},
 		}, true, remedies{keepHost}},
-		"null":      {asked{origin: "null", host: "localhost"}, true, remedies{anyPage}},
-		"an app":    {asked{origin: "app://localhost", host: "localhost"}, true, nil},
-		"malformed": {asked{origin: "http://example.com/x", host: "example.com"}, false, remedies{noOrigin}},
-		"a pattern": {asked{origin: "http://a:*b", host: "a"}, false, remedies{noOrigin}},
-		"twice": {asked{
+		"null":      {originRequest{origin: "null", host: "localhost"}, true, remedies{anyPage}},
+		"an app":    {originRequest{origin: "app://localhost", host: "localhost"}, true, nil},
+		"malformed": {originRequest{origin: "http://example.com/x", host: "example.com"}, false, remedies{noOrigin}},
+		"a pattern": {originRequest{origin: "http://a:*b", host: "a"}, false, remedies{noOrigin}},
+		"twice": {originRequest{
 			origin: "http://a.example", host: "example.com", header: []string{"Origin", "http://b.example"},
 		}, false, remedies{several}},
 	} {

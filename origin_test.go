@@ -109,7 +109,7 @@ func TestOwnOrigin(t *testing.T) {
 		{"http://2001:db8::1", http, "2001:db8::1", false},
 	} {
 		t.Run(fmt.Sprintf("%s to %s, TLS %t", test.origin, test.host, test.tls), func(t *testing.T) {
-			err := asked{origin: test.origin, tls: test.tls, host: test.host}.check()
+			err := originRequest{origin: test.origin, tls: test.tls, host: test.host}.check()
 			if (err == nil) != test.same {
 				t.Errorf("%q to %q: %v", test.origin, test.host, err)
 			}
@@ -193,24 +193,25 @@ func TestListedOrigins(t *testing.T) {
 		{"foo://example.com", "http://example.com", false},
 	} {
 		t.Run(test.origin+", allowed "+test.allowed, func(t *testing.T) {
-			err := asked{origin: test.origin, host: host, allowed: []string{test.allowed}}.check()
+			err := originRequest{origin: test.origin, host: host, allowed: []string{test.allowed}}.check()
 			if (err == nil) != test.ok {
 				t.Errorf("%q: %v", test.origin, err)
 			}
 		})
 	}
 	two := []string{"null", "https://*.example.com"}
-	if err := (asked{origin: "https://a.example.com", host: host, allowed: two}).check(); err != nil {
+	if err := (originRequest{origin: "https://a.example.com", host: host, allowed: two}).check(); err != nil {
 		t.Error("the second of a list:", err)
 	}
 	// Whichever of them was meant: a browser sends one.
 	own := "http://" + host
-	if (asked{origin: own, host: host, header: []string{"Origin", own}, allowed: []string{own}}).check() == nil {
+	twice := originRequest{origin: own, host: host, header: []string{"Origin", own}, allowed: []string{own}}
+	if twice.check() == nil {
 		t.Error("two Origin headers are accepted")
 	}
 	another := []string{"Origin", "http://b.example"}
 	everybody := []string{"*"}
-	err := asked{origin: "http://a.example", host: host, header: another, allowed: everybody}.check()
+	err := originRequest{origin: "http://a.example", host: host, header: another, allowed: everybody}.check()
 	if err != nil {
 		t.Error("where any is allowed:", err)
 	}
@@ -244,7 +245,7 @@ func TestPagesOnThisMachine(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%s to %s from %s, TLS %t", test.origin, test.host, test.remote, test.tls)
 		t.Run(name, func(t *testing.T) {
-			err := asked{origin: test.origin, host: test.host, remote: test.remote, tls: test.tls}.check()
+			err := originRequest{origin: test.origin, host: test.host, remote: test.remote, tls: test.tls}.check()
 			if (err == nil) != test.ok {
 				t.Error(err)
 			}

@@ -38,7 +38,7 @@ func TestALargeHandshake(t *testing.T) {
 		})
 		c.On("ask", func() {
 			ctx := c.Context()
-			_ = c.Emit("answer", list(len(ctx.Request().Header),
+			_ = c.Emit("answer", commaSeparated(len(ctx.Request().Header),
 				ctx.GetHeader("X-Forwarded-For"), ctx.GetCookie("sid"), len(ctx.GetHeader("X-Large"))))
 		})
 	})

@@ -36,7 +36,7 @@ func TestContext(t *testing.T) {
 	s.OnConnection(func(c websocket.Connection) {
 		c.On("ask", func() {
 			ctx := c.Context()
-			_ = c.Emit("answer", list(ctx.Params().Get("name"), ctx.URLParam("q"), ctx.GetHeader("X-Test"),
+			_ = c.Emit("answer", commaSeparated(ctx.Params().Get("name"), ctx.URLParam("q"), ctx.GetHeader("X-Test"),
 				ctx.GetCookie("mine"), ctx.Values().Get("value"), sessions.Get(ctx).GetIntDefault("visits", 0),
 				ctx.RemoteAddr(), ctx.Method(), ctx.Path(), ctx.Request().Context().Err(),
 				ctx.GetCurrentRoute().Path()))
@@ -99,8 +99,8 @@ func TestContextIsMadeAnew(t *testing.T) {
 				t.Error("two calls share a context, which two goroutines may have made")
 			}
 			ctx := c.Context()
-			_ = c.Emit("answer", list(ctx.Values().Get("user"), ctx.Params().Get("name"), ctx.GetHeader("X-Test"),
-				ctx.Path(), ctx.Request().RequestURI, c.GetValue("kept")))
+			_ = c.Emit("answer", commaSeparated(ctx.Values().Get("user"), ctx.Params().Get("name"),
+				ctx.GetHeader("X-Test"), ctx.Path(), ctx.Request().RequestURI, c.GetValue("kept")))
 			ctx.Values().Set("user", "bob")
 		})
 		c.OnDisconnect(func() {

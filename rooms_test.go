@@ -40,7 +40,7 @@ func TestReservedRooms(t *testing.T) {
 // order of each of them.
 func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	const each = 1000
-	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 20})
+	s, connect := serveNamed(t, websocket.Config{MaxQueuedBytes: 64 << 20})
 	clients := map[string]*testClient{
 		"red":  connect("a", "red"),
 		"both": connect("b", "red", "blue"),
@@ -80,7 +80,7 @@ func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 // them at any time, for who emits to both, also where rooms come and go thereby.
 func TestMovingBetweenRooms(t *testing.T) {
 	const messages = 5000
-	s, connect := named(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{})
 	moving := connect("a", "red")
 	c := s.GetConnection("a")
 	stop, stopped := make(chan struct{}), make(chan struct{})

@@ -13,8 +13,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// plain keeps Go's client from decoding gzip behind our back.
-func plain(server *httptest.Server) {
+// keepEncoded keeps Go's client from decoding gzip behind our back.
+func keepEncoded(server *httptest.Server) {
 	server.Client().Transport.(*http.Transport).DisableCompression = true
 }
 
@@ -28,7 +28,7 @@ func TestTheServedScript(t *testing.T) {
 			use(app)
 			s := websocket.New(app, "/my_endpoint")
 			server := listen(t, app, s)
-			plain(server)
+			keepEncoded(server)
 
 			identity := get(t, server, "/iris-ws.js")
 			source := body(t, identity)
@@ -129,16 +129,10 @@ func TestSubdomains(t *testing.T) {
 	s.OnConnection(echo)
 	server := listen(t, app, s)
 	host := "chat.localhost:8080"
-	request, err := http.NewRequest(http.MethodGet, server.URL+"/iris-ws.js", nil)
-	if err != nil {
-		t.Fatal(err)
+	response := request(t, server, http.MethodGet, "/iris-ws.js", host)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the script: %s", response.Status)
 	}
-	request.Host = host
-	response, err := server.Client().Do(request)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("the script: %v %v", response, err)
-	}
-	defer func() { _ = response.Body.Close() }()
 	if source := body(t, response); !strings.Contains(source, `ENDPOINT = "/v1/ws"`) {
 		t.Error("the script doesn't know the endpoint")
 	}

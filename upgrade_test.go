@@ -172,7 +172,7 @@ func TestDataSentWithTheHandshake(t *testing.T) {
 	var packet bytes.Buffer
 	request := handshakeRequest(t, &server, "/ws", "")
 	_ = request.Write(&packet)
-	packet.Write([]byte("\x81\x85\x00\x00\x00\x00early")) // masked with zeros
+	packet.Write(frame(0x81, "early"))
 	if _, err := conn.Write(packet.Bytes()); err != nil {
 		t.Fatal(err)
 	}

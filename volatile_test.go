@@ -15,7 +15,7 @@ import (
 // TestVolatile: what a client is too slow for is dropped and counted; the
 // connection lives, and what isn't volatile arrives.
 func TestVolatile(t *testing.T) {
-	s, connect := named(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
+	s, connect := serveNamed(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
 	client := connect("slow")
 	data := strings.Repeat("x", 1000)
 	sent := 0

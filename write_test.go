@@ -13,8 +13,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// written connects a client whose connection the test writes to.
-func written(t *testing.T) (*testClient, websocket.Connection) {
+// dialConnection connects a client whose connection the test writes to.
+func dialConnection(t *testing.T) (*testClient, websocket.Connection) {
 	t.Helper()
 	connections := make(chan websocket.Connection, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
@@ -24,7 +24,7 @@ func written(t *testing.T) (*testClient, websocket.Connection) {
 // TestInvalidClosesAreNotSent: a client would take them for a violation of the
 // protocol, and what else there is to say would be lost.
 func TestInvalidClosesAreNotSent(t *testing.T) {
-	client, c := written(t)
+	client, c := dialConnection(t)
 	data := map[string][]byte{
 		"half a code":            {3},
 		"a reason of 124 bytes":  gorilla.FormatCloseMessage(1000, strings.Repeat("x", 124)),
@@ -67,7 +67,7 @@ func TestValidClosesAreSent(t *testing.T) {
 		"a reason of 123 bytes": {gorilla.FormatCloseMessage(4001, strings.Repeat("ö", 61)+"x"), 4001},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, c := written(t)
+			client, c := dialConnection(t)
 			if err := c.Write(websocket.CloseMessage, test.data); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestValidClosesAreSent(t *testing.T) {
 // TestWrittenKinds: text that is none goes as binary; what a ping can't carry is
 // refused.
 func TestWrittenKinds(t *testing.T) {
-	client, c := written(t)
+	client, c := dialConnection(t)
 	pings := make(chan string, 2)
 	client.SetPingHandler(func(data string) error { pings <- data; return nil })
 	for _, test := range []struct {
