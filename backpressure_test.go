@@ -216,7 +216,8 @@ func TestEmitToASlowClientSaysSo(t *testing.T) {
 	}
 }
 
-// TestABlockedHandlerHoldsUpNobodyElse.
+// TestABlockedHandlerHoldsUpNobodyElse: others are served, and its own client still
+// receives.
 func TestABlockedHandlerHoldsUpNobodyElse(t *testing.T) {
 	blocked, release := make(chan struct{}), make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {

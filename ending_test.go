@@ -287,8 +287,8 @@ func TestTheTextOfTheClientsClose(t *testing.T) {
 	}
 }
 
-// A client that doesn't answer the close frame is left after CloseTimeout, and
-// OnDisconnect doesn't wait for it.
+// TestCloseTimeout: a client that doesn't answer the close frame is left after that
+// time, for which OnDisconnect doesn't wait.
 func TestCloseTimeout(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{CloseTimeout: 3 * time.Second}
@@ -309,7 +309,7 @@ func TestCloseTimeout(t *testing.T) {
 	})
 }
 
-// Once the client has answered the close frame, nothing is waited for.
+// TestAnsweredClose: once the client has answered the close frame, nothing is waited for.
 func TestAnsweredClose(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {

@@ -130,6 +130,7 @@ func onConnection(t testing.TB, cfg websocket.Config, f func(websocket.Connectio
 	return serve(t, cfg, func(s *websocket.Server) { s.OnConnection(f) })
 }
 
+// address is where a server is dialed.
 func address(server *httptest.Server) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
@@ -163,14 +164,15 @@ func echo(c websocket.Connection) {
 	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
 }
 
-// watched is what a watched connection reports.
+// watchedConnection is a connection, and what its functions are told.
 type watchedConnection struct {
 	connection websocket.Connection
 	errors     chan error
 	ended      chan error // the reason, when OnDisconnect is called
 }
 
-// watchConnections returns a function for OnConnection and the channel of what it sees.
+// watchConnections returns a function for OnConnection, and the channel of the
+// connections that it was called with.
 func watchConnections() (func(websocket.Connection), chan watchedConnection) {
 	connections := make(chan watchedConnection, 16)
 	return func(c websocket.Connection) {
@@ -184,6 +186,7 @@ func watchConnections() (func(websocket.Connection), chan watchedConnection) {
 	}, connections
 }
 
+// sameReason compares the reasons of two ends: of CloseErrors, the codes.
 func sameReason(err, want error) bool {
 	var closed, wantClosed *websocket.CloseError
 	if errors.As(want, &wantClosed) {
@@ -192,8 +195,10 @@ func sameReason(err, want error) bool {
 	return errors.Is(err, want)
 }
 
+// errHandler is for functions that fail.
 var errHandler = errors.New("the handler's error")
 
+// point is for payloads in JSON.
 type point struct {
 	X, Y int
 }
@@ -220,7 +225,7 @@ func wantPanic(t *testing.T, name string, parts []string, f func()) {
 // the rooms that it lists.
 func serveNamed(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
 	t.Helper()
-	cfg.IDGenerator = func(ctx iris.Context) string { return ctx.URLParam("id") }
+	cfg.IDGenerator = idFromURL
 	s, url := onConnection(t, cfg, func(c websocket.Connection) {
 		for _, room := range strings.Fields(c.Context().URLParam("rooms")) {
 			c.Join(room)

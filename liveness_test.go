@@ -82,7 +82,7 @@ func TestAClientThatSpeaksLives(t *testing.T) {
 	})
 }
 
-// A client's ping is answered, with its data, also between the frames of a
+// TestPingsOfTheClient: a ping is answered, with its data, also between the frames of a
 // message (RFC 6455, section 5.5.2).
 func TestPingsOfTheClient(t *testing.T) {
 	inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -114,7 +114,7 @@ func TestAClientThatCatchesUpLives(t *testing.T) {
 	const size, speed = 900 << 10, 6 << 10 // bytes, and bytes a second
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app).NetConn()
+		conn := pipe(t, app).NetConn() // no frame is read: only bytes are counted
 		synctest.Wait()
 		_ = s.EmitMessage(make([]byte, size))
 		buffer := make([]byte, speed)
@@ -162,7 +162,8 @@ func TestOnPingAndOnPong(t *testing.T) {
 	})
 }
 
-// While a handler runs nothing is read, so the client can't show that it lives.
+// TestABlockingHandlerIsNotItsClientsFault: while a handler runs, nothing is read, so
+// the client can't show that it lives.
 func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, func(s *websocket.Server) {
@@ -183,8 +184,8 @@ func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 	})
 }
 
-// A client that is always a little behind is pinged all the same, and while it
-// catches up it is alive.
+// TestAClientThatIsBehindLives: it is pinged all the same, and while it catches up it
+// is alive.
 func TestAClientThatIsBehindLives(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -225,8 +226,8 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 	})
 }
 
-// A read timeout that is shorter than the usual ping period makes pings more
-// frequent.
+// TestAShortReadTimeoutPingsInTime: a timeout that is shorter than the usual ping
+// period makes pings more frequent.
 func TestAShortReadTimeoutPingsInTime(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{ReadTimeout: 10 * time.Second}

@@ -89,7 +89,8 @@ func TestAPanicInOnConnection(t *testing.T) {
 	}
 }
 
-// TestAnEventMayBeNamedLikeACallback.
+// TestAnEventMayBeNamedLikeACallback: a panic of its handler is reported like any
+// other.
 func TestAnEventMayBeNamedLikeACallback(t *testing.T) {
 	errs := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {

@@ -52,7 +52,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestValuesThatAreNoNumbers.
+// TestValuesThatAreNoNumbers are 0 for GetValueInt.
 func TestValuesThatAreNoNumbers(t *testing.T) {
 	done := make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {

@@ -36,7 +36,8 @@ func TestWriteTimeout(t *testing.T) {
 	})
 }
 
-// A client that takes its time over a large message isn't stuck.
+// TestSlowProgressIsProgress: a client that takes its time over a large message isn't
+// stuck.
 func TestSlowProgressIsProgress(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{WriteTimeout: 10 * time.Second}
