@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestHasRoom: what it says there is room for is taken at once, as a whole, also
-// when the client doesn't read; and some time it says no.
-func TestHasRoom(t *testing.T) {
+// TestHasSpace: if hasSpace says yes, one write takes all bytes at once, even if the
+// client doesn't read. At some time it says no.
+func TestHasSpace(t *testing.T) {
 	for _, n := range []int{200, 5000, 16 << 10, 100 << 10} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -33,7 +33,7 @@ func TestHasRoom(t *testing.T) {
 		}
 		writes := 0
 		err = raw.Control(func(fd uintptr) {
-			for data := make([]byte, n); hasRoom(int(fd), n); writes++ {
+			for data := make([]byte, n); hasSpace(int(fd), n); writes++ {
 				if m, err := syscall.Write(int(fd), data); m != n || err != nil {
 					t.Errorf("%d bytes: write %d took %d, %v", n, writes, m, err)
 					return
@@ -44,7 +44,7 @@ func TestHasRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		if writes == 0 {
-			t.Errorf("there is never room for %d bytes", n)
+			t.Errorf("there is never space for %d bytes", n)
 		}
 	}
 }
