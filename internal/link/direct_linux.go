@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// writeNow calls send(2), which never blocks here. It doesn't tell the scheduler:
+// writeNow calls send(2) and never blocks. It doesn't tell the scheduler:
 // the scheduler would only prepare for a long call. MSG_DONTWAIT keeps the call from
 // blocking even if somebody has made the descriptor blocking: os.File.Fd does so for
 // all duplicates of a descriptor.
