@@ -7,7 +7,7 @@ type Member[T any] struct {
 	value    T       // immutable after Init
 	everyone seat[T] // its place among all members
 
-	mu      sync.Mutex          // guards what follows
+	mu      sync.Mutex          // guards the fields below
 	id      string              // set by Add, and not changed thereafter; empty before
 	seats   []*seat[T]          // the rooms that it has joined
 	byName  map[string]*seat[T] // the same, once they are many; nil before

@@ -7,7 +7,7 @@ import "sync"
 type room[T any] struct {
 	name string // immutable
 
-	mu    sync.Mutex // guards what follows, and index and seated of the seats
+	mu    sync.Mutex // guards the fields below, and index and seated of the seats
 	seats []*seat[T]
 	dead  bool // out of the hub: whoever still finds it must look again
 }

@@ -25,7 +25,7 @@ type socket struct {
 	// would wait for the lock.
 	reading sync.Mutex
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	closed  bool       // the socket is closed or about to be
 	watched bool       // the poller has watched the socket before
 

@@ -17,7 +17,7 @@ type Source interface {
 // are written together. The goroutines exist only while there is something to write.
 // The zero value is ready for use.
 type Flushers[S Source] struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	queue   []S
 	next    int // the index of the first source not yet taken
 	running int

@@ -70,7 +70,7 @@ const maxControl = 4 << 10
 type Outbox struct {
 	limit int // bytes; immutable
 
-	mu       sync.Mutex     // guards what follows; held for a few instructions only
+	mu       sync.Mutex     // guards the fields below; held for a few instructions only
 	queue    []*frame.Frame // in the order of their arrival
 	control  *control       // waiting pings and pongs; nil for none
 	exempt   *frame.Frame   // queued or being written, larger than limit; nil for none

@@ -14,7 +14,7 @@ type Poller[T comparable] struct {
 	wake  func(T) // immutable
 	queue queue   // the system's; immutable
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	watched []T        // by descriptor; the zero T for those that aren't watched
 	stopped bool
 }
