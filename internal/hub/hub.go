@@ -15,8 +15,8 @@
 //     is still in the room. One caller at a time leaves a room.
 //   - A room exists while it has members. A room marked as dead is out of the hub
 //     and never gets a member again.
-//   - All visits of a room happen one after the other. So all its members get their
-//     messages in one order.
+//   - The visits of a room with joined members happen one after the other. So all
+//     its members get their messages in one order.
 //
 // # Locks
 //
@@ -178,7 +178,7 @@ const (
 )
 
 // Visit calls visit for the members of a room, under a lock: see the documentation
-// of the package. The owner comes first.
+// of the package.
 func (h *Hub[T]) Visit(name string, who Who, visit func(T)) {
 	owner := h.owner(name, who)
 	r := h.find(name)
