@@ -13,8 +13,8 @@ type Source interface {
 }
 
 // Flushers writes for many connections on a few goroutines. So a broadcast doesn't
-// wait for the system calls of each recipient, and frames that arrive meanwhile
-// are written together. The goroutines exist only while there is something to write.
+// wait for the system calls of each recipient, and the frames of the meantime are
+// written together. The goroutines exist only while there is something to write.
 // The zero value is ready for use.
 type Flushers[S Source] struct {
 	mu      sync.Mutex // guards the fields below
