@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// writeNow calls send(2) and never blocks. It doesn't tell the scheduler:
-// the scheduler would only prepare for a long call. MSG_DONTWAIT keeps the call from
-// blocking even if somebody has made the descriptor blocking: os.File.Fd does so for
-// all duplicates of a descriptor.
+// writeNow calls send(2) and never blocks. It doesn't tell the scheduler: the
+// scheduler would only prepare for a long call. MSG_DONTWAIT keeps the call from
+// blocking even if other code has made the descriptor blocking: os.File.Fd does so
+// for all duplicates of a descriptor.
 func writeNow(fd int, p []byte) (int, error) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),

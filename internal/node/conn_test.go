@@ -161,21 +161,21 @@ func TestTurn(t *testing.T) {
 		t.Error("want one at a time")
 	}
 	if turn.giveBack() {
-		t.Error("the goodbye of an open connection")
+		t.Error("an open connection is torn down")
 	}
 	if !turn.take() {
 		t.Error("the turn is lost")
 	}
 	if first, idle := turn.end(); !first || idle {
-		t.Error("the goodbye belongs to who has the turn")
+		t.Error("the holder of the turn must tear it down")
 	}
 	if first, _ := turn.end(); first {
 		t.Error("the second end is the first")
 	}
 	if !turn.giveBack() || turn.take() {
-		t.Error("after the end")
+		t.Error("after the end, the holder must tear it down, and no handler may start")
 	}
 	if !turn.tearDown() || turn.tearDown() {
-		t.Error("want one goodbye")
+		t.Error("want one teardown")
 	}
 }
