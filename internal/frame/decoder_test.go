@@ -445,18 +445,21 @@ func TestWasteIsRefused(t *testing.T) {
 		in   string
 		want error
 	}{
-		"each byte is flushed":              {flushed, nil},
-		"empty blocks":                      {emptyBlocks(1000), nil},
-		"too many empty blocks":             {emptyBlocks(1100), ErrCorrupt},
-		"empty stored blocks":               {strings.Repeat(unhex("000000ffff"), 204) + "\x00", nil},
-		"too many empty stored blocks":      {strings.Repeat(unhex("000000ffff"), 207) + "\x00", ErrCorrupt},
-		"last blocks":                       {strings.Repeat("\x03\x00", 512), nil},
-		"too many last blocks":              {strings.Repeat("\x03\x00", 520), ErrCorrupt},
-		"empty blocks after a few bytes":    {finished(t, noise(100)) + emptyBlocks(2500), nil},
-		"too many after a few bytes":        {finished(t, noise(100)) + emptyBlocks(2700), ErrCorrupt},
-		"a few bytes after empty blocks":    {strings.Repeat("\x03\x00", 510) + finished(t, noise(100)), nil},
-		"many empty blocks after a lot":     {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(160_000), nil},
-		"too many empty blocks after a lot": {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(162_000), ErrCorrupt},
+		"each byte is flushed":           {flushed, nil},
+		"empty blocks":                   {emptyBlocks(1000), nil},
+		"too many empty blocks":          {emptyBlocks(1100), ErrCorrupt},
+		"empty stored blocks":            {strings.Repeat(unhex("000000ffff"), 204) + "\x00", nil},
+		"too many empty stored blocks":   {strings.Repeat(unhex("000000ffff"), 207) + "\x00", ErrCorrupt},
+		"last blocks":                    {strings.Repeat("\x03\x00", 512), nil},
+		"too many last blocks":           {strings.Repeat("\x03\x00", 520), ErrCorrupt},
+		"empty blocks after a few bytes": {finished(t, noise(100)) + emptyBlocks(2500), nil},
+		"too many after a few bytes":     {finished(t, noise(100)) + emptyBlocks(2700), ErrCorrupt},
+		"a few bytes after empty blocks": {strings.Repeat("\x03\x00", 510) + finished(t, noise(100)), nil},
+		"many empty blocks after a lot":  {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(160_000), nil},
+		"too many empty blocks after a lot": {
+			finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(162_000),
+			ErrCorrupt,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d decoder

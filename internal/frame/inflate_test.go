@@ -89,11 +89,14 @@ func TestCompressionEndsWithTheMessage(t *testing.T) {
 		frames []byte
 		want   string
 	}{
-		"in one frame":           {masked(0xC1, packed), "3"},
-		"in two":                 {slices.Concat(masked(0x41, packed[:2]), masked(0x80, packed[2:])), "3"},
-		"corrupt":                {masked(0xC1, "\xff\xff"), corrupt},
-		"too large":              {masked(0xC1, strings.Repeat("x", 2*limit)), tooLarge},
-		"too large in two":       {slices.Concat(masked(0x41, strings.Repeat("x", 2*limit)), masked(0x80, "x")), tooLarge},
+		"in one frame": {masked(0xC1, packed), "3"},
+		"in two":       {slices.Concat(masked(0x41, packed[:2]), masked(0x80, packed[2:])), "3"},
+		"corrupt":      {masked(0xC1, "\xff\xff"), corrupt},
+		"too large":    {masked(0xC1, strings.Repeat("x", 2*limit)), tooLarge},
+		"too large in two": {
+			slices.Concat(masked(0x41, strings.Repeat("x", 2*limit)), masked(0x80, "x")),
+			tooLarge,
+		},
 		"too large, but smaller": {masked(0xC1, deflated(t, strings.Repeat("x", 2*limit))), tooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +116,8 @@ func TestTheLargestLimit(t *testing.T) {
 	wantSizes(t, limit, slices.Concat(fragments, masked(0x81, "x")), "3", "1")
 	huge := binary.BigEndian.AppendUint64([]byte{0xC2, 0xFF}, math.MaxInt64)
 	in, got := newReader(limit), sizes{}
-	if err := in.Feed(append(huge, 1, 2, 3, 4, 5), &got); err != nil || !slices.Equal(got.transcript, []string{tooLarge}) {
+	err := in.Feed(append(huge, 1, 2, 3, 4, 5), &got)
+	if err != nil || !slices.Equal(got.transcript, []string{tooLarge}) {
 		t.Errorf("a frame of 2^63-1 bytes: %q, %v", got.transcript, err)
 	}
 }

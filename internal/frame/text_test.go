@@ -100,7 +100,8 @@ func TestATextIsRejectedAtItsFirstInvalidByte(t *testing.T) {
 			if valid {
 				good++
 				got, n := bytewise(t, newReader(limit), masked(0x81, text))
-				if want := fmt.Sprintf("message true %q", text); len(got) != 1 || got[0] != want || n != len(masked(0x81, text)) {
+				want := fmt.Sprintf("message true %q", text)
+				if len(got) != 1 || got[0] != want || n != len(masked(0x81, text)) {
 					t.Fatalf("%x: %q after %d bytes", text, got, n)
 				}
 				continue
@@ -252,7 +253,9 @@ func TestAfterARejectedText(t *testing.T) {
 // TestAFragmentAfterAFrameInPieces: the frame ends its message, but the fragment
 // after it doesn't.
 func TestAFragmentAfterAFrameInPieces(t *testing.T) {
-	whole := slices.Concat(masked(0x81, "in pieces"), masked(0x01, "\xff"), masked(0x80, "discarded"), masked(0x81, "a"))
+	whole := slices.Concat(
+		masked(0x81, "in pieces"), masked(0x01, "\xff"), masked(0x80, "discarded"), masked(0x81, "a"),
+	)
 	for at := range whole {
 		in, got := newReader(limit), transcript{}
 		for _, piece := range [][]byte{whole[:at], whole[at:]} {

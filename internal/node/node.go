@@ -45,16 +45,17 @@
 // other lock of the list is taken under them:
 //
 //	connection.mu            the request and the values of a connection
-//	listeners.mu             the functions registered on a connection
 //	Server.mu                the functions registered on a server
 //	interruptedServers.mu    the servers to shut down; held while Iris registers it
 //	ConnectionValues.mu      the values of a connection
+//	step.running             a call of next of a middleware
 //	budget.mu                the rate of one kind of log entry
 //	handshake: Places.mu     the number of connections
 //
 // The root package holds none of its locks while it calls a function of the
-// application, or a function of this package with locks. Two of them are taken under
-// Node.sweeping: listeners.mu by Pinged, and Places.mu by Released.
+// application, or a function of this package with locks. There is one exception:
+// step.running is held while handlers run, and no other goroutine waits for it but the
+// one that called the middleware. Released takes Places.mu under Node.sweeping.
 package node
 
 import (

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ func TestTheSameFramesAreGluedOnce(t *testing.T) {
 			o.Enqueue(frame)
 		}
 		outcome, err := f.Flush(o, func(p []byte) (int, error) {
-			if want := string(frames[0].Bytes()) + string(frames[1].Bytes()) + string(frames[2].Bytes()); string(p) != want {
+			want := slices.Concat(frames[0].Bytes(), frames[1].Bytes(), frames[2].Bytes())
+			if !bytes.Equal(p, want) {
 				t.Errorf("wrote %q, want %q", p, want)
 			}
 			glued = append(glued, &p[0])

@@ -178,7 +178,8 @@ func run(t *testing.T, steps []byte) {
 			got := batch
 			if len(wantControl) > 0 {
 				if len(got) <= m.behind || !bytes.Equal(got[m.behind].Bytes(), wantControl) {
-					t.Fatalf("step %d: took %d frames, without %x behind the first %d", i, len(got), wantControl, m.behind)
+					t.Fatalf("step %d: took %d frames, without %x behind the first %d",
+						i, len(got), wantControl, m.behind)
 				}
 				got = slices.Delete(slices.Clone(got), m.behind, m.behind+1)
 			}

@@ -87,7 +87,8 @@ func TestVectorsDecode(t *testing.T) {
 				t.Fatal(err)
 			}
 			if string(event.Name) != v.Event || event.Type != v.Type || string(event.Payload) != v.Payload {
-				t.Errorf("decoded %q %v %q, want %q %v %q", event.Name, event.Type, event.Payload, v.Event, v.Type, v.Payload)
+				t.Errorf("decoded %q %v %q, want %q %v %q",
+					event.Name, event.Type, event.Payload, v.Event, v.Type, v.Payload)
 			}
 			text, err := event.AsString()
 			checkRead(t, v.Read, "string", text, err)
