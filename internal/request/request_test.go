@@ -45,7 +45,9 @@ func TestPack(t *testing.T) {
 		"nothing special": {"/ws?a=1&b=2", func(*http.Request) {}, false},
 		"an empty value":  {"/ws", func(r *http.Request) { r.Header = http.Header{"X-A": {""}} }, false},
 		"no value":        {"/ws", func(r *http.Request) { r.Header = http.Header{"X-A": {}} }, false},
-		"several values":  {"/ws", func(r *http.Request) { r.Header = http.Header{"X-A": {"1", "", "3, 4"}, "X-B": {"5"}} }, false},
+		"several values": {"/ws", func(r *http.Request) {
+			r.Header = http.Header{"X-A": {"1", "", "3, 4"}, "X-B": {"5"}}
+		}, false},
 		"odd names": {"/ws", func(r *http.Request) {
 			r.Header = http.Header{"": {"no name"}, "x-lower": {"1"}, "X-Lower": {"2"}, "\x00\xff": {"\r\n\x00\xff"}}
 		}, false},
@@ -62,7 +64,10 @@ func TestPack(t *testing.T) {
 		"another protocol": {"/ws", func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 }, true},
 		"a form":           {"/ws?a=1", func(r *http.Request) { r.Form = url.Values{"a": {"1"}} }, true},
 		"a form of parts": {"/ws", func(r *http.Request) {
-			r.MultipartForm = &multipart.Form{Value: url.Values{"a": {"1"}}, File: map[string][]*multipart.FileHeader{}}
+			r.MultipartForm = &multipart.Form{
+				Value: url.Values{"a": {"1"}},
+				File:  map[string][]*multipart.FileHeader{},
+			}
 		}, true},
 		"a trailer":             {"/ws", func(r *http.Request) { r.Trailer = http.Header{"X-A": nil} }, true},
 		"a pattern":             {"/ws", func(r *http.Request) { r.Pattern = "GET /ws" }, true},
@@ -112,7 +117,7 @@ func TestFits(t *testing.T) {
 // TestHeaderLimit: New keeps 16 KiB of headers.
 func TestHeaderLimit(t *testing.T) {
 	app := iris.New()
-	value := func(name string, size int) []string { // a field of that size
+	value := func(name string, size int) []string { // of a field of this size
 		return []string{strings.Repeat("x", size-fieldSize(name, []string{""}))}
 	}
 	for name, test := range map[string]struct {
