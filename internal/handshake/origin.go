@@ -169,7 +169,8 @@ func (a *Arrival) refuse(sent, why string) error {
 	return &originError{origin: sent, server: a.scheme() + "://" + a.Host, why: why}
 }
 
-// HasOrigin reports whether a request has an Origin header. Browsers always send one.
+// HasOrigin reports whether a request has an Origin header. Browsers always send
+// one.
 func HasOrigin(r *http.Request) bool {
 	sent := r.Header["Origin"]
 	return len(sent) > 1 || len(sent) == 1 && sent[0] != ""
@@ -213,8 +214,8 @@ func (e *originError) Error() string {
 	return fmt.Sprintf("websocket: a page from %s may not connect to %s: %s", quote.String(e.origin, mostValue), quote.String(e.server, mostValue), e.why)
 }
 
-// whyRefused describes the difference between the origins, and the remedy for exactly
-// this case. Behind a proxy, operators have no other hint.
+// whyRefused describes the difference between the origins, and the remedy for
+// exactly this case. Behind a proxy, operators have no other hint.
 func (a *Arrival) whyRefused(sent string, page, own origin) string {
 	if validOrigin(sent) != nil { // an invalid entry of Config.Origins, too
 		return "this is not how browsers write an origin"
@@ -278,8 +279,8 @@ func (a *Arrival) throughProxy() bool {
 	})
 }
 
-// isLocal reports whether a request went from this machine to this machine, without a
-// proxy between.
+// isLocal reports whether a request went from this machine to this machine, without
+// a proxy between.
 func (a *Arrival) isLocal() bool {
 	r := a.Request
 	return isLoopback(r.Host) && isLoopback(r.RemoteAddr) && !a.throughProxy()

@@ -82,10 +82,10 @@ func (p *Places) Networks() int {
 	return len(p.byNetwork)
 }
 
-// Network returns the network of the first valid address; ports are optional. For IPv4
-// the network is the address alone. For IPv6 it is the upper 64 bits, since one client
-// usually has all addresses of the lower half. The network is invalid if no address
-// is valid.
+// Network returns the network of the first valid address; ports are optional. For
+// IPv4 the network is the address alone. For IPv6 it is the upper 64 bits, since one
+// client usually has all addresses of the lower half. The network is invalid if no
+// address is valid.
 func Network(addresses ...string) netip.Prefix {
 	for _, address := range addresses {
 		if network := networkOf(address); network.IsValid() {

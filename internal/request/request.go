@@ -70,8 +70,8 @@ func (kept *Request) Incomplete() bool { return kept.incomplete }
 // Application returns the Iris application.
 func (kept *Request) Application() context.Application { return kept.app }
 
-// WithCancel returns a copy of the request with a standard context of its own, and the
-// function to cancel it.
+// WithCancel returns a copy of the request with a standard context of its own, and
+// the function to cancel it.
 func (kept *Request) WithCancel() (*Request, stdContext.CancelFunc) {
 	r := *kept
 	background, cancel := stdContext.WithCancel(kept.background)
@@ -116,8 +116,8 @@ func (kept *Request) Context(conn net.Conn) iris.Context {
 	return ctx
 }
 
-// pack encodes a request as one string. The length of each part precedes it. A header
-// as a map of slices needs three times the memory.
+// pack encodes a request as one string. The length of each part precedes it. A
+// header as a map of slices needs three times the memory.
 func pack(r *http.Request, header http.Header) string {
 	var b strings.Builder
 	b.Grow(len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host) + len(r.RemoteAddr) + HeaderSize(header) + 8)
@@ -196,7 +196,8 @@ func unpack(text string, odd *http.Request) *http.Request {
 	return r
 }
 
-// parseURI parses the address of a request as net/http does; it returns nil on an error.
+// parseURI parses the address of a request as net/http does; it returns nil on an
+// error.
 func parseURI(uri string) *url.URL {
 	u, err := url.ParseRequestURI(uri)
 	if err != nil {
