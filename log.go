@@ -103,9 +103,9 @@ type budget struct {
 
 const entriesPerMinute = 10
 
-// spend reports whether an entry may be logged now, and counts it. The note belongs to
-// the text of the entry: it tells the number of omitted entries before, or announces
-// a pause after this entry. It may be empty.
+// spend reports whether an entry may be logged now, and counts it. The note belongs
+// to the text of the entry: it tells the number of omitted entries before, or
+// announces a pause after this entry. It may be empty.
 func (b *budget) spend() (note string, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
