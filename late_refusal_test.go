@@ -40,7 +40,7 @@ func dialStatus(t *testing.T, url string) int {
 	t.Helper()
 	conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
 	if err == nil {
-		c := &client{conn, t}
+		c := &testClient{conn, t}
 		c.wantClosed(gorilla.CloseNormalClosure)
 		_ = c.Close()
 	} else if response == nil {
