@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 )
 
 // ClientSource is the source of the browser client for servers with the default
@@ -54,7 +54,7 @@ func serveClient(source []byte) iris.Handler {
 	packed := gzipped(source)
 	etag, packedETag := etagOf(source), etagOf(packed)
 	return func(ctx iris.Context) {
-		if w, ok := ctx.ResponseWriter().(*context.CompressResponseWriter); ok {
+		if w, ok := ctx.ResponseWriter().(*iriscontext.CompressResponseWriter); ok {
 			w.Disabled = true // the body is compressed already
 		}
 		header := ctx.ResponseWriter().Header()
@@ -63,7 +63,7 @@ func serveClient(source []byte) iris.Handler {
 		header.Set("Cache-Control", "no-cache") // browsers may store it, but must revalidate it each time
 		body := source
 		header.Set("ETag", etag)
-		if coding, err := context.GetEncoding(ctx.Request(), []string{context.GZIP}); err == nil && coding == context.GZIP {
+		if coding, err := iriscontext.GetEncoding(ctx.Request(), []string{iriscontext.GZIP}); err == nil && coding == iriscontext.GZIP {
 			body = packed
 			header.Set("ETag", packedETag)
 			header.Set("Content-Encoding", "gzip")

@@ -1,7 +1,7 @@
 package websocket
 
 import (
-	stdContext "context"
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -76,7 +76,7 @@ func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 		if stack != "" {
 			attributes = append(attributes, "stack", stack)
 		}
-		l.slog.Log(stdContext.Background(), f.level, message, attributes...)
+		l.slog.Log(context.Background(), f.level, message, attributes...)
 		return
 	}
 	for i := 0; i+1 < len(details); i += 2 {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 	"github.com/kataras/iris/v12/core/router"
 )
 
@@ -124,7 +124,7 @@ func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handl
 		panic(fmt.Sprintf("websocket: New: Iris does not take the path of the browser client, %s; its log says why", path))
 	}
 	route.Path, route.FormattedPath = path, path
-	route.Handlers = context.Handlers{handler}
+	route.Handlers = iriscontext.Handlers{handler}
 	route.MainHandlerIndex = 0
 	route.NoLog = at != path // Iris would log the unused path
 	route.SetName(name).ExcludeSitemap()

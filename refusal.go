@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/quote"
 )
@@ -73,12 +73,12 @@ func (s *Server) answerRefused(ctx iris.Context, refused *refusal) {
 	w := ctx.ResponseWriter()
 	setRefusalHeaders(w.Header(), refused.status)
 	ctx.StopExecution()
-	if refused.err == errBegun && w.Written() != context.NoWritten {
+	if refused.err == errBegun && w.Written() != iriscontext.NoWritten {
 		return // too late for a response
 	}
 	if s.config.Error != nil {
 		s.config.Error(w, ctx.Request(), refused.status, refused.err)
-		if w.Written() == context.NoWritten && ctx.GetStatusCode() == http.StatusOK {
+		if w.Written() == iriscontext.NoWritten && ctx.GetStatusCode() == http.StatusOK {
 			ctx.StatusCode(refused.status)
 		}
 		return

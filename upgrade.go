@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
@@ -137,7 +137,7 @@ func hasBegun(ctx iris.Context) bool {
 	if recorder, ok := ctx.IsRecording(); ok && len(recorder.Body()) > 0 {
 		return true
 	}
-	return ctx.ResponseWriter().Written() != context.NoWritten
+	return ctx.ResponseWriter().Written() != iriscontext.NoWritten
 }
 
 // admitOrigin refuses a request if its page may not connect.
@@ -261,14 +261,14 @@ func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, 
 	// Later writes, by Iris or a Done handler, must not reach net/http: it would log
 	// them.
 	w.SetWriter(request.NewHijacked(naive.Header()))
-	w.SetWritten(context.StatusCodeWritten)
+	w.SetWritten(iriscontext.StatusCodeWritten)
 	if !c.conn.Attach(conn, early, asked.Deflate != "") {
 		return c.conn.Cause()
 	}
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
 		return fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
-	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // otherwise Iris would call its error handlers
+	if !iriscontext.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // otherwise Iris would call its error handlers
 		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
 	c.establish(kept)

@@ -4,7 +4,7 @@
 package request
 
 import (
-	stdContext "context"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"net"
@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 	"github.com/kataras/iris/v12/core/memstore"
 )
 
@@ -27,13 +27,13 @@ const maxKept = 16 << 10
 // when the handler returns, and an [http.Request] needs several times the memory.
 // Immutable.
 type Request struct {
-	app        context.Application
-	route      context.RouteReadOnly
+	app        iriscontext.Application
+	route      iriscontext.RouteReadOnly
 	stored     memstore.Store // the parameters of the path, then values of middleware: session, user, claims
 	params     int            // the number of parameters in stored
 	text       string         // from pack
 	odd        *http.Request  // from oddOf; nil if text is the whole request
-	background stdContext.Context
+	background context.Context
 	incomplete bool // some headers are missing
 }
 
@@ -46,7 +46,7 @@ func New(ctx iris.Context) *Request {
 		stored:     slices.Concat(ctx.Params().Store, *ctx.Values()),
 		params:     len(ctx.Params().Store),
 		odd:        oddOf(r),
-		background: stdContext.WithoutCancel(r.Context()),
+		background: context.WithoutCancel(r.Context()),
 	}
 	header := r.Header
 	if HeaderSize(header) > maxKept {
@@ -68,13 +68,13 @@ func Fits(r *http.Request) bool {
 func (kept *Request) Incomplete() bool { return kept.incomplete }
 
 // Application returns the Iris application.
-func (kept *Request) Application() context.Application { return kept.app }
+func (kept *Request) Application() iriscontext.Application { return kept.app }
 
 // WithCancel returns a copy of the request with a standard context of its own, and
 // the function to cancel it.
-func (kept *Request) WithCancel() (*Request, stdContext.CancelFunc) {
+func (kept *Request) WithCancel() (*Request, context.CancelFunc) {
 	r := *kept
-	background, cancel := stdContext.WithCancel(kept.background)
+	background, cancel := context.WithCancel(kept.background)
 	r.background = background
 	return &r, cancel
 }
@@ -106,9 +106,9 @@ func (kept *Request) Context(conn net.Conn) iris.Context {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
-	ctx := context.NewContext(kept.app)
+	ctx := iriscontext.NewContext(kept.app)
 	ctx.BeginRequest(NewHijacked(make(http.Header)), r.WithContext(kept.background))
-	ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
+	ctx.ResponseWriter().SetWritten(iriscontext.StatusCodeWritten)
 	ctx.SetCurrentRoute(kept.route)
 	ctx.Params().Store = append(ctx.Params().Store, kept.stored[:kept.params]...)
 	*ctx.Values() = append(*ctx.Values(), kept.stored[kept.params:]...)
@@ -175,7 +175,7 @@ func (kept *Request) RemoteAddr() string {
 func unpack(text string, odd *http.Request) *http.Request {
 	r := new(http.Request)
 	if odd != nil {
-		r = odd.Clone(stdContext.Background())
+		r = odd.Clone(context.Background())
 	}
 	u := unpacker(text)
 	r.RemoteAddr, r.Method, r.RequestURI, r.Proto, r.Host = u.part(), u.part(), u.part(), u.part(), u.part()
@@ -220,7 +220,7 @@ func oddOf(r *http.Request) *http.Request {
 	odd := new(http.Request)
 	*odd = *r
 	odd.Header, odd.Body, odd.GetBody = nil, http.NoBody, nil
-	return odd.Clone(stdContext.Background())
+	return odd.Clone(context.Background())
 }
 
 // pathValues is the field behind [http.Request.SetPathValue]; net/http has no getter
