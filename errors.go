@@ -16,17 +16,15 @@ import (
 // or an error of the application's that may quote it, cut and escaped. Unwrap and
 // the fields have the originals.
 
-// Errors that callers tell apart with errors.Is. Those that end a connection
-// are what its DisconnectReason returns.
+// Errors for errors.Is. [Connection.DisconnectReason] returns the errors described as
+// the reason of a connection's end.
 var (
-	// ErrAlreadyDisconnected is returned for a connection that is closed or
-	// being closed.
+	// ErrAlreadyDisconnected reports a closed or closing connection.
 	ErrAlreadyDisconnected = node.ErrAlreadyDisconnected
-	// ErrDisconnected is the reason of a connection that this server closed,
-	// by Disconnect.
+	// ErrDisconnected is the reason after [Connection.Disconnect].
 	ErrDisconnected = node.ErrDisconnected
-	// ErrSlowConsumer is the reason of a connection whose client did not read
-	// fast enough. See Config.MaxQueuedBytes.
+	// ErrSlowConsumer is the reason if the client did not read fast enough. See
+	// [Config.MaxQueuedBytes].
 	ErrSlowConsumer = node.ErrSlowConsumer
 	// ErrWriteTimeout is the reason of a connection whose client took nothing
 	// of what was written to it. See Config.WriteTimeout.
@@ -37,9 +35,8 @@ var (
 	// ErrMessageTooLarge is the reason of a connection whose client sent more
 	// than Config.MaxMessageSize in one message. The client sees close code 1009.
 	ErrMessageTooLarge = node.ErrMessageTooLarge
-	// ErrInvalidUTF8 is the reason of a connection whose client sent a text
-	// message that is none. The client sees close code 1007 (RFC 6455, section
-	// 8.1).
+	// ErrInvalidUTF8 is the reason if the client sent a text message with invalid
+	// UTF-8. The client sees close code 1007 (RFC 6455, section 8.1).
 	ErrInvalidUTF8 = node.ErrInvalidUTF8
 	// ErrInvalidText is returned by Emitter.EmitText for a text that is not valid
 	// UTF-8 (RFC 6455, section 5.6).
@@ -48,8 +45,8 @@ var (
 	// protocol. The client sees close code 1002, or 1007 for compressed data
 	// that is corrupt (RFC 6455, section 7.4.1).
 	ErrProtocol = node.ErrProtocol
-	// ErrServerClosed is the reason of connections that Shutdown closed, and of
-	// handshakes after it.
+	// ErrServerClosed is the reason after [Server.Shutdown] or [Server.Close], also
+	// for handshakes refused later.
 	ErrServerClosed = node.ErrServerClosed
 	// ErrInvalidMessageType is returned by Connection.Write for a type that is
 	// not one of RFC 6455, section 5.2, or whose data it can't carry.
