@@ -229,11 +229,12 @@ type Config struct {
 	// Defaults to a plain text that says why and what to do.
 	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
 
-	// Logger receives what concerns no single caller, each at most ten times a
-	// minute: panics with their stack, handshakes refused for their origin or by
-	// a limit, users that Authenticate refused, and messages that failed, where
-	// no OnError function is told of them. What clients have a part in is cut and
-	// escaped. Defaults to the logger of the Iris application.
+	// Logger receives entries without a caller to return them to, each kind at most
+	// ten times a minute: panics with their stack; handshakes refused for their
+	// origin or by a limit; users refused by Authenticate; failed messages of
+	// connections without an OnError function. Refusals with 400 and 426, for
+	// invalid requests, are not logged. Data of clients is cut and escaped. Defaults
+	// to the logger of the Iris application.
 	Logger *slog.Logger
 }
 

@@ -103,8 +103,8 @@ type Connection interface {
 	// handlers and inside of the middleware: what that holds back, it doesn't see.
 	OnAny(func(Message))
 
-	// OnMessage registers a function for native messages, those that are not
-	// events.
+	// OnMessage registers a function for native messages: all messages except
+	// events. It receives only the bytes; OnNativeMessage also tells text from binary.
 	OnMessage(NativeMessageFunc)
 
 	// OnNativeMessage is OnMessage for functions that must know whether the

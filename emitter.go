@@ -19,13 +19,12 @@ const (
 	Broadcast = ";to;all;except;me;"
 )
 
-// Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use. They never wait for a client. But a loop that emits is faster than
-// any network: who emits to one client alone, again and again, gives way to it while
-// more than half of Config.MaxQueuedBytes waits, so that a millisecond passes
-// between two messages. A loop over many such clients waits no longer than that in
-// all, and none waits for a client that takes nothing. Later versions may add
-// methods.
+// Emitter sends messages to a fixed set of recipients. Its methods are safe for
+// concurrent use and never wait for a client. They only slow down a loop that emits
+// to one client: while more than half of [Config.MaxQueuedBytes] waits for that
+// client, a millisecond passes between two messages. A loop over many such clients
+// waits no longer than that in all. Nothing waits for a client that takes nothing.
+// Later versions may add methods.
 type Emitter interface {
 	// EmitMessage sends a native message, which has no event name: clients
 	// receive it in OnMessage. The data is copied. It goes as text, or as
@@ -54,15 +53,15 @@ type Emitter interface {
 	// they reach, none included.
 	Emit(event string, data any) error
 
-	// Except returns an emitter that leaves out the connections of these IDs and
-	// those in these rooms. All and Broadcast are no rooms: they leave out
-	// nobody.
+	// Except returns an emitter without the given connections. It takes IDs and
+	// rooms alike: an ID leaves out one connection, a room all its members. [All]
+	// and [Broadcast] are not rooms and leave out nobody.
 	Except(idsOrRooms ...string) Emitter
 
-	// Volatile returns an emitter for messages that are worth nothing later,
-	// such as the position of a pointer: one that a client is too slow for is
-	// dropped, and counted, and the connection lives on. Too slow is a client
-	// that has more than an eighth of Config.MaxQueuedBytes waiting.
+	// Volatile returns an emitter for short-lived messages, such as the position of
+	// a pointer. If a client is too slow, the message is dropped and counted in
+	// [Stats], and the connection lives on. A client is too slow while more than an
+	// eighth of [Config.MaxQueuedBytes] waits for it.
 	Volatile() Emitter
 }
 

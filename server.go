@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -90,9 +91,9 @@ func newServer(cfg Config) *Server {
 	return s
 }
 
-// Handler returns the handler that turns requests into connections, for those
-// who mount it by hand; New mounts it by itself. It returns when the connection
-// is established; a request that can't become one is answered with the reason.
+// Handler returns the WebSocket handler, for routes mounted by hand; [New] mounts it
+// itself. The handler returns once the connection is established. It answers a
+// refused handshake with the reason.
 func (s *Server) Handler() iris.Handler {
 	s.drainOnInterruptOf(application())
 	return s.serveHandshake // a method, by which isEndpoint knows it
@@ -106,20 +107,21 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 	go c.serve(s.connectionListeners())
 }
 
-// ClientHandler returns a handler that serves the browser client for this
-// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
-// itself. It answers with an ETag, 304 where that matches, and gzip.
+// ClientHandler returns a handler for the browser client with this server's
+// [Config.EvtMessagePrefix], for routes mounted by hand; [New] mounts it itself. The
+// handler supports gzip and ETag, and answers a matching ETag with 304.
 func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
 
-// OnConnection registers a function that is called with each new connection,
-// before its first message is read: the place to register its handlers. Several
-// functions are called in the order of their registration; those of different
-// connections run at the same time. The connection is known by then: it counts in
-// GetTotalConnections, and what is sent to all may reach its client before what
-// the function sends. Where that matters, have the function join a room, and send
-// to the room. A connection that ends before is not announced. If a function
-// panics, the connection is closed, since it isn't set up. OnConnection panics
-// itself if the function is nil.
+// OnConnection registers a function for each new connection. The server calls it
+// before it reads the first message: register the handlers there. Several functions
+// run in the order of their registration. Functions of different connections run at
+// the same time.
+//
+// The server already knows the connection then: [Server.GetTotalConnections] counts
+// it, and a broadcast may reach the client before the function's own messages. To
+// avoid this, have the function join a room, and send to the room. The server doesn't
+// announce a connection that ends earlier. If a function panics, the server closes
+// the connection, since its setup is incomplete. OnConnection panics if cb is nil.
 func (s *Server) OnConnection(cb ConnectionFunc) {
 	mustBeFunc("Server.OnConnection", cb == nil)
 	s.mu.Lock()
@@ -267,10 +269,10 @@ func (s *Server) Except(idsOrRooms ...string) Emitter {
 // Emitter.
 func (s *Server) Volatile() Emitter { return s.publisher.toAll().Volatile() }
 
-// To returns an emitter to the members of rooms, each once even if it is in
-// several of them. The ID of a connection is a room; All is everybody, and so is
-// Broadcast, since a server is no connection that it could leave out. Without any
-// the emitter reaches nobody.
+// To returns an emitter to the members of rooms, once to each member. The ID of a
+// connection is a room. [All] and [Broadcast] both mean every connection, since a
+// server has no connection of its own to leave out. Without arguments, the emitter
+// reaches nobody.
 func (s *Server) To(roomsOrIDs ...string) Emitter {
 	if slices.Contains(roomsOrIDs, All) || slices.Contains(roomsOrIDs, Broadcast) {
 		return s.publisher.toAll()
@@ -278,20 +280,19 @@ func (s *Server) To(roomsOrIDs ...string) Emitter {
 	return s.publisher.toRooms(roomsOrIDs, false)
 }
 
-// ToRoom returns an emitter to those who have joined the rooms, each once. The
-// names may come from a client: none of them means All, Broadcast or the
-// connection of that ID, as it would in To.
+// ToRoom returns an emitter to the connections joined to the rooms, once to each. The
+// names may come from a client: unlike in [Server.To], no name means [All],
+// [Broadcast] or the connection of that ID.
 func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, true) }
 
-// ToID returns an emitter to the connections of these IDs, each once. The IDs may
-// come from a client: none of them means All, Broadcast or a room, as it would in
-// To, and who joined a room of that name doesn't listen in.
+// ToID returns an emitter to the connections of these IDs, once to each. The IDs may
+// come from a client: unlike in [Server.To], no ID means [All], [Broadcast] or a
+// room, so the members of a room with such a name receive nothing.
 func (s *Server) ToID(ids ...string) Emitter {
 	return emitter{&s.publisher, node.Target{Kind: node.IDs, Names: set(ids)}}
 }
 
-// ToUser returns an emitter to all connections of a user: see
-// Config.Authenticate.
+// ToUser returns an emitter to all connections of a user: see [Config.Authenticate].
 func (s *Server) ToUser(user string) Emitter {
 	return emitter{&s.publisher, node.Target{Kind: node.User, Name: user}}
 }
@@ -299,4 +300,36 @@ func (s *Server) ToUser(user string) Emitter {
 // logRequest writes an entry about a handshake: see logger.
 func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
 	s.logger.log(ctx.Application().Logger(), k, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
+}
+
+// Shutdown ends the server. It refuses new handshakes with 503. It sends each client
+// the queued messages and a close frame with code 1001 (RFC 6455, section 7.4.1);
+// the client has [Config.CloseTimeout] to take them. It calls the OnDisconnect
+// functions. Messages of handlers still running are no longer sent. Shutdown closes
+// at most about 10,000 connections per second, or more if half the time of ctx
+// requires it, so that clients don't all reconnect at once.
+//
+// Shutdown blocks until all connections have ended and their handlers have returned,
+// or until ctx is done. Then it disconnects the rest at once and returns the error of
+// ctx, without waiting for their handlers. Don't call it from a handler: it would
+// wait for that handler. A second call waits for the same connections.
+//
+// Ctrl+C and SIGTERM call Shutdown with 10 seconds if Iris runs the application
+// (Listen, Run), unless iris.WithoutInterruptHandler is set. Shutdown then runs
+// before Iris shuts its hosts down, and after all functions passed earlier to
+// iris.RegisterOnInterrupt. This holds for the application given to [New], and for
+// the newest application at the call of [New], [NewServer] or [Server.Handler],
+// provided the program neither replaces its OnBuild nor builds it before running it.
+// In all other cases call Shutdown yourself: neither net/http's Shutdown nor Iris's
+// knows of WebSocket connections.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return s.node.Shutdown(ctx)
+}
+
+// Close ends the server like [Server.Shutdown], but returns at once and closes all
+// connections together. Each client still receives its queued messages and a close
+// frame, within [Config.CloseTimeout]. Handlers may call Close. It returns nil.
+func (s *Server) Close() error {
+	s.node.Close()
+	return nil
 }
