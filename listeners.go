@@ -6,6 +6,23 @@ import (
 	"sync/atomic"
 )
 
+type (
+	// DisconnectFunc is called after the end of a connection.
+	DisconnectFunc func()
+	// LeaveRoomFunc is called with the name of a room when a connection leaves it.
+	LeaveRoomFunc func(roomName string)
+	// ErrorFunc is called with an error of a connection.
+	ErrorFunc func(error)
+	// NativeMessageFunc is called with a native message. It may keep the bytes.
+	NativeMessageFunc func([]byte)
+	// MessageFunc is a handler of an event: see [Connection.On].
+	MessageFunc any
+	// PingFunc is called after a ping was sent.
+	PingFunc func()
+	// PongFunc is called after a pong was received.
+	PongFunc func()
+)
+
 // listener is a function registered on a connection. The type of the function says
 // when it is called.
 type listener struct {
