@@ -222,10 +222,9 @@ func newConnection(s *Server, r *request.Request, place *handshake.Place, deflat
 	return c
 }
 
-// establish opens the connection once the handshake has been answered, with what is
-// kept of its request.
+// establish opens the connection after the response of the handshake.
 func (c *connection) establish(kept *request.Request) {
-	if _, secure := c.conn.Socket().(*tls.Conn); secure { // has the TLS state, so the request needn't
+	if _, secure := c.conn.Socket().(*tls.Conn); secure { // its TLS state is kept, so the request keeps none
 		c.mu.Lock()
 		c.request = kept.WithBackground(c.request)
 		c.mu.Unlock()
@@ -233,9 +232,8 @@ func (c *connection) establish(kept *request.Request) {
 	c.conn.Open()
 }
 
-// serve calls the functions for a new connection and has it read. If one of them
-// panics, the connection is closed: what it would have registered or checked is
-// missing.
+// serve calls the OnConnection functions and starts the reading. If a function
+// panics, serve closes the connection: its setup is incomplete.
 func (c *connection) serve(onConnection []ConnectionFunc) {
 	c.conn.Serve(func() {
 		for _, f := range onConnection {

@@ -16,15 +16,14 @@ type (
 	// ConnectionFunc is called with each new connection.
 	ConnectionFunc func(Connection)
 
-	// Server is a WebSocket server: it turns requests into connections and
-	// knows them and their rooms. It is the Emitter to all of them. Make one
-	// with New, or with NewServer. Its methods are safe for concurrent use and
-	// don't block, except for Shutdown, Upgrade and the handler that Handler
-	// returns; Leave and LeaveAll call OnLeave functions, which may.
+	// Server turns requests into connections, and knows the connections and their
+	// rooms. It is an [Emitter] to all of them. Make one with [New] or [NewServer].
+	// Its methods are safe for concurrent use. Only Shutdown, Upgrade and the
+	// handler of Handler block; Leave and LeaveAll call OnLeave functions, and these
+	// may block.
 	Server struct {
-		// ClientSource is the browser client for this server's
-		// EvtMessagePrefix, for those who serve it in their own way. It must
-		// not be changed.
+		// ClientSource is the browser client for the EvtMessagePrefix of this
+		// server, for programs with their own way to serve it. Don't change it.
 		ClientSource []byte
 
 		config    Config             // immutable
@@ -36,41 +35,41 @@ type (
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		logger    logger
 
-		mu           sync.Mutex       // guards what follows
+		mu           sync.Mutex       // guards the fields below
 		onConnection []ConnectionFunc // only ever appended to
-		// interruptedBy are the applications with an interrupt of which the
-		// server is shut down.
+		// interruptedBy are the applications whose interrupt shuts the server down.
 		interruptedBy []*iris.Application
 	}
 
-	// Stats are numbers of a server since it was made.
+	// Stats are the numbers of a server since its start. All but Connections only
+	// grow.
 	Stats struct {
-		// Connections is how many there are now.
+		// Connections is the present number of connections.
 		Connections int
-		// Upgrades counts the handshakes that became a connection.
+		// Upgrades counts the successful handshakes.
 		Upgrades uint64
-		// Refused counts the handshakes that did not.
+		// Refused counts the refused and the failed handshakes.
 		Refused uint64
-		// Received counts the messages that clients sent.
+		// Received counts the messages of clients.
 		Received uint64
-		// Rejected counts what was reported to OnError: messages too large,
-		// malformed, or of a type that the handler doesn't take, and violations
-		// of the protocol, which may be none of the messages received.
+		// Rejected counts messages reported to OnError: too large, malformed, or of
+		// the wrong type for their handler. It also counts violations of the
+		// protocol; Received may not count these.
 		Rejected uint64
-		// Unhandled counts the messages received that no handler was registered
-		// for. A function of OnAny counts as one.
+		// Unhandled counts received messages without a handler. An OnAny function
+		// counts as a handler.
 		Unhandled uint64
-		// SlowConsumers counts the connections that ended with ErrSlowConsumer
-		// or ErrWriteTimeout.
+		// SlowConsumers counts the connections ended by [ErrSlowConsumer] or
+		// [ErrWriteTimeout].
 		SlowConsumers uint64
-		// DeadPeers counts the connections that ended with ErrPongTimeout.
+		// DeadPeers counts the connections ended by [ErrPongTimeout].
 		DeadPeers uint64
-		// Failed counts the errors that handlers returned.
+		// Failed counts the errors returned by handlers.
 		Failed uint64
-		// Dropped counts the messages of Emitter.Volatile that a client was too
-		// slow for.
+		// Dropped counts the messages of [Emitter.Volatile] dropped for slow
+		// clients.
 		Dropped uint64
-		// Panics counts the panics of handlers.
+		// Panics counts the panics in functions of the application.
 		Panics uint64
 	}
 )
@@ -135,13 +134,13 @@ func (s *Server) connectionListeners() []ConnectionFunc {
 	return s.onConnection
 }
 
-// IsConnected reports whether a connection of that ID is connected.
+// IsConnected reports whether there is a connection of this ID.
 func (s *Server) IsConnected(connID string) bool {
 	_, ok := s.node.Get(connID)
 	return ok
 }
 
-// GetConnection returns the connection of that ID; nil if there is none.
+// GetConnection returns the connection of an ID; nil if there is none.
 func (s *Server) GetConnection(connID string) Connection {
 	if c := s.get(connID); c != nil {
 		return c
@@ -152,15 +151,15 @@ func (s *Server) GetConnection(connID string) Connection {
 // GetConnections returns all connections, in no particular order.
 func (s *Server) GetConnections() []Connection { return toInterfaces(s.node.All()) }
 
-// GetConnectionsByRoom returns the connections in a room, in no particular
-// order. One that calls Leave is among them while its OnLeave functions run; one
-// that has ended is not.
+// GetConnectionsByRoom returns the connections in a room, in no particular order. A
+// connection is still among them while its OnLeave functions run for this room.
+// Connections that have ended are left out.
 func (s *Server) GetConnectionsByRoom(roomName string) []Connection {
 	return toInterfaces(s.node.Members(roomName))
 }
 
-// GetConnectionsByUser returns the connections of a user, in no particular
-// order: see Config.Authenticate.
+// GetConnectionsByUser returns the connections of a user, in no particular order.
+// See [Config.Authenticate].
 func (s *Server) GetConnectionsByUser(user string) []Connection {
 	if user == "" {
 		return nil
@@ -168,7 +167,7 @@ func (s *Server) GetConnectionsByUser(user string) []Connection {
 	return toInterfaces(s.node.MembersOfUser(user))
 }
 
-// toInterfaces leaves out connections that have ended.
+// toInterfaces leaves out ended connections.
 func toInterfaces(connections []*node.Conn) []Connection {
 	list := make([]Connection, 0, len(connections))
 	for _, c := range connections {
@@ -190,36 +189,37 @@ func (s *Server) get(connID string) *connection {
 // GetTotalConnections returns the number of connections.
 func (s *Server) GetTotalConnections() int { return s.node.Len() }
 
-// Join is Connection.Join for the connection of that ID; it does nothing if
-// there is none.
+// Join is [Connection.Join] for the connection of an ID. It does nothing if there is
+// none.
 func (s *Server) Join(roomName string, connID string) {
 	if c := s.get(connID); c != nil {
 		c.Join(roomName)
 	}
 }
 
-// Leave is Connection.Leave for the connection of that ID.
+// Leave is [Connection.Leave] for the connection of an ID. It reports false if there
+// is none.
 func (s *Server) Leave(roomName string, connID string) bool {
 	c := s.get(connID)
 	return c != nil && c.Leave(roomName)
 }
 
-// LeaveAll takes the connection of that ID out of all its rooms, that of its own
-// ID included, and calls its OnLeave functions for each.
+// LeaveAll takes the connection of an ID out of all its rooms, including the room of
+// its own ID. It calls the OnLeave functions for each room.
 func (s *Server) LeaveAll(connID string) {
 	if c := s.get(connID); c != nil {
 		c.conn.LeaveAll()
 	}
 }
 
-// IsJoined is Connection.IsJoined for the connection of that ID.
+// IsJoined is [Connection.IsJoined] for the connection of an ID.
 func (s *Server) IsJoined(roomName string, connID string) bool {
 	c := s.get(connID)
 	return c != nil && c.IsJoined(roomName)
 }
 
-// Disconnect is Connection.Disconnect for the connection of that ID. It returns
-// ErrAlreadyDisconnected if there is none.
+// Disconnect is [Connection.Disconnect] for the connection of an ID. It returns
+// [ErrAlreadyDisconnected] if there is none.
 func (s *Server) Disconnect(connID string) error {
 	if c := s.get(connID); c != nil {
 		return c.Disconnect()
@@ -227,7 +227,7 @@ func (s *Server) Disconnect(connID string) error {
 	return ErrAlreadyDisconnected
 }
 
-// Stats returns the server's numbers.
+// Stats returns the numbers of the server.
 func (s *Server) Stats() Stats {
 	n := &s.node.Counters
 	return Stats{
@@ -247,26 +247,24 @@ func (s *Server) Stats() Stats {
 
 var _ Emitter = (*Server)(nil) // to all connections
 
-// Emit sends an event to all connections: see Emitter. It is safe to call from
-// anywhere, handlers included, as all emitters are.
+// Emit sends an event to all connections: see [Emitter].
 func (s *Server) Emit(event string, data any) error { return s.publisher.toAll().Emit(event, data) }
 
-// EmitMessage sends a native message to all connections: see Emitter.
+// EmitMessage sends a native message to all connections: see [Emitter].
 func (s *Server) EmitMessage(data []byte) error { return s.publisher.toAll().EmitMessage(data) }
 
-// EmitText sends a native message to all connections as text: see Emitter.
+// EmitText sends a native message as text to all connections: see [Emitter].
 func (s *Server) EmitText(text string) error { return s.publisher.toAll().EmitText(text) }
 
-// EmitBinary sends a native message to all connections as binary: see Emitter.
+// EmitBinary sends a native message as binary to all connections: see [Emitter].
 func (s *Server) EmitBinary(data []byte) error { return s.publisher.toAll().EmitBinary(data) }
 
-// Except returns an emitter to all connections but these: see Emitter.
+// Except returns an emitter to all other connections: see [Emitter].
 func (s *Server) Except(idsOrRooms ...string) Emitter {
 	return s.publisher.toAll().Except(idsOrRooms...)
 }
 
-// Volatile returns an emitter to all connections that are fast enough: see
-// Emitter.
+// Volatile returns an emitter to all connections but the slow ones: see [Emitter].
 func (s *Server) Volatile() Emitter { return s.publisher.toAll().Volatile() }
 
 // To returns an emitter to the members of rooms, once to each member. The ID of a
