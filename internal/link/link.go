@@ -38,7 +38,7 @@ import (
 )
 
 // Owner learns of everything that happens on its link. The reading goroutine calls
-// these methods one at a time. A payload is valid until the method returns.
+// these methods one at a time, except for Gone. A payload is valid until the method returns.
 type Owner interface {
 	// Message brings a message. A text is valid UTF-8.
 	Message(l *Link, text bool, payload []byte)

@@ -23,6 +23,7 @@
 // line. There is one exception: a goroutine may lock several rooms, in the order of
 // their names.
 //
+//	step.running             root package: a call of next of a middleware
 //	Node.sweeping            one sweep at a time; held during the whole sweep
 //	Node.mu                  the number of connections; those being closed
 //	link: Watcher.mu         start and end of the poller
@@ -48,14 +49,13 @@
 //	Server.mu                the functions registered on a server
 //	interruptedServers.mu    the servers to shut down; held by iris.RegisterOnInterrupt
 //	ConnectionValues.mu      the values of a connection
-//	step.running             a call of next of a middleware
 //	budget.mu                the rate of one kind of log entry
 //	handshake: Places.mu     the number of connections
 //
 // The root package holds none of its locks while it calls functions of the application,
 // or functions of this package. There are two exceptions. Context calls HasEnded, a
-// method without locks, under connection.mu. And step.running is held while handlers
-// run; only the goroutine of the middleware ever waits for it.
+// method without locks, under connection.mu. And handlers run under step.running; only
+// the goroutine of their middleware ever waits for it.
 package node
 
 import (
