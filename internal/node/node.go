@@ -12,7 +12,8 @@
 //   - One goroutine at a time calls the handlers of a connection: see turn.
 //   - The first cause of an end wins and is counted once.
 //   - Face.Ended comes after the last handler has returned. Face.Released comes
-//     after Ended and after the end of the socket. Each comes once.
+//     after Ended and after the end of the socket. Each comes once. A connection
+//     killed during Attach is the exception: its socket may be closed just after.
 //   - A Face is called without any lock, with one exception: a sweep may call Pinged
 //     and Released, and Config.PeerClosed after a failed write, under Node.sweeping.
 //
