@@ -14,72 +14,63 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// from makes a client connect from an address.
-func from(ip string) func(*gorilla.Dialer, http.Header) {
+// fromAddress makes a client connect from an address.
+func fromAddress(ip string) dialOption {
 	return func(d *gorilla.Dialer, _ http.Header) {
 		d.NetDialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext
 	}
 }
 
-// refused dials and compares the status of the refusal, whose text must name
+// wantNoPlace dials and compares the status of the refusal, whose text must name
 // the option.
-func refused(t *testing.T, url string, status int, option string, options ...func(*gorilla.Dialer, http.Header)) {
+func wantNoPlace(t *testing.T, url string, status int, option string, options ...dialOption) {
 	t.Helper()
-	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
-	for _, o := range options {
-		o(dialer, header)
-	}
-	conn, response, err := dialer.Dial(url, header)
-	if err == nil {
-		_ = conn.Close()
-		t.Fatalf("connected, want %d", status)
-	}
-	if response == nil {
-		t.Fatal(err)
-	}
+	response := wantRefused(t, url, status, options...)
 	body := make([]byte, 1000)
 	n, _ := response.Body.Read(body)
-	if response.StatusCode != status || !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
-		t.Errorf("answered with %d %q %v, want %d and %s", response.StatusCode, body[:n], response.Header, status, option)
+	if !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
+		t.Errorf("answered with %q %v, want %s", body[:n], response.Header, option)
 	}
 }
 
 func TestMaxConnections(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnections: 2}, echo)
 	one, two := dial(t, url), dial(t, url)
-	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	one.vanish()
 	eventually(t, "the place is free", func() bool { return s.GetTotalConnections() == 1 })
-	var three *client
+	var three *testClient
 	eventually(t, "another may connect", func() bool { // OnDisconnect may still be running
-		conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+		client, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err == nil {
-			three = &client{conn, t}
+			three = &testClient{client, t}
 		}
 		return err == nil
 	})
 	defer func() { _ = three.Close() }()
-	refused(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	two.send("chat;0;x")
 	two.want("chat;0;x")
 }
 
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
-	one := dial(t, url, from("127.0.0.1"))
-	dial(t, url, from("127.0.0.1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", from("127.0.0.1"))
-	dial(t, url, from("127.0.0.2"))
+	one := dial(t, url, fromAddress("127.0.0.1"))
+	dial(t, url, fromAddress("127.0.0.1"))
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", fromAddress("127.0.0.1"))
+	dial(t, url, fromAddress("127.0.0.2"))
 	for _, c := range s.GetConnections() {
 		if c.Context().RemoteAddr() == "127.0.0.1" {
 			_ = c.Disconnect()
 		}
 	}
 	_ = one.Close()
+	var dialer gorilla.Dialer
+	fromAddress("127.0.0.1")(&dialer, nil)
 	eventually(t, "places are free again", func() bool {
-		conn, _, err := (&gorilla.Dialer{NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.1")}}).DialContext}).Dial(url, nil)
+		client, _, err := dialer.Dial(url, nil)
 		if err == nil {
-			t.Cleanup(func() { _ = conn.Close() })
+			t.Cleanup(func() { _ = client.Close() })
 		}
 		return err == nil
 	})
@@ -87,7 +78,7 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 
 // TestARefusedHandshakeTakesNoPlace, whatever it is refused for.
 func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }}, echo)
+	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: idFromURL}, echo)
 	for range 3 {
 		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil { // no ID
 			t.Fatal("connected without an ID")
@@ -112,9 +103,9 @@ func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
-	c := dial(t, url+"?id=1")
-	c.send("chat;0;x")
-	c.want("chat;0;x")
+	client := dial(t, url+"?id=1")
+	client.send("chat;0;x")
+	client.want("chat;0;x")
 }
 
 func TestClientPrefix(t *testing.T) {
@@ -128,9 +119,11 @@ func TestClientPrefix(t *testing.T) {
 		"":                     "invalid Prefix",
 		"pipe":                 "invalid Prefix",
 	} {
-		if got := websocket.ClientPrefix(address).String(); got != want {
-			t.Errorf("%q: %s, want %s", address, got, want)
-		}
+		t.Run(address, func(t *testing.T) {
+			if got := websocket.ClientPrefix(address).String(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
 	}
 }
 
@@ -138,15 +131,13 @@ func TestClientPrefix(t *testing.T) {
 // a violation and then stays still takes a descriptor.
 func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
-	c := dial(t, url)
-	if _, err := c.NetConn().Write(frame(0x81, "\xff")); err != nil {
+	client := dial(t, url)
+	if _, err := client.NetConn().Write(frame(0x81, "\xff")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the connection has ended", func() bool { return s.GetTotalConnections() == 0 })
-	if _, response, _ := gorilla.DefaultDialer.Dial(url, nil); response == nil || response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("another connection: %v", response)
-	}
-	c.vanish()
+	wantRefused(t, url, http.StatusServiceUnavailable)
+	client.vanish()
 	eventually(t, "there is a place again", func() bool {
 		next, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err != nil {
@@ -162,13 +153,13 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 func TestAViolatorsPlace(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
 	for range 3 {
-		var c *client
+		var client *testClient
 		eventually(t, "there is a place", func() bool {
 			conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
-			c = &client{conn, t}
+			client = &testClient{conn, t}
 			return err == nil
 		})
-		conn := c.NetConn()
+		conn := client.NetConn()
 		if _, err := conn.Write([]byte("\x81\x01x")); err != nil { // not masked
 			t.Fatal(err)
 		}
@@ -192,13 +183,13 @@ func TestAnAddressThatIsNone(t *testing.T) {
 	})
 	s := websocket.New(app, "/ws", websocket.Config{MaxConnectionsPerAddress: 2})
 	url := address(listen(t, app, s)) + "/ws"
-	says := func(text string) func(*gorilla.Dialer, http.Header) {
-		return func(_ *gorilla.Dialer, h http.Header) { h.Set("X-Real-Ip", text) }
+	says := func(text string) dialOption {
+		return withHeader("X-Real-Ip", text)
 	}
 	dial(t, url, says("garbage:1"))
 	dial(t, url, says("more of it:1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
-	refused(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
+	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
 	dial(t, url, says("203.0.113.1"))
 }
 
@@ -206,7 +197,7 @@ func TestAnAddressThatIsNone(t *testing.T) {
 func TestAddressesAreForgotten(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
 	for _, ip := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
-		wantEcho(t, dial(t, url, from(ip)))
+		wantEcho(t, dial(t, url, fromAddress(ip)))
 	}
 	if n := websocket.Addresses(s); n != 2 {
 		t.Errorf("%d addresses are remembered, want 2", n)

@@ -2,18 +2,15 @@ package websocket_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/kataras/iris/v12"
-
 	"github.com/kataras/iris/websocket"
-	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
 // bigMessage is larger than Config.MaxQueuedBytes, and than what sockets buffer.
@@ -138,37 +135,6 @@ func TestMorePingsThanAnybodyAnswers(t *testing.T) {
 	}
 }
 
-// TestVolatileAtItsLimit: an eighth of what may wait is not too much, more is; what
-// isn't volatile still waits.
-func TestVolatileAtItsLimit(t *testing.T) {
-	const each = 200
-	inBubble(t, websocket.Config{MaxQueuedBytes: 8 * 4 * each, HandshakeTimeout: -1}, func(*websocket.Server) {}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		client := pipeTo(t, app)
-		defer func() { _ = client.Close() }()
-		if _, err := client.Write([]byte(goodHandshake + "\r\n")); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait() // until the response waits for the client, so that all that is emitted waits behind it
-		message := make([]byte, each-2-outbox.FrameOverhead)
-		for i := range 4 + 3 {
-			if err := s.Volatile().EmitMessage(message); err != nil {
-				t.Error(err)
-			}
-			if want := uint64(max(0, i-4)); s.Stats().Dropped != want {
-				t.Errorf("after %d messages, %d are dropped, want %d", i+1, s.Stats().Dropped, want)
-			}
-		}
-		if err := s.EmitMessage(message); err != nil {
-			t.Error(err)
-		}
-		if n := s.Stats(); n.Dropped != 2 || n.SlowConsumers != 0 || n.Connections != 1 {
-			t.Errorf("%+v", n)
-		}
-		frame := string(append([]byte{0x81, byte(len(message))}, message...))
-		wantAfterHandshake(t, client, strings.Repeat(frame, 6))
-	})
-}
-
 // BenchmarkReceiving compares what a ping costs with what a message costs that
 // nothing handles.
 func BenchmarkReceiving(b *testing.B) {
@@ -195,4 +161,75 @@ func BenchmarkReceiving(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/frame")
 		})
 	}
+}
+
+// TestAClientThatNeverReads is disconnected, and nobody waits for it.
+func TestAClientThatNeverReads(t *testing.T) {
+	f, connections := watchConnections()
+	s, url := onConnection(t, websocket.Config{MaxQueuedBytes: 256 << 10}, f)
+	dial(t, url) // and never read
+	stalled := receive(t, connections)
+	good := dial(t, url)
+	receive(t, connections)
+	payload := strings.Repeat("x", 32<<10)
+	for range 2000 { // far more than sockets buffer
+		good.send("chat;0;" + payload)
+		good.want("chat;0;" + payload)
+		if len(stalled.ended) > 0 {
+			break
+		}
+	}
+	if err := receive(t, stalled.ended); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("ended with %v", err)
+	}
+	if err := receive(t, stalled.errors); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("OnError was told %v", err)
+	}
+	if n := s.Stats(); n.SlowConsumers != 1 || n.Connections != 1 {
+		t.Errorf("%+v", n)
+	}
+	good.send("chat;0;go on")
+	good.want("chat;0;go on")
+}
+
+// TestEmitToASlowClientSaysSo: who emits to one client alone learns of it.
+func TestEmitToASlowClientSaysSo(t *testing.T) {
+	result := make(chan error, 1)
+	ended := make(chan error, 1)
+	_, url := onConnection(t, websocket.Config{MaxQueuedBytes: 64 << 10}, func(c websocket.Connection) {
+		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
+		payload := strings.Repeat("x", 32<<10)
+		for range 10000 {
+			if err := c.Emit("e", payload); err != nil {
+				result <- err
+				return
+			}
+		}
+		result <- nil
+	})
+	dial(t, url)
+	if err := receive(t, result); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("Emit: %v", err)
+	}
+	if err := receive(t, ended); !errors.Is(err, websocket.ErrSlowConsumer) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestABlockedHandlerHoldsUpNobodyElse: others are served, and its own client still
+// receives.
+func TestABlockedHandlerHoldsUpNobodyElse(t *testing.T) {
+	blocked, release := make(chan struct{}), make(chan struct{})
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.Join("room")
+		c.On("block", func() { close(blocked); <-release })
+		c.On("chat", func(v string) { c.To("room").Emit("chat", v) })
+	})
+	a, b := dial(t, url), dial(t, url)
+	a.send("block;0;")
+	receive(t, blocked)
+	b.send("chat;0;x")
+	b.want("chat;0;x")
+	a.want("chat;0;x") // it still receives
+	close(release)
 }

@@ -1,13 +1,9 @@
 package websocket_test
 
 import (
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -120,118 +116,6 @@ var (
 	_ []byte            = websocket.Server{}.ClientSource
 )
 
-// TestWrite: raw messages of each type.
-func TestWrite(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		c.On("write", func(int) {
-			for _, err := range []error{
-				c.Write(websocket.TextMessage, []byte("text")),
-				c.Write(websocket.BinaryMessage, []byte("binary")),
-				c.Write(websocket.PingMessage, []byte("ping")),
-				c.Write(websocket.PongMessage, []byte("pong")),
-			} {
-				if err != nil {
-					t.Error(err)
-				}
-			}
-			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
-				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
-					t.Errorf("Write(%d): %v", kind, err)
-				}
-			}
-			if err := c.Write(websocket.CloseMessage, gorilla.FormatCloseMessage(4001, "bye")); err != nil {
-				t.Error(err)
-			}
-			if err := c.Write(websocket.TextMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("Write after the close: %v", err)
-			}
-			if err := c.Write(websocket.CloseMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("a second close: %v", err)
-			}
-		})
-	})
-	c := dial(t, url)
-	var control []string
-	c.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
-	c.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
-	c.send("write;1;1")
-	c.want("text", "binary")
-	_, _, err := c.ReadMessage()
-	var closed *gorilla.CloseError
-	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
-		t.Errorf("closed with %v", err)
-	}
-	if len(control) != 2 || control[0] != "ping ping" || control[1] != "pong pong" {
-		t.Errorf("control messages: %q", control)
-	}
-}
-
-// TestOnPingAndOnPong: each ping that goes out, each pong that comes in.
-func TestOnPingAndOnPong(t *testing.T) {
-	var mu sync.Mutex
-	pings, pongs := 0, 0
-	inBubble(t, websocket.Config{}, func(s *websocket.Server) {
-		s.OnConnection(func(c websocket.Connection) {
-			c.OnPing(func() { mu.Lock(); pings++; mu.Unlock() })
-			c.OnPong(func() { mu.Lock(); pongs++; mu.Unlock() })
-			c.OnPong(func() { panic("must not matter") })
-		})
-	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go readAll(conn)
-		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // of the bubble's clock: it takes no time
-		synctest.Wait()
-		mu.Lock()
-		if pings < 2 || pings > 3 || pongs != pings {
-			t.Errorf("%d pings, %d pongs", pings, pongs)
-		}
-		mu.Unlock()
-		_ = conn.Close()
-	})
-}
-
-// TestValues: safe for concurrent use, and by type.
-func TestValues(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
-		var all sync.WaitGroup
-		for i := range 10 {
-			all.Go(func() {
-				c.SetValue("shared", i)
-				_ = c.GetValue("shared")
-			})
-		}
-		all.Wait()
-		c.SetValue("string", "s")
-		c.SetValue("number", "12")
-		c.SetValue("list", []string{"a"})
-		if c.GetValueString("string") != "s" || c.GetValueString("shared") != "" || c.GetValueString("none") != "" {
-			t.Error("GetValueString")
-		}
-		c.SetValue("int", 7)
-		if c.GetValueInt("int") != 7 || c.GetValueInt("number") != 12 || c.GetValueInt("string") != 0 || c.GetValueInt("none") != 0 {
-			t.Error("GetValueInt")
-		}
-		if list := c.GetValueArrString("list"); len(list) != 1 || c.GetValueArrString("string") != nil {
-			t.Error("GetValueArrString")
-		}
-		if c.GetValue("none") != nil {
-			t.Error("GetValue")
-		}
-		_ = c.Emit("done", "")
-	})
-	dial(t, url).want("done;0;")
-
-	var values websocket.ConnectionValues
-	values.Set("a", 1)
-	values.Set("a", 2)
-	if values.Get("a") != 2 || values.Get("b") != nil {
-		t.Error("ConnectionValues")
-	}
-	if values.Reset(); values.Get("a") != nil {
-		t.Error("Reset")
-	}
-}
-
 // socketController is a controller of Iris MVC whose connection is upgraded for
 // it.
 type socketController struct {
@@ -255,9 +139,9 @@ func TestMVC(t *testing.T) {
 	m.Register(s.Upgrade)
 	m.Handle(new(socketController))
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/ws")
-	c.send("chat;0;hi")
-	c.want("chat;0;mvc hi")
+	client := dial(t, address(server)+"/ws")
+	client.send("chat;0;hi")
+	client.want("chat;0;mvc hi")
 	if response := get(t, server, "/ws"); response.StatusCode != http.StatusUpgradeRequired {
 		t.Errorf("without an upgrade: %s", response.Status)
 	}
@@ -267,44 +151,74 @@ func TestMVC(t *testing.T) {
 // Iris, and NewServer.
 func TestTheClassicProgram(t *testing.T) {
 	app := newApp()
-	ws := websocket.NewServer(websocket.Config{ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:")})
-	ws.OnConnection(func(c websocket.Connection) {
+	s := websocket.NewServer(websocket.Config{
+		ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:"),
+	})
+	s.OnConnection(func(c websocket.Connection) {
 		c.Join("room")
 		c.On("chat", func(message string) {
 			c.To("room").Emit("chat", "From: "+c.ID()+": "+message)
 		})
 		c.OnMessage(func(data []byte) { c.EmitMessage(data) })
 	})
-	app.Get("/my_endpoint", ws.Handler())
-	app.Any("/iris-ws.js", func(ctx iris.Context) { ctx.Write(ws.ClientSource) })
+	app.Get("/my_endpoint", s.Handler())
+	app.Any("/iris-ws.js", func(ctx iris.Context) { ctx.Write(s.ClientSource) })
 	app.Any("/default.js", websocket.ClientHandler())
-	server := listen(t, app, ws)
-	if body := fetch(t, server, "/iris-ws.js"); !strings.Contains(body, `"my-custom-prefix:"`) {
+	server := listen(t, app, s)
+	if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, `"my-custom-prefix:"`) {
 		t.Error("the script has another prefix")
 	}
-	if body := fetch(t, server, "/default.js"); body != string(websocket.ClientSource) {
+	if source := body(t, get(t, server, "/default.js")); source != string(websocket.ClientSource) {
 		t.Error("ClientHandler serves something else than ClientSource")
 	}
-	c := dial(t, address(server)+"/my_endpoint")
-	c.sendText("my-custom-prefix:chat;0;hi")
-	eventually(t, "it is known", func() bool { return ws.GetTotalConnections() == 1 })
-	if got, want := c.next(), "my-custom-prefix:chat;0;From: "+ws.GetConnections()[0].ID()+": hi"; got != want {
+	client := dial(t, address(server)+"/my_endpoint")
+	client.sendText("my-custom-prefix:chat;0;hi")
+	eventually(t, "it is known", func() bool { return s.GetTotalConnections() == 1 })
+	if got, want := client.next(), "my-custom-prefix:chat;0;From: "+s.GetConnections()[0].ID()+": hi"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	c.sendText(prefix + "native here")
-	c.want("native here")
+	client.sendText(prefix + "native here")
+	client.want("native here")
 }
 
-func fetch(t *testing.T, server *httptest.Server, path string) string {
+// TestOriginalProgram is the Go program of the package's first documentation, to
+// the letter.
+func TestOriginalProgram(t *testing.T) {
+	api := newApp()
+
+	w := websocket.New(api, "/my_endpoint")
+	// for default 'iris.' station use that: w := websocket.New(iris.DefaultIris, "/my_endpoint")
+
+	w.OnConnection(func(c websocket.Connection) {
+		c.On("chat", func(message string) {
+			// to all except this connection
+			c.To(websocket.Broadcast).Emit("chat", "Message from: "+c.ID()+"-> "+message)
+			// c.To("to a specific connection.ID() [rooms are coming soon]").Emit...
+			c.Emit("chat", "Message from myself: "+message)
+		})
+	})
+
+	url := address(listen(t, api, w)) + "/my_endpoint"
+	a, b := dial(t, url), dial(t, url)
+	eventually(t, "two connections", func() bool { return w.GetTotalConnections() == 2 })
+	a.send("chat;0;hello")
+	a.want("chat;0;Message from myself: hello")
+	fromA := sender(t, b.next(), "hello")
+	b.send("chat;0;good day")
+	b.want("chat;0;Message from myself: good day")
+	fromB := sender(t, a.next(), "good day")
+	if fromA == fromB || !w.IsConnected(fromA) || !w.IsConnected(fromB) {
+		t.Errorf("the messages came from %q and %q", fromA, fromB)
+	}
+}
+
+// sender is the ID in a message of the original program.
+func sender(t *testing.T, message, text string) string {
 	t.Helper()
-	response, err := server.Client().Get(server.URL + path)
-	if err != nil {
-		t.Fatal(err)
+	id, ok := strings.CutPrefix(message, prefix+"chat;0;Message from: ")
+	id, found := strings.CutSuffix(id, "-> "+text)
+	if !ok || !found {
+		t.Fatalf("received %q", message)
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
+	return id
 }

@@ -15,27 +15,10 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// wantPanic calls f and compares what it panics with.
-func wantPanic(t *testing.T, name string, parts []string, f func()) {
-	t.Helper()
-	defer func() {
-		value := recover()
-		if value == nil {
-			t.Errorf("%s: no panic", name)
-			return
-		}
-		for _, part := range parts {
-			if text := fmt.Sprint(value); !strings.Contains(text, part) {
-				t.Errorf("%s: the panic says %q, without %q", name, text, part)
-			}
-		}
-	}()
-	f()
-}
-
 func TestDefaults(t *testing.T) {
 	c := websocket.Config{}.Validate()
-	if c.PongTimeout != 60*time.Second || c.PingPeriod != 54*time.Second || c.WriteTimeout != 10*time.Second || c.ReadTimeout != 0 ||
+	if c.PongTimeout != 60*time.Second || c.PingPeriod != 54*time.Second ||
+		c.WriteTimeout != 10*time.Second || c.ReadTimeout != 0 ||
 		c.HandshakeTimeout != 10*time.Second || c.CloseTimeout != 5*time.Second ||
 		c.MaxMessageSize != 64<<10 || c.MaxQueuedBytes != 1<<20 || c.ReadBufferSize != 512 ||
 		string(c.EvtMessagePrefix) != "iris-websocket-message:" || c.IDGenerator == nil {
@@ -69,62 +52,108 @@ func TestIDs(t *testing.T) {
 }
 
 func TestBadConfigurationsPanic(t *testing.T) {
+	allowing := func(origin string) websocket.Config { return websocket.Config{Origins: []string{origin}} }
+	prefixed := func(prefix string) websocket.Config { return websocket.Config{EvtMessagePrefix: []byte(prefix)} }
 	for name, test := range map[string]struct {
 		config websocket.Config
 		parts  []string
 	}{
-		"prefix":       {websocket.Config{EvtMessagePrefix: []byte("a;b")}, []string{"EvtMessagePrefix", "';'", "leave it empty"}},
-		"prefix bytes": {websocket.Config{EvtMessagePrefix: []byte("a\xff")}, []string{"EvtMessagePrefix", "UTF-8", "leave it empty"}},
-		"ping":         {websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute}, []string{"PingPeriod", "less than", "leave it at zero"}},
-		"read timeout": {websocket.Config{PingPeriod: 40 * time.Second, ReadTimeout: 30 * time.Second}, []string{"PingPeriod", "ReadTimeout"}},
-		"user":         {websocket.Config{Origins: []string{"https://me@example.com"}}, []string{"Origins", "user"}},
-		"not ASCII":    {websocket.Config{Origins: []string{"https://münchen.example"}}, []string{"Origins", "xn--"}},
-		"no scheme":    {websocket.Config{Origins: []string{"example.com"}}, []string{"Origins", "example.com", "https://example.com"}},
-		"path":         {websocket.Config{Origins: []string{"https://example.com/"}}, []string{"Origins", "behind the host"}},
-		"star":         {websocket.Config{Origins: []string{"https://ex*ample.com"}}, []string{"Origins", "'*'"}},
-		"star inside":  {websocket.Config{Origins: []string{"https://a:*b"}}, []string{"Origins", "port"}},
-		"star scheme":  {websocket.Config{Origins: []string{"app://*.example.com"}}, []string{"Origins", "http and https only"}},
-		"no domain":    {websocket.Config{Origins: []string{"https://*."}}, []string{"Origins", "host or a port"}},
-		"no port":      {websocket.Config{Origins: []string{"https://example.com:"}}, []string{"Origins", "host or a port"}},
-		"a high port":  {websocket.Config{Origins: []string{"https://example.com:65536"}}, []string{"Origins", "host or a port"}},
-		"empty query":  {websocket.Config{Origins: []string{"https://example.com?"}}, []string{"Origins", "behind the host"}},
-		"no host":      {websocket.Config{Origins: []string{"https://"}}, []string{"Origins", "no host"}},
-		"no slashes":   {websocket.Config{Origins: []string{"https:example.com"}}, []string{"Origins", "no host"}},
-		"endpoint":     {websocket.Config{Origins: []string{"wss://example.com"}}, []string{"Origins", "wss://example.com", "https://"}},
+		"prefix":       {prefixed("a;b"), []string{"EvtMessagePrefix", "';'", "leave it empty"}},
+		"prefix bytes": {prefixed("a\xff"), []string{"EvtMessagePrefix", "UTF-8", "leave it empty"}},
+		"ping": {
+			websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute},
+			[]string{"PingPeriod", "less than", "leave it at zero"},
+		},
+		"read timeout": {
+			websocket.Config{PingPeriod: 40 * time.Second, ReadTimeout: 30 * time.Second},
+			[]string{"PingPeriod", "ReadTimeout"},
+		},
+		"user":         {allowing("https://me@example.com"), []string{"Origins", "user"}},
+		"not ASCII":    {allowing("https://münchen.example"), []string{"Origins", "xn--"}},
+		"no scheme":    {allowing("example.com"), []string{"Origins", "example.com", "https://example.com"}},
+		"path":         {allowing("https://example.com/"), []string{"Origins", "behind the host"}},
+		"star":         {allowing("https://ex*ample.com"), []string{"Origins", "'*'"}},
+		"star inside":  {allowing("https://a:*b"), []string{"Origins", "port"}},
+		"star scheme":  {allowing("app://*.example.com"), []string{"Origins", "http and https only"}},
+		"no domain":    {allowing("https://*."), []string{"Origins", "host or a port"}},
+		"no port":      {allowing("https://example.com:"), []string{"Origins", "host or a port"}},
+		"a high port":  {allowing("https://example.com:65536"), []string{"Origins", "host or a port"}},
+		"empty query":  {allowing("https://example.com?"), []string{"Origins", "behind the host"}},
+		"no host":      {allowing("https://"), []string{"Origins", "no host"}},
+		"no slashes":   {allowing("https:example.com"), []string{"Origins", "no host"}},
+		"endpoint":     {allowing("wss://example.com"), []string{"Origins", "wss://example.com", "https://"}},
 		"nanoseconds":  {websocket.Config{WriteTimeout: 10}, []string{"WriteTimeout", "10ns", "10 * time.Second"}},
 		"client path":  {websocket.Config{ClientPath: "ws.js"}, []string{"ClientPath", "begin with '/'"}},
 		"client param": {websocket.Config{ClientPath: "/{name}.js"}, []string{"ClientPath", "parameter"}},
 	} {
-		wantPanic(t, name, test.parts, func() { websocket.NewServer(test.config) })
+		t.Run(name, func(t *testing.T) {
+			wantPanic(t, name, test.parts, func() { websocket.NewServer(test.config) })
+		})
 	}
 }
 
 // TestBoundaries of what is refused.
 func TestBoundaries(t *testing.T) {
+	const shortest, tooShort = time.Millisecond, time.Millisecond - 1
 	for name, test := range map[string]struct {
 		good, bad websocket.Config
 		parts     []string
 	}{
-		"HandshakeTimeout": {websocket.Config{HandshakeTimeout: time.Millisecond}, websocket.Config{HandshakeTimeout: time.Millisecond - 1}, []string{"HandshakeTimeout", "999.999µs", "too short"}},
-		"WriteTimeout":     {websocket.Config{WriteTimeout: time.Millisecond}, websocket.Config{WriteTimeout: time.Millisecond - 1}, []string{"WriteTimeout", "too short"}},
-		"CloseTimeout":     {websocket.Config{CloseTimeout: time.Millisecond}, websocket.Config{CloseTimeout: time.Millisecond - 1}, []string{"CloseTimeout", "too short"}},
-		"PingPeriod":       {websocket.Config{PingPeriod: time.Millisecond}, websocket.Config{PingPeriod: time.Millisecond - 1}, []string{"PingPeriod", "too short"}},
-		"PongTimeout":      {websocket.Config{PongTimeout: 2 * time.Millisecond}, websocket.Config{PongTimeout: time.Millisecond - 1}, []string{"PongTimeout", "too short"}},
-		"ReadTimeout":      {websocket.Config{ReadTimeout: 2 * time.Millisecond}, websocket.Config{ReadTimeout: time.Millisecond - 1}, []string{"ReadTimeout", "too short"}},
+		"HandshakeTimeout": {
+			good:  websocket.Config{HandshakeTimeout: shortest},
+			bad:   websocket.Config{HandshakeTimeout: tooShort},
+			parts: []string{"HandshakeTimeout", "999.999µs", "too short"},
+		},
+		"WriteTimeout": {
+			good:  websocket.Config{WriteTimeout: shortest},
+			bad:   websocket.Config{WriteTimeout: tooShort},
+			parts: []string{"WriteTimeout", "too short"},
+		},
+		"CloseTimeout": {
+			good:  websocket.Config{CloseTimeout: shortest},
+			bad:   websocket.Config{CloseTimeout: tooShort},
+			parts: []string{"CloseTimeout", "too short"},
+		},
+		"PingPeriod": {
+			good:  websocket.Config{PingPeriod: shortest},
+			bad:   websocket.Config{PingPeriod: tooShort},
+			parts: []string{"PingPeriod", "too short"},
+		},
+		"PongTimeout": { // which leaves time for a ping
+			good:  websocket.Config{PongTimeout: 2 * shortest},
+			bad:   websocket.Config{PongTimeout: tooShort},
+			parts: []string{"PongTimeout", "too short"},
+		},
+		"ReadTimeout": {
+			good:  websocket.Config{ReadTimeout: 2 * shortest},
+			bad:   websocket.Config{ReadTimeout: tooShort},
+			parts: []string{"ReadTimeout", "too short"},
+		},
 		"PingPeriod of PongTimeout": {
-			websocket.Config{PingPeriod: time.Minute - 1, PongTimeout: time.Minute}, websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute},
-			[]string{"PingPeriod", "less than"},
+			good:  websocket.Config{PingPeriod: time.Minute - 1, PongTimeout: time.Minute},
+			bad:   websocket.Config{PingPeriod: time.Minute, PongTimeout: time.Minute},
+			parts: []string{"PingPeriod", "less than"},
 		},
 		"PingPeriod of ReadTimeout": {
-			websocket.Config{PingPeriod: time.Second - 1, ReadTimeout: time.Second}, websocket.Config{PingPeriod: time.Second, ReadTimeout: time.Second},
-			[]string{"PingPeriod", "less than"},
+			good:  websocket.Config{PingPeriod: time.Second - 1, ReadTimeout: time.Second},
+			bad:   websocket.Config{PingPeriod: time.Second, ReadTimeout: time.Second},
+			parts: []string{"PingPeriod", "less than"},
 		},
 		"the longest PingPeriod": {
-			websocket.Config{PingPeriod: math.MaxInt64 - 1}, websocket.Config{PingPeriod: math.MaxInt64},
-			[]string{"PingPeriod", "less than"},
+			good:  websocket.Config{PingPeriod: math.MaxInt64 - 1},
+			bad:   websocket.Config{PingPeriod: math.MaxInt64},
+			parts: []string{"PingPeriod", "less than"},
 		},
-		"ReadBufferSize":             {websocket.Config{ReadBufferSize: 16 << 20}, websocket.Config{ReadBufferSize: 16<<20 + 1}, []string{"ReadBufferSize", "16777217", "the most is 16777216", "512"}},
-		"the largest ReadBufferSize": {websocket.Config{}, websocket.Config{ReadBufferSize: math.MaxInt}, []string{"ReadBufferSize", "too many"}},
+		"ReadBufferSize": {
+			good:  websocket.Config{ReadBufferSize: 16 << 20},
+			bad:   websocket.Config{ReadBufferSize: 16<<20 + 1},
+			parts: []string{"ReadBufferSize", "16777217", "the most is 16777216", "512"},
+		},
+		"the largest ReadBufferSize": {
+			good:  websocket.Config{},
+			bad:   websocket.Config{ReadBufferSize: math.MaxInt},
+			parts: []string{"ReadBufferSize", "too many"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.good.Validate()
@@ -135,10 +164,11 @@ func TestBoundaries(t *testing.T) {
 
 // TestTheFirstMistakeIsNamed, and it is the same one each time.
 func TestTheFirstMistakeIsNamed(t *testing.T) {
+	cfg := websocket.Config{
+		HandshakeTimeout: 1, WriteTimeout: 1, ReadTimeout: 1, PongTimeout: 1, PingPeriod: 1, CloseTimeout: 1,
+	}
 	for range 20 {
-		wantPanic(t, "all", []string{"Config.HandshakeTimeout"}, func() {
-			websocket.Config{HandshakeTimeout: 1, WriteTimeout: 1, ReadTimeout: 1, PongTimeout: 1, PingPeriod: 1, CloseTimeout: 1}.Validate()
-		})
+		wantPanic(t, "all", []string{"Config.HandshakeTimeout"}, func() { cfg.Validate() })
 	}
 }
 
@@ -146,21 +176,38 @@ func TestTheFirstMistakeIsNamed(t *testing.T) {
 func TestExtremeValues(t *testing.T) {
 	const year, years = 365 * 24 * time.Hour, 50 * 365 * 24 * time.Hour
 	for name, test := range map[string]struct{ config, want websocket.Config }{
-		"a long PongTimeout":      {websocket.Config{PongTimeout: years}, websocket.Config{PongTimeout: years, PingPeriod: years / 10 * 9}},
-		"the longest PongTimeout": {websocket.Config{PongTimeout: math.MaxInt64}, websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 8301034833169298226}},
-		"a long PingPeriod":       {websocket.Config{PingPeriod: 90 * year}, websocket.Config{PongTimeout: 100 * year, PingPeriod: 90 * year}},
+		"a long PongTimeout": {
+			config: websocket.Config{PongTimeout: years},
+			want:   websocket.Config{PongTimeout: years, PingPeriod: years / 10 * 9},
+		},
+		"the longest PongTimeout": {
+			config: websocket.Config{PongTimeout: math.MaxInt64},
+			want:   websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 8301034833169298226},
+		},
+		"a long PingPeriod": {
+			config: websocket.Config{PingPeriod: 90 * year},
+			want:   websocket.Config{PongTimeout: 100 * year, PingPeriod: 90 * year},
+		},
 		"a PingPeriod without a longer timeout": {
-			websocket.Config{PingPeriod: 290 * year}, websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 290 * year},
+			config: websocket.Config{PingPeriod: 290 * year},
+			want:   websocket.Config{PongTimeout: math.MaxInt64, PingPeriod: 290 * year},
 		},
 		"negative ones": {
-			websocket.Config{PongTimeout: math.MinInt64, PingPeriod: math.MinInt64, ReadTimeout: math.MinInt64, CloseTimeout: math.MinInt64, MaxMessageSize: math.MinInt64, MaxQueuedBytes: math.MinInt, ReadBufferSize: math.MinInt, MaxConnections: math.MinInt, MaxConnectionsPerAddress: math.MinInt},
-			websocket.Config{},
+			config: websocket.Config{
+				PongTimeout: math.MinInt64, PingPeriod: math.MinInt64,
+				ReadTimeout: math.MinInt64, CloseTimeout: math.MinInt64,
+				MaxMessageSize: math.MinInt64, MaxQueuedBytes: math.MinInt, ReadBufferSize: math.MinInt,
+				MaxConnections: math.MinInt, MaxConnectionsPerAddress: math.MinInt,
+			},
+			want: websocket.Config{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, want := test.config.Validate(), test.want.Validate()
-			if got.PongTimeout != want.PongTimeout || got.PingPeriod != want.PingPeriod || got.ReadTimeout != want.ReadTimeout || got.CloseTimeout != want.CloseTimeout ||
-				got.MaxMessageSize != want.MaxMessageSize || got.MaxQueuedBytes != want.MaxQueuedBytes || got.ReadBufferSize != want.ReadBufferSize ||
+			if got.PongTimeout != want.PongTimeout || got.PingPeriod != want.PingPeriod ||
+				got.ReadTimeout != want.ReadTimeout || got.CloseTimeout != want.CloseTimeout ||
+				got.MaxMessageSize != want.MaxMessageSize || got.MaxQueuedBytes != want.MaxQueuedBytes ||
+				got.ReadBufferSize != want.ReadBufferSize ||
 				got.MaxConnections != 0 || got.MaxConnectionsPerAddress != 0 {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
@@ -173,47 +220,60 @@ func TestExtremeValues(t *testing.T) {
 func TestTheLargestValuesServe(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{
-		HandshakeTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, PongTimeout: math.MaxInt64, ReadTimeout: math.MaxInt64,
-		MaxMessageSize: math.MaxInt64, MaxQueuedBytes: math.MaxInt, MaxConnections: math.MaxInt, MaxConnectionsPerAddress: math.MaxInt, ReadBufferSize: 16 << 20,
+		HandshakeTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64,
+		PongTimeout: math.MaxInt64, ReadTimeout: math.MaxInt64,
+		MaxMessageSize: math.MaxInt64, MaxQueuedBytes: math.MaxInt, ReadBufferSize: 16 << 20,
+		MaxConnections: math.MaxInt, MaxConnectionsPerAddress: math.MaxInt,
 		EnableCompression: true,
 	})
 	s.OnConnection(echo)
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	c := dial(t, "wss"+strings.TrimPrefix(server.URL, "https")+"/ws", func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
-	wantEcho(t, c)
-	c.sendText(strings.Repeat("x", 1<<20))
-	wantEcho(t, c)
-	for _, connection := range s.GetConnections() {
-		_ = connection.Disconnect()
+	client := dial(t, address(server)+"/ws", withCompression)
+	wantEcho(t, client)
+	client.sendText(strings.Repeat("x", 1<<20))
+	wantEcho(t, client)
+	for _, c := range s.GetConnections() {
+		_ = c.Disconnect()
 	}
-	c.wantClosed(1000)
+	client.wantClosed(1000)
 }
 
 func TestBadEndpointsPanic(t *testing.T) {
 	for _, endpoint := range []string{"", "ws", "/ws?a=b", "/ws#a", "/my endpoint"} {
-		wantPanic(t, endpoint, []string{"New", fmt.Sprintf("%q", endpoint), "pass a path"}, func() { websocket.New(newApp(), endpoint) })
+		t.Run(endpoint, func(t *testing.T) {
+			parts := []string{"New", fmt.Sprintf("%q", endpoint), "pass a path"}
+			wantPanic(t, endpoint, parts, func() { websocket.New(newApp(), endpoint) })
+		})
 	}
-	wantPanic(t, "unknown macro", []string{"/ws/{a:nonsense(}", "log"}, func() { websocket.New(newApp(), "/ws/{a:nonsense(}") })
+	const unknownMacro = "/ws/{a:nonsense(}"
+	wantPanic(t, "unknown macro", []string{unknownMacro, "log"}, func() { websocket.New(newApp(), unknownMacro) })
 	app := newApp()
 	websocket.New(app, "/ws")
 	wantPanic(t, "twice", []string{"GET /ws", "already", "another endpoint"}, func() { websocket.New(app, "/ws") })
 	wantPanic(t, "twice, from a party", []string{"already"}, func() { websocket.New(app.Party("/"), "/ws") })
 	websocket.New(app.Party("/v1"), "/ws") // another path
 	wantPanic(t, "no application", []string{"the party is nil"}, func() { websocket.New(nil, "/ws") })
-	wantPanic(t, "nil application", []string{"the party is nil"}, func() { websocket.New((*iris.Application)(nil), "/ws") })
-	wantPanic(t, "two configs", []string{"one Config"}, func() { websocket.New(newApp(), "/ws", websocket.Config{}, websocket.Config{}) })
+	var none *iris.Application
+	wantPanic(t, "nil application", []string{"the party is nil"}, func() { websocket.New(none, "/ws") })
+	wantPanic(t, "two configs", []string{"one Config"}, func() {
+		websocket.New(newApp(), "/ws", websocket.Config{}, websocket.Config{})
+	})
 }
 
 func TestBadHandlersPanic(t *testing.T) {
 	done := make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		defer close(done)
-		wantPanic(t, "type", []string{`"chat"`, "func(chan int)", "string"}, func() { c.On("chat", func(chan int) {}) })
+		wantPanic(t, "type", []string{`"chat"`, "func(chan int)", "string"}, func() {
+			c.On("chat", func(chan int) {})
+		})
 		wantPanic(t, "no function", []string{`"chat"`, "int"}, func() { c.On("chat", 1) })
 		wantPanic(t, "nothing", []string{`"chat"`, "nil"}, func() { c.On("chat", nil) })
 		wantPanic(t, "name", []string{`"a;b"`, "';'"}, func() { c.On("a;b", func() {}) })
 		wantPanic(t, "context", []string{"Connection.Context"}, func() { c.On("chat", func(iris.Context) {}) })
-		wantPanic(t, "connection", []string{"only Server.On"}, func() { c.On("chat", func(websocket.Connection, string) {}) })
+		wantPanic(t, "connection", []string{"only Server.On"}, func() {
+			c.On("chat", func(websocket.Connection, string) {})
+		})
 		wantPanic(t, "no name", []string{`""`, "empty"}, func() { c.On("", func() {}) })
 	})
 	dial(t, url)
@@ -230,15 +290,15 @@ func TestConfigIsTheServersOwn(t *testing.T) {
 	}
 	_, url := onConnection(t, cfg, echo)
 	cfg.Origins[0], cfg.Subprotocols[0], cfg.EvtMessagePrefix[0] = "https://other.example", "two", 'X'
-	c := dial(t, url, func(d *gorilla.Dialer, h http.Header) {
+	client := dial(t, url, func(d *gorilla.Dialer, h http.Header) {
 		d.Subprotocols = []string{"one", "two"}
 		h.Set("Origin", "https://friend.example")
 	})
-	if got := c.Subprotocol(); got != "one" {
+	if got := client.Subprotocol(); got != "one" {
 		t.Errorf("agreed on %q", got)
 	}
-	c.sendText("mine:chat;0;x")
-	if got := c.next(); got != "mine:chat;0;x" {
+	client.sendText("mine:chat;0;x")
+	if got := client.next(); got != "mine:chat;0;x" {
 		t.Errorf("received %q", got)
 	}
 }

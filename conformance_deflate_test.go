@@ -31,6 +31,14 @@ func mixed(n int) string {
 	return strings.ToValidUTF8(hex.EncodeToString([]byte(noise(n/2 + 1)))[:n], "")
 }
 
+// deflateWindow is how far back a compressed message refers (RFC 1951).
+const deflateWindow = 32 << 10
+
+var (
+	deflateSizes  = []int{0, 1, 16, 64, 127, 128, 129, 256, 1024, 4096, 8192, 16384}
+	deflateLevels = []int{flate.NoCompression, flate.BestSpeed, flate.BestCompression, flate.HuffmanOnly}
+)
+
 // deflateCases are about permessage-deflate: RFC 7692, section 7.
 func deflateCases() (cases []conformanceCase) {
 	add := func(e conformanceCase) {
@@ -42,31 +50,44 @@ func deflateCases() (cases []conformanceCase) {
 		opcode  byte
 		payload func(int) string
 	}{
-		{"text", opText, pattern}, {"mixed text", opText, mixed}, {"repeated binary", opBinary, func(n int) string { return strings.Repeat("\xff", n) }}, {"noise", opBinary, noise},
+		{"text", opText, pattern},
+		{"mixed text", opText, mixed},
+		{"repeated binary", opBinary, func(n int) string { return strings.Repeat("\xff", n) }},
+		{"noise", opBinary, noise},
 	} {
-		for _, n := range []int{0, 1, 16, 64, 127, 128, 129, 256, 1024, 4096, 8192, 16384, 32767, 32768, 32769, 65536, 131072} {
+		for _, n := range append(deflateSizes, deflateWindow-1, deflateWindow, deflateWindow+1, 65536, 131072) {
 			payload := data.payload(n)
 			want := []reply{{data.opcode, payload}}
-			for _, level := range []int{flate.NoCompression, flate.BestSpeed, flate.BestCompression, flate.HuffmanOnly} {
+			for _, level := range deflateLevels {
 				packed := deflate(payload, level, 1<<20)
-				add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, level %d", data.name, n, level), send: [][]byte{clientFrame(fin|rsv1|data.opcode, packed)}, want: want})
+				add(sending(fmt.Sprintf("%s of %d bytes, level %d", data.name, n, level),
+					clientFrame(fin|rsv1|data.opcode, packed)).gets(want...))
 			}
 			packed := deflate(payload, flate.DefaultCompression, 1000)
-			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, with flushes, in fragments", data.name, n), send: fragments(rsv1|data.opcode, packed, 1+len(packed)/7), want: want})
-			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, with flushes, in writes", data.name, n), send: chops(1+len(packed)/9, clientFrame(fin|rsv1|data.opcode, packed)), want: want})
-			add(conformanceCase{name: fmt.Sprintf("%s of %d bytes, not compressed", data.name, n), send: [][]byte{clientFrame(fin|data.opcode, payload)}, want: want})
+			add(sending(fmt.Sprintf("%s of %d bytes, with flushes, in fragments", data.name, n),
+				fragments(rsv1|data.opcode, packed, 1+len(packed)/7)...).gets(want...))
+			add(sending(fmt.Sprintf("%s of %d bytes, with flushes, in writes", data.name, n),
+				chops(1+len(packed)/9, clientFrame(fin|rsv1|data.opcode, packed))...).gets(want...))
+			add(sending(fmt.Sprintf("%s of %d bytes, not compressed", data.name, n),
+				clientFrame(fin|data.opcode, payload)).gets(want...))
 		}
 	}
 	packed := deflate("Hello, world", flate.BestSpeed, 100)
 	hello, plain := clientFrame(fin|rsv1|opText, packed), clientFrame(fin|opText, "plain")
+	firstPart := clientFrame(rsv1|opText, packed[:3])
 	want := reply{opText, "Hello, world"}
-	add(conformanceCase{name: "compressed and plain in turn", send: [][]byte{hello, plain, hello, plain}, want: []reply{want, {opText, "plain"}, want, {opText, "plain"}}})
-	add(conformanceCase{name: "a hundred messages in one write", send: [][]byte{slices.Repeat(hello, 100)}, want: slices.Repeat([]reply{want}, 100)})
-	add(conformanceCase{name: "byte by byte", send: chops(1, hello), want: []reply{want}})
-	add(conformanceCase{name: "a ping between fragments", send: [][]byte{clientFrame(rsv1|opText, packed[:3]), clientFrame(fin|opPing, "x"), clientFrame(fin|opContinuation, packed[3:])}, want: []reply{{opPong, "x"}, want}})
-	add(conformanceCase{name: "the bit again on a continuation", send: [][]byte{clientFrame(rsv1|opText, packed[:3]), clientFrame(fin|rsv1|opContinuation, packed[3:])}, close: 1002})
-	add(conformanceCase{name: "a ping with the bit", send: [][]byte{clientFrame(fin|rsv1|opPing, "")}, close: 1002})
-	cases = append(cases, conformanceCase{name: "deflate: not agreed on", send: [][]byte{hello}, close: 1002})
+	add(sending("compressed and plain in turn", hello, plain, hello, plain).
+		gets(want, reply{opText, "plain"}, want, reply{opText, "plain"}))
+	add(sending("a hundred messages in one write", slices.Repeat(hello, 100)).
+		gets(slices.Repeat([]reply{want}, 100)...))
+	add(sending("byte by byte", chops(1, hello)...).gets(want))
+	add(sending("a ping between fragments",
+		firstPart, clientFrame(fin|opPing, "x"), clientFrame(fin|opContinuation, packed[3:])).
+		gets(reply{opPong, "x"}, want))
+	add(sending("the bit again on a continuation",
+		firstPart, clientFrame(fin|rsv1|opContinuation, packed[3:])).closes(1002))
+	add(sending("a ping with the bit", clientFrame(fin|rsv1|opPing, "")).closes(1002))
+	cases = append(cases, sending("deflate: not agreed on", hello).closes(1002))
 
 	hexed := func(s string) string {
 		data, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -86,7 +107,7 @@ func deflateCases() (cases []conformanceCase) {
 		{"an empty message", hexed("00"), ""},
 		{"an empty message with a fixed block", hexed("0200"), ""},
 	} {
-		add(conformanceCase{name: test.name, send: [][]byte{clientFrame(fin|rsv1|opText, test.payload)}, want: []reply{{opText, test.text}}})
+		add(sending(test.name, clientFrame(fin|rsv1|opText, test.payload)).gets(reply{opText, test.text}))
 	}
 	for _, test := range []struct{ name, payload string }{
 		{"garbage", "\xff\xff\xff\xff\xff"},
@@ -101,14 +122,17 @@ func deflateCases() (cases []conformanceCase) {
 		if test.payload == "" {
 			continue // with the tail that the sender has removed, it is an empty block without its first byte
 		}
-		add(conformanceCase{name: "corrupt: " + test.name, send: [][]byte{clientFrame(fin|rsv1|opBinary, test.payload)}, close: 1007})
+		add(sending("corrupt: "+test.name, clientFrame(fin|rsv1|opBinary, test.payload)).closes(1007))
 	}
-	add(conformanceCase{name: "a text that isn't UTF-8", send: [][]byte{clientFrame(fin|rsv1|opText, deflate("so far so good \xff", flate.BestSpeed, 100))}, close: 1007})
-	add(conformanceCase{name: "half a character", send: [][]byte{clientFrame(fin|rsv1|opText, deflate("\xce", flate.BestSpeed, 100))}, close: 1007})
+	add(sending("a text that isn't UTF-8",
+		clientFrame(fin|rsv1|opText, deflate("so far so good \xff", flate.BestSpeed, 100))).closes(1007))
+	add(sending("half a character", clientFrame(fin|rsv1|opText, deflate("\xce", flate.BestSpeed, 100))).closes(1007))
 
 	const limit = 64 << 10
 	for _, n := range []int{limit - 1, limit, limit + 1, 100 * limit} {
-		e := conformanceCase{name: fmt.Sprintf("%d bytes of zeros where %d may come", n, limit), limit: true, send: [][]byte{clientFrame(fin|rsv1|opBinary, deflate(strings.Repeat("\x00", n), flate.BestCompression, 1<<30))}}
+		e := sending(fmt.Sprintf("%d bytes of zeros where %d may come", n, limit),
+			clientFrame(fin|rsv1|opBinary, deflate(strings.Repeat("\x00", n), flate.BestCompression, 1<<30))).
+			limited()
 		if n <= limit {
 			e.want = []reply{{opBinary, strings.Repeat("\x00", n)}}
 		} else {
@@ -116,7 +140,8 @@ func deflateCases() (cases []conformanceCase) {
 		}
 		add(e)
 	}
-	add(conformanceCase{name: "the limit of noise, which grows when it is compressed", limit: true,
-		send: [][]byte{clientFrame(fin|rsv1|opBinary, deflate(noise(limit), flate.BestSpeed, 1<<20))}, want: []reply{{opBinary, noise(limit)}}})
+	add(sending("the limit of noise, which grows when it is compressed",
+		clientFrame(fin|rsv1|opBinary, deflate(noise(limit), flate.BestSpeed, 1<<20))).
+		limited().gets(reply{opBinary, noise(limit)}))
 	return cases
 }

@@ -30,7 +30,7 @@ const (
 	fin, rsv1, rsv2, rsv3 = 0x80, 0x40, 0x20, 0x10
 )
 
-// conformanceCase is one case: what the client sends on a connection of its own, and what
+// conformanceCase is what the client sends on a connection of its own, and what
 // comes back.
 type conformanceCase struct {
 	name     string
@@ -43,6 +43,42 @@ type conformanceCase struct {
 	// unfinished is set where the last frame that is sent lacks a part: what the
 	// client sent then would be taken for that, so it just ends its side.
 	unfinished bool
+}
+
+// sending is a case in which the client makes these writes, and the server goes on
+// afterwards.
+func sending(name string, writes ...[]byte) conformanceCase {
+	return conformanceCase{name: name, send: writes}
+}
+
+// gets is the case in which these replies come back.
+func (e conformanceCase) gets(replies ...reply) conformanceCase {
+	e.want = replies
+	return e
+}
+
+// closes is the case in which the server closes with this code.
+func (e conformanceCase) closes(code int) conformanceCase {
+	e.close = code
+	return e
+}
+
+// compressing is the case with or without permessage-deflate.
+func (e conformanceCase) compressing(yes bool) conformanceCase {
+	e.compress = yes
+	return e
+}
+
+// limited is the case with the usual Config.MaxMessageSize.
+func (e conformanceCase) limited() conformanceCase {
+	e.limit = true
+	return e
+}
+
+// cutShort is the case in which the last frame that is sent lacks a part.
+func (e conformanceCase) cutShort() conformanceCase {
+	e.unfinished = true
+	return e
 }
 
 // reply is a frame from the server, decompressed.
@@ -160,7 +196,7 @@ func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 		code = 1000
 	}
 	got, err := peer.next()
-	if err != nil || got.opcode != opClose || len(got.payload) < 2 || int(binary.BigEndian.Uint16([]byte(got.payload))) != code {
+	if err != nil || got.closeCode() != code {
 		t.Fatalf("at the end comes %s, %v, want a close frame with code %d", got, err, code)
 	}
 	if err := <-sent; err != nil && e.close == 0 {
@@ -182,7 +218,8 @@ func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 // the server may not have read all.
 func isEnd(err error) bool {
 	var network *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) && !network.Timeout()
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &network) && !network.Timeout()
 }
 
 // peer is the client of a conformanceCase.
@@ -254,7 +291,9 @@ func (p *peer) next() (r reply, err error) {
 		return r, fmt.Errorf("the first byte is %#x", header[0])
 	}
 	if header[0]&rsv1 != 0 {
-		if payload, err = io.ReadAll(flate.NewReader(strings.NewReader(string(payload) + "\x00\x00\xff\xff\x01\x00\x00\xff\xff"))); err != nil {
+		// What the sender has removed, and an empty block that is the last one.
+		const tail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
+		if payload, err = io.ReadAll(flate.NewReader(strings.NewReader(string(payload) + tail))); err != nil {
 			return r, err
 		}
 	}
@@ -270,27 +309,21 @@ func (p *peer) length(n int) uint64 {
 	return binary.BigEndian.Uint64(buffer)
 }
 
+// closeCode is the code of a close frame, 0 if the reply is none or has none.
+func (r reply) closeCode() int {
+	if r.opcode != opClose || len(r.payload) < 2 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint16([]byte(r.payload)))
+}
+
 func (r reply) String() string {
 	return fmt.Sprintf("opcode %d, %d bytes %.60q", r.opcode, len(r.payload), r.payload)
 }
 
-// clientFrame makes a masked frame, with the shortest possible length.
+// clientFrame is a frame with a mask that depends on it.
 func clientFrame(first byte, payload string) []byte {
-	f := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		f = append(f, 0x80|byte(n))
-	case n < 1<<16:
-		f = binary.BigEndian.AppendUint16(append(f, 0x80|126), uint16(n))
-	default:
-		f = binary.BigEndian.AppendUint64(append(f, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{0xA5, byte(len(payload)), 0x5A, first}
-	f = append(f, mask[:]...)
-	for i := range len(payload) {
-		f = append(f, payload[i]^mask[i%4])
-	}
-	return f
+	return maskedFrame(first, [4]byte{0xA5, byte(len(payload)), 0x5A, first}, payload)
 }
 
 // fragments makes frames of a message, cut into pieces of n bytes.

@@ -46,7 +46,7 @@ func wellFormed(s string) bool {
 // connection, as soon as that can be known.
 func textCases() (cases []conformanceCase) {
 	add := func(name, text string) {
-		e := conformanceCase{name: fmt.Sprintf("text: %s % x", name, text), send: [][]byte{clientFrame(fin|opText, text)}}
+		e := sending(fmt.Sprintf("text: %s % x", name, text), clientFrame(fin|opText, text))
 		if wellFormed(text) {
 			e.want = []reply{{opText, text}}
 		} else {
@@ -54,7 +54,10 @@ func textCases() (cases []conformanceCase) {
 		}
 		cases = append(cases, e)
 	}
-	leads := []byte{0x7F, 0x80, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFC, 0xFE, 0xFF}
+	leads := []byte{
+		0x7F, 0x80, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED,
+		0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFC, 0xFE, 0xFF,
+	}
 	seconds := []byte{0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF}
 	for _, lead := range leads {
 		add("a lead alone", string([]byte{lead}))
@@ -64,34 +67,48 @@ func textCases() (cases []conformanceCase) {
 			}
 		}
 	}
-	for _, text := range []string{"\ufffd", "\uffff", "\ufdd0", "\U0001fffe", "\U0010ffff", "\ufeff", "\x00", "κόσμε", "Hello-µ@ßöäüàá-UTF-8!!", "𝄞 and 🤝"} {
+	for _, text := range []string{
+		"\ufffd", "\uffff", "\ufdd0", "\U0001fffe", "\U0010ffff", "\ufeff", "\x00",
+		"κόσμε", "Hello-µ@ßöäüàá-UTF-8!!", "𝄞 and 🤝",
+	} {
 		add("valid", text)
 	}
 
 	// The beginning of a message that can't become text any more is enough.
-	for _, bad := range []string{"\x80", "\xff", "\xc0", "\xc1\x80", "\xe0\x80", "\xed\xa0", "\xf0\x80", "\xf4\x90", "\xf5", "ab\xce\xceb", "κόσμε\xed\xa0\x80"} {
+	for _, bad := range []string{
+		"\x80", "\xff", "\xc0", "\xc1\x80", "\xe0\x80", "\xed\xa0", "\xf0\x80", "\xf4\x90", "\xf5",
+		"ab\xce\xceb", "κόσμε\xed\xa0\x80",
+	} {
 		unfinished := clientFrame(opText, bad)
 		announced := clientFrame(fin|opText, bad+pattern(1000))[:8+len(bad)] // a header of 8 bytes
 		name := fmt.Sprintf("% x", bad)
 		cases = append(cases,
-			conformanceCase{name: "an unfinished text: " + name, send: [][]byte{unfinished}, close: 1007},
-			conformanceCase{name: "a fragment of text after a good one: " + name, send: [][]byte{clientFrame(opText, "good"), clientFrame(opContinuation, bad)}, close: 1007},
-			conformanceCase{name: "an unfinished frame of text: " + name, send: [][]byte{announced}, close: 1007, unfinished: true},
-			conformanceCase{name: "an unfinished frame of text, byte by byte: " + name, send: chops(1, announced), close: 1007, unfinished: true},
-			conformanceCase{name: "an unfinished frame of text after a good fragment: " + name,
-				send: [][]byte{clientFrame(opText, "κό"), clientFrame(fin|opContinuation, bad+pattern(1000))[:8+len(bad)]}, close: 1007, unfinished: true},
-			conformanceCase{name: "bytes in a binary message: " + name, send: [][]byte{clientFrame(opBinary, bad), clientFrame(fin|opContinuation, bad)}, want: []reply{{opBinary, bad + bad}}})
+			sending("an unfinished text: "+name, unfinished).closes(1007),
+			sending("a fragment of text after a good one: "+name,
+				clientFrame(opText, "good"), clientFrame(opContinuation, bad)).closes(1007),
+			sending("an unfinished frame of text: "+name, announced).cutShort().closes(1007),
+			sending("an unfinished frame of text, byte by byte: "+name, chops(1, announced)...).
+				cutShort().closes(1007),
+			sending("an unfinished frame of text after a good fragment: "+name,
+				clientFrame(opText, "κό"), clientFrame(fin|opContinuation, bad+pattern(1000))[:8+len(bad)]).
+				cutShort().closes(1007),
+			sending("bytes in a binary message: "+name,
+				clientFrame(opBinary, bad), clientFrame(fin|opContinuation, bad)).gets(reply{opBinary, bad + bad}))
 	}
 	// A character may be cut anywhere, but must not end too early.
 	for _, text := range []string{"κόσμε", "€", "𝄞", "a€𝄞ß"} {
 		for n := 1; n < len(text); n++ {
 			cases = append(cases,
-				conformanceCase{name: fmt.Sprintf("%s in fragments of %d", text, n), send: fragments(opText, text, n), want: []reply{{opText, text}}},
-				conformanceCase{name: fmt.Sprintf("%s in writes of %d", text, n), send: chops(n, clientFrame(fin|opText, text)), want: []reply{{opText, text}}})
+				sending(fmt.Sprintf("%s in fragments of %d", text, n), fragments(opText, text, n)...).
+					gets(reply{opText, text}),
+				sending(fmt.Sprintf("%s in writes of %d", text, n), chops(n, clientFrame(fin|opText, text))...).
+					gets(reply{opText, text}))
 			if !wellFormed(text[:n]) {
 				cases = append(cases,
-					conformanceCase{name: fmt.Sprintf("%s of which only %d bytes come", text, n), send: [][]byte{clientFrame(fin|opText, text[:n])}, close: 1007},
-					conformanceCase{name: fmt.Sprintf("%s of which only %d bytes come, in fragments", text, n), send: [][]byte{clientFrame(opText, text[:n]), clientFrame(fin|opContinuation, "")}, close: 1007})
+					sending(fmt.Sprintf("%s of which only %d bytes come", text, n),
+						clientFrame(fin|opText, text[:n])).closes(1007),
+					sending(fmt.Sprintf("%s of which only %d bytes come, in fragments", text, n),
+						clientFrame(opText, text[:n]), clientFrame(fin|opContinuation, "")).closes(1007))
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package websocket_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/kataras/iris/v12"
@@ -10,68 +12,49 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// watched is what a watched connection reports.
-type watched struct {
-	connection websocket.Connection
-	errors     chan error
-	ended      chan error // the reason, when OnDisconnect is called
-}
-
-// watch returns a function for OnConnection and the channel of what it sees.
-func watch() (func(websocket.Connection), chan watched) {
-	connections := make(chan watched, 16)
-	return func(c websocket.Connection) {
-		w := watched{c, make(chan error, 16), make(chan error, 16)}
-		c.OnError(func(err error) { w.errors <- err })
-		c.OnDisconnect(func() { w.ended <- c.DisconnectReason() })
-		c.On("chat", func(message string) {
-			c.To(websocket.All).Emit("chat", message)
-		})
-		connections <- w
-	}, connections
-}
-
 // TestOrderlyEnds are no errors.
 func TestOrderlyEnds(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(c *client, w watched)
+		end  func(client *testClient, watched watchedConnection)
 		code int
 		want error
 	}{
-		{"the client closes", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, "bye"))
+		{"the client closes", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, "bye"))
 		}, 1000, &websocket.CloseError{Code: 1000}},
-		{"the client closes without a code", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, nil)
+		{"the client closes without a code", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, nil)
 		}, 1005, &websocket.CloseError{Code: 1005}},
-		{"the client closes with a code of its own", func(c *client, _ watched) {
-			_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
+		{"the client closes with a code of its own", func(client *testClient, _ watchedConnection) {
+			_ = client.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 		}, 4001, &websocket.CloseError{Code: 4001}},
-		{"the server closes", func(_ *client, w watched) { _ = w.connection.Disconnect() }, 1000, websocket.ErrDisconnected},
+		{"the server closes", func(_ *testClient, watched watchedConnection) {
+			_ = watched.connection.Disconnect()
+		}, 1000, websocket.ErrDisconnected},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, connections := watch()
+			f, connections := watchConnections()
 			_, url := onConnection(t, websocket.Config{}, f)
-			c := dial(t, url)
-			w := receive(t, connections)
-			test.end(c, w)
-			if err := receive(t, w.ended); !sameReason(err, test.want) {
+			client := dial(t, url)
+			watched := receive(t, connections)
+			test.end(client, watched)
+			if err := receive(t, watched.ended); !sameReason(err, test.want) {
 				t.Errorf("ended with %v, want %v", err, test.want)
 			}
-			c.wantClosed(test.code)
+			client.wantClosed(test.code)
 			select {
-			case err := <-w.errors:
+			case err := <-watched.errors:
 				t.Errorf("OnError was told %v", err)
 			default:
 			}
-			if err := w.connection.Disconnect(); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			if err := watched.connection.Disconnect(); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
 				t.Errorf("Disconnect: %v", err)
 			}
-			if err := w.connection.Emit("e", "x"); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
+			if err := watched.connection.Emit("e", "x"); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
 				t.Errorf("Emit: %v", err)
 			}
-			if len(w.ended) != 0 {
+			if len(watched.ended) != 0 {
 				t.Error("OnDisconnect was called twice")
 			}
 		})
@@ -84,7 +67,7 @@ func TestGoodbye(t *testing.T) {
 	steps := make(chan string, 16)
 	inHandler, letGo := make(chan struct{}), make(chan struct{})
 	s, url := onConnection(t, websocket.Config{
-		IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") },
+		IDGenerator: idFromURL,
 	}, func(c websocket.Connection) {
 		c.Join("room")
 		if c.ID() == "witness" {
@@ -136,11 +119,11 @@ func TestNoHandlerAfterDisconnect(t *testing.T) {
 		c.On("last", func(v string) { handled <- v; _ = c.Disconnect() })
 		c.OnDisconnect(func() { close(ended) })
 	})
-	a := dial(t, url)
+	client := dial(t, url)
 	for range 3 {
-		a.send("last;0;x")
+		client.send("last;0;x")
 	}
-	a.wantClosed(1000)
+	client.wantClosed(1000)
 	receive(t, ended)
 	if len(handled) != 1 {
 		t.Errorf("%d messages were handled", len(handled))
@@ -183,12 +166,14 @@ func TestHandlersFromAnywhere(t *testing.T) {
 		c.OnDisconnect(func() { everything(); close(done) })
 		everything()
 	})
-	a := dial(t, url)
-	a.send("")
-	a.sendText("native")
-	a.send("end;0;")
+	client := dial(t, url)
+	client.send("")
+	client.sendText("native")
+	client.send("end;0;")
 	receive(t, done)
-	eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0 })
+	eventually(t, "nobody is left", func() bool {
+		return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0
+	})
 }
 
 // TestOnDisconnectIsNeverTooLate: registered after the end, it is called at
@@ -207,8 +192,8 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 		calls <- "registered"
 		c.Wait()
 	})
-	c := dial(t, address(listen(t, app, s))+"/ws")
-	c.wantClosed(1000)
+	client := dial(t, address(listen(t, app, s))+"/ws")
+	client.wantClosed(1000)
 	for _, want := range []string{"late", "registered"} {
 		if got := receive(t, calls); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -219,21 +204,25 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 // TestDisconnectFromACallback: whichever it is, no other of its functions is missing
 // after it.
 func TestDisconnectFromACallback(t *testing.T) {
-	native := func(c *client) { c.sendText("native") }
-	event := func(c *client) { c.send("e;0;") }
+	native := func(client *testClient) { client.sendText("native") }
+	event := func(client *testClient) { client.send("e;0;") }
 	for name, test := range map[string]struct {
 		register func(c websocket.Connection, disconnect func())
-		cause    func(c *client)
+		cause    func(client *testClient)
 	}{
-		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*client) {}},
+		"OnConnection": {func(_ websocket.Connection, disconnect func()) { disconnect() }, func(*testClient) {}},
 		"On":           {func(c websocket.Connection, disconnect func()) { c.On("e", disconnect) }, event},
-		"OnAny":        {func(c websocket.Connection, disconnect func()) { c.OnAny(func(websocket.Message) { disconnect() }) }, event},
-		"OnMessage":    {func(c websocket.Connection, disconnect func()) { c.OnMessage(func([]byte) { disconnect() }) }, native},
+		"OnAny": {func(c websocket.Connection, disconnect func()) {
+			c.OnAny(func(websocket.Message) { disconnect() })
+		}, event},
+		"OnMessage": {func(c websocket.Connection, disconnect func()) {
+			c.OnMessage(func([]byte) { disconnect() })
+		}, native},
 		"OnNativeMessage": {func(c websocket.Connection, disconnect func()) {
 			c.OnNativeMessage(func(websocket.Message) { disconnect() })
 		}, native},
-		"OnPong": {func(c websocket.Connection, disconnect func()) { c.OnPong(disconnect) }, func(c *client) {
-			_ = c.WriteMessage(gorilla.PongMessage, nil)
+		"OnPong": {func(c websocket.Connection, disconnect func()) { c.OnPong(disconnect) }, func(client *testClient) {
+			_ = client.WriteMessage(gorilla.PongMessage, nil)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -243,9 +232,9 @@ func TestDisconnectFromACallback(t *testing.T) {
 				c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 				test.register(c, func() { _ = c.Disconnect() })
 			})
-			c := dial(t, url)
-			test.cause(c)
-			c.wantClosed(1000)
+			client := dial(t, url)
+			test.cause(client)
+			client.wantClosed(1000)
 			receive(t, left)
 			if err := receive(t, ended); !errors.Is(err, websocket.ErrDisconnected) {
 				t.Errorf("ended with %v", err)
@@ -274,11 +263,52 @@ func TestOnDisconnectWithinOnDisconnect(t *testing.T) {
 
 // TestTheTextOfTheClientsClose is what the reason has, with its code.
 func TestTheTextOfTheClientsClose(t *testing.T) {
-	f, connections := watch()
+	f, connections := watchConnections()
 	_, url := onConnection(t, websocket.Config{}, f)
 	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 	var closed *websocket.CloseError
-	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != (websocket.CloseError{Code: 4001, Text: "my reason"}) {
+	want := websocket.CloseError{Code: 4001, Text: "my reason"}
+	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != want {
 		t.Errorf("ended with %#v", err)
 	}
+}
+
+// TestCloseTimeout: a client that doesn't answer the close frame is left after that
+// time, for which OnDisconnect doesn't wait.
+func TestCloseTimeout(t *testing.T) {
+	var ends endings
+	cfg := websocket.Config{CloseTimeout: 3 * time.Second}
+	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		client := pipe(t, app)
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Disconnect()
+		synctest.Wait()
+		wantEnd(t, ends.all(), websocket.ErrDisconnected, began, 0, 0)
+		if err := s.Shutdown(t.Context()); err != nil { // waits for the transport
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("the transport was closed after %v", took)
+		}
+		_ = client.Close()
+	})
+}
+
+// TestAnsweredClose: once the client has answered the close frame, nothing is waited for.
+func TestAnsweredClose(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		client := pipe(t, app)
+		synctest.Wait()
+		began := time.Now()
+		_ = s.GetConnections()[0].Disconnect()
+		go readAll(client) // which answers
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the transport was closed after %v", took)
+		}
+	})
 }

@@ -193,7 +193,9 @@ func TestMemoryOfAConnection(t *testing.T) {
 			const connections = 3000
 			app := newApp()
 			// Sweeps come often, so that what is silent is seen to be so at once.
-			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 1600 * time.Millisecond, PongTimeout: time.Hour})
+			s := websocket.New(app, "/ws", websocket.Config{
+				PingPeriod: 1600 * time.Millisecond, PongTimeout: time.Hour,
+			})
 			s.OnConnection(func(c websocket.Connection) {
 				c.Join(c.Context().URLParam("room"))
 				c.On("chat", func(message string) { _ = c.Emit("chat", message) })

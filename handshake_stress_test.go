@@ -67,7 +67,7 @@ func TestHandshakesUnderFire(t *testing.T) {
 				if i%4 == 0 {
 					query = "?id=same"
 				}
-				conn, response, err := gorilla.DefaultDialer.Dial(url+query, nil)
+				client, response, err := gorilla.DefaultDialer.Dial(url+query, nil)
 				if err != nil {
 					if response == nil {
 						t.Error(err)
@@ -75,9 +75,9 @@ func TestHandshakesUnderFire(t *testing.T) {
 					continue
 				}
 				if i%3 == 0 {
-					_ = conn.WriteMessage(gorilla.TextMessage, []byte("native"))
+					_ = client.WriteMessage(gorilla.TextMessage, []byte("native"))
 				}
-				_ = conn.Close()
+				_ = client.Close()
 			}
 		})
 	}
@@ -86,7 +86,8 @@ func TestHandshakesUnderFire(t *testing.T) {
 	others.Wait()
 	eventually(t, "all are gone", func() bool {
 		n := s.Stats()
-		return n.Connections == 0 && len(s.GetConnectionsByUser("ann")) == 0 && announced.Load() == disconnected.Load() &&
+		return n.Connections == 0 && len(s.GetConnectionsByUser("ann")) == 0 &&
+			announced.Load() == disconnected.Load() &&
 			websocket.RoomMembers(s, "room") == 0 && websocket.RoomMembers(s, "early") == 0
 	})
 	if n := s.Stats(); n.Upgrades+n.Refused != clients*each {
@@ -94,9 +95,9 @@ func TestHandshakesUnderFire(t *testing.T) {
 	}
 	for range places { // each is free again, once the last transport is closed
 		eventually(t, "there is a place", func() bool {
-			conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
+			client, _, err := gorilla.DefaultDialer.Dial(url, nil)
 			if err == nil {
-				t.Cleanup(func() { _ = conn.Close() })
+				t.Cleanup(func() { _ = client.Close() })
 			}
 			return err == nil
 		})

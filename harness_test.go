@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
@@ -32,7 +31,8 @@ func TestMain(m *testing.M) {
 	}
 	// Iris's access log has its host's interrupts watched, for as long as the
 	// process lives.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"))
+	const watcher = "github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(watcher))
 }
 
 // idleClients, in the environment, makes the test's binary a number of clients:
@@ -50,19 +50,19 @@ func runIdleClients() {
 	dialer := gorilla.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	var clients []*gorilla.Conn
 	for range n {
-		conn, _, err := dialer.Dial(url, nil)
+		client, _, err := dialer.Dial(url, nil)
 		if err != nil {
 			panic(err)
 		}
-		clients = append(clients, conn)
+		clients = append(clients, client)
 	}
 	fmt.Println("done")
 	for input := bufio.NewScanner(os.Stdin); input.Scan(); fmt.Println("done") {
-		for _, conn := range clients {
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;hello")); err != nil {
+		for _, client := range clients {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;hello")); err != nil {
 				panic(err)
 			}
-			if _, _, err := conn.ReadMessage(); err != nil {
+			if _, _, err := client.ReadMessage(); err != nil {
 				panic(err)
 			}
 		}
@@ -90,7 +90,10 @@ func listen(t testing.TB, app *iris.Application, servers ...*websocket.Server) *
 	return listenWith(t, app, (*httptest.Server).Start, servers...)
 }
 
-func listenWith(t testing.TB, app *iris.Application, start func(*httptest.Server), servers ...*websocket.Server) *httptest.Server {
+// listenWith is listen for a server that is started otherwise, as by StartTLS.
+func listenWith(
+	t testing.TB, app *iris.Application, start func(*httptest.Server), servers ...*websocket.Server,
+) *httptest.Server {
 	t.Helper()
 	if err := app.Build(); err != nil {
 		t.Fatal(err)
@@ -127,96 +130,9 @@ func onConnection(t testing.TB, cfg websocket.Config, f func(websocket.Connectio
 	return serve(t, cfg, func(s *websocket.Server) { s.OnConnection(f) })
 }
 
+// address is where a server is dialed.
 func address(server *httptest.Server) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
-}
-
-// client is the peer: gorilla's client, which knows nothing of this library.
-type client struct {
-	*gorilla.Conn
-	t testing.TB
-}
-
-func dial(t testing.TB, url string, options ...func(*gorilla.Dialer, http.Header)) *client {
-	t.Helper()
-	dialer := &gorilla.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	header := http.Header{}
-	for _, option := range options {
-		option(dialer, header)
-	}
-	conn, response, err := dialer.Dial(url, header)
-	if err != nil {
-		status := ""
-		if response != nil {
-			status = response.Status
-		}
-		t.Fatalf("dialing %s: %v %s", url, err, status)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return &client{conn, t}
-}
-
-// rawClient connects and returns the network connection, through which frames
-// are sent without allocating.
-func rawClient(t testing.TB, url string) net.Conn {
-	t.Helper()
-	return dial(t, url).NetConn()
-}
-
-// sendText sends a message as it is.
-func (c *client) sendText(message string) {
-	c.t.Helper()
-	if err := c.WriteMessage(gorilla.TextMessage, []byte(message)); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// send sends an event: what stands behind the prefix.
-func (c *client) send(rest string) { c.t.Helper(); c.sendText(prefix + rest) }
-
-// next returns the next message.
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	_, data, err := c.ReadMessage()
-	if err != nil {
-		c.t.Fatalf("reading: %v", err)
-	}
-	return string(data)
-}
-
-// want reads the next messages, events without the prefix, and compares them.
-func (c *client) want(messages ...string) {
-	c.t.Helper()
-	for _, want := range messages {
-		if got := strings.TrimPrefix(c.next(), prefix); got != want {
-			c.t.Fatalf("received %.200q, want %q", got, want)
-		}
-	}
-}
-
-// wantClosed reads until the connection ends and compares the close code.
-func (c *client) wantClosed(code int) {
-	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	for {
-		if _, _, err := c.ReadMessage(); err != nil {
-			if !gorilla.IsCloseError(err, code) {
-				c.t.Fatalf("ended with %v, want close code %d", err, code)
-			}
-			return
-		}
-	}
-}
-
-// vanish ends the connection like a killed process or a cut cable does: without
-// a close frame, with a reset.
-func (c *client) vanish() {
-	c.t.Helper()
-	if tcp, ok := c.NetConn().(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = c.NetConn().Close()
 }
 
 // receive waits for a value.
@@ -241,4 +157,109 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		}
 		time.Sleep(time.Millisecond) // the condition decides, not the time
 	}
+}
+
+// echo makes a server answer each chat.
+func echo(c websocket.Connection) {
+	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
+}
+
+// watchedConnection is a connection, and what its functions are told.
+type watchedConnection struct {
+	connection websocket.Connection
+	errors     chan error
+	ended      chan error // the reason, when OnDisconnect is called
+}
+
+// watchConnections returns a function for OnConnection, and the channel of the
+// connections that it was called with.
+func watchConnections() (func(websocket.Connection), chan watchedConnection) {
+	connections := make(chan watchedConnection, 16)
+	return func(c websocket.Connection) {
+		watched := watchedConnection{c, make(chan error, 16), make(chan error, 16)}
+		c.OnError(func(err error) { watched.errors <- err })
+		c.OnDisconnect(func() { watched.ended <- c.DisconnectReason() })
+		c.On("chat", func(message string) {
+			c.To(websocket.All).Emit("chat", message)
+		})
+		connections <- watched
+	}, connections
+}
+
+// sameReason compares the reasons of two ends: of CloseErrors, the codes.
+func sameReason(err, want error) bool {
+	var closed, wantClosed *websocket.CloseError
+	if errors.As(want, &wantClosed) {
+		return errors.As(err, &closed) && closed.Code == wantClosed.Code
+	}
+	return errors.Is(err, want)
+}
+
+// errHandler is for functions that fail.
+var errHandler = errors.New("the handler's error")
+
+// point is for payloads in JSON.
+type point struct {
+	X, Y int
+}
+
+// wantPanic calls f and compares what it panics with.
+func wantPanic(t *testing.T, name string, parts []string, f func()) {
+	t.Helper()
+	defer func() {
+		value := recover()
+		if value == nil {
+			t.Errorf("%s: no panic", name)
+			return
+		}
+		for _, part := range parts {
+			if text := fmt.Sprint(value); !strings.Contains(text, part) {
+				t.Errorf("%s: the panic says %q, without %q", name, text, part)
+			}
+		}
+	}()
+	f()
+}
+
+// serveNamed makes the ID of each connection what its address says, and has it join
+// the rooms that it lists.
+func serveNamed(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
+	t.Helper()
+	cfg.IDGenerator = idFromURL
+	s, url := onConnection(t, cfg, func(c websocket.Connection) {
+		for _, room := range strings.Fields(c.Context().URLParam("rooms")) {
+			c.Join(room)
+		}
+		_ = c.Emit("ready", "")
+	})
+	return s, func(id string, rooms ...string) *testClient {
+		client := dial(t, url+"?id="+id+"&rooms="+strings.Join(rooms, "%20"))
+		client.want("ready;0;")
+		return client
+	}
+}
+
+// stringFunc is a function of a named type.
+type stringFunc func(string)
+
+// idFromURL is an IDGenerator: the client's address says what its ID is.
+func idFromURL(ctx iris.Context) string { return ctx.URLParam("id") }
+
+// wantParts compares parts of a text.
+func wantParts(t testing.TB, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s: %.500q, without %q", what, text, part)
+		}
+	}
+}
+
+// commaSeparated writes values with commas in between.
+func commaSeparated(values ...any) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = fmt.Sprint(value)
+	}
+	return strings.Join(texts, ",")
 }

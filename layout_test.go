@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // row is a row of the table: paths, which may be patterns, and what they hold.
@@ -156,4 +157,26 @@ func firstSentence(t *testing.T, folder string) string {
 	}
 	t.Errorf("%s has no package comment", folder)
 	return ""
+}
+
+// TestLinesOfTestsAreShort: a case fits a screen.
+func TestLinesOfTestsAreShort(t *testing.T) {
+	const most = 120 // columns; a tab takes four
+	for _, file := range goFiles(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := 0
+		for line := range strings.Lines(string(text)) {
+			number++
+			line = strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    ")
+			if n := utf8.RuneCountInString(line); n > most {
+				t.Errorf("%s:%d has %d columns, want %d at most", file, number, n, most)
+			}
+		}
+	}
 }

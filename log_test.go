@@ -2,13 +2,9 @@ package websocket_test
 
 import (
 	"bytes"
-	"context"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,53 +19,25 @@ import (
 func TestClientsCannotFillTheLog(t *testing.T) {
 	var logged bytes.Buffer
 	long := strings.Repeat("x", 60000)
-	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(s *websocket.Server) {
+	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) { echo(c) })
 	})
 	_, custom := serve(t, websocket.Config{
 		CheckOrigin: func(*http.Request) bool { return false },
-		Logger:      slog.New(slog.NewTextHandler(&logged, nil)),
+		Logger:      textLogger(&logged),
 	}, nil)
-	origin := http.Header{"Origin": {"https://" + long[:10000]}}
-	if _, _, err := gorilla.DefaultDialer.Dial(custom, origin); err == nil {
-		t.Fatal("connected")
-	}
+	fromElsewhere := withHeader("Origin", "https://"+long[:10000])
+	wantRefused(t, custom, http.StatusForbidden, fromElsewhere)
 	for range 50 {
-		if _, _, err := gorilla.DefaultDialer.Dial(url, origin); err == nil {
-			t.Fatal("connected")
-		}
+		wantRefused(t, url, http.StatusForbidden, fromElsewhere)
 	}
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 50 {
-		c.send(long + ";9;x")
+		client.send(long + ";9;x")
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	if n := strings.Count(logged.String(), "\n"); n != 1+10+10 || logged.Len() > 20000 {
 		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
-	}
-}
-
-// logBuffer holds what is logged.
-type logBuffer struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-// wantLogged waits for all of these texts.
-func (b *logBuffer) wantLogged(t *testing.T, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		eventually(t, "it is logged: "+text, func() bool {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return strings.Contains(b.text.String(), text)
-		})
 	}
 }
 
@@ -81,9 +49,8 @@ func TestTheApplicationsLogger(t *testing.T) {
 	s := websocket.New(app, "/ws")
 	s.OnConnection(func(c websocket.Connection) { c.On("panic", func() { panic("the reason") }) })
 	server := listen(t, app, s)
-	if _, _, err := gorilla.DefaultDialer.Dial(address(server)+"/ws", http.Header{"Origin": {"https://elsewhere.example"}}); err == nil {
-		t.Fatal("connected")
-	}
+	fromElsewhere := withHeader("Origin", "https://elsewhere.example")
+	wantRefused(t, address(server)+"/ws", http.StatusForbidden, fromElsewhere)
 	logged.wantLogged(t, "[WARN]", "https://elsewhere.example", "Origins")
 	dial(t, address(server)+"/ws").send("panic;0;")
 	logged.wantLogged(t, "[ERRO]", "the reason", ` client="127.0.0.1`, "\ngoroutine ", "log_test.go")
@@ -93,14 +60,16 @@ func TestTheApplicationsLogger(t *testing.T) {
 // learn of them.
 func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	var logged bytes.Buffer
-	_, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+	_, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
 		echo(c)
 		c.On("int", func(int) {})
 	})
-	c := dial(t, url)
-	c.send("int;0;text")
-	wantEcho(t, c)
-	if text := logged.String(); !strings.Contains(text, `can't be read as int`) || !strings.Contains(text, "OnError") || !strings.Contains(text, " client=127.0.0.1") || strings.Count(text, " connection=") != 1 {
+	client := dial(t, url)
+	client.send("int;0;text")
+	wantEcho(t, client)
+	text := logged.String()
+	wantParts(t, "logged", text, "can't be read as int", "OnError", " client=127.0.0.1")
+	if strings.Count(text, " connection=") != 1 {
 		t.Errorf("logged %q", text)
 	}
 }
@@ -109,17 +78,18 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 // says so.
 func TestTheLogSaysThatItFallsSilent(t *testing.T) {
 	var logged bytes.Buffer
-	_, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+	_, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
 		echo(c)
 		c.On("int", func(int) {})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 15 {
-		c.send("int;0;text")
+		client.send("int;0;text")
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
-	if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") || strings.Contains(lines[8], "the last such message") {
+	const isLast = "the last such message"
+	if len(lines) != 10 || !strings.Contains(lines[9], isLast) || strings.Contains(lines[8], isLast) {
 		t.Errorf("%d lines are logged:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 }
@@ -135,7 +105,7 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 		})
 	}
 	cfg := websocket.Config{
-		Logger: slog.New(rawHandler{logged}), Origins: []string{"https://friend.example"},
+		Logger: rawLogger(logged), Origins: []string{"https://friend.example"},
 		Authenticate: func(ctx iris.Context) (string, error) {
 			if ctx.URLParam("bad") != "" {
 				return "", websocket.ErrForbidden
@@ -144,13 +114,16 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 		},
 	}
 	inBubble(t, cfg, setup, func(t *testing.T, _ *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app)
-		go readAll(conn)
+		client := pipe(t, app)
+		go readAll(client)
 		send := func(event string) {
-			if err := conn.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
+			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+event)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
+		}
+		refuse := func(target, origin string) {
+			app.ServeHTTP(httptest.NewRecorder(), refusedRequest(target, origin))
 		}
 		for _, test := range []struct {
 			kind, text string
@@ -158,8 +131,8 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 		}{
 			{"a wrong message", "can't be read as int", func() { send("int;0;text") }},
 			{"a panic", "mine", func() { send("panic;0;") }},
-			{"a refused origin", "https://evil.example", func() { app.ServeHTTP(httptest.NewRecorder(), refusedRequest("/ws", "https://evil.example")) }},
-			{"a refused user", "Authenticate refused", func() { app.ServeHTTP(httptest.NewRecorder(), refusedRequest("/ws?bad=1", "")) }},
+			{"a refused origin", "https://evil.example", func() { refuse("/ws", "https://evil.example") }},
+			{"a refused user", "Authenticate refused", func() { refuse("/ws?bad=1", "") }},
 		} {
 			logged.take()
 			for range 14 {
@@ -177,7 +150,8 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 			test.cause()
 			test.cause()
 			lines = logged.takeEntries(test.text)
-			if len(lines) != 2 || !strings.Contains(lines[0], "(5 more of this kind were not logged before)") || strings.Contains(lines[1], "more of this kind") {
+			if len(lines) != 2 || !strings.Contains(lines[0], "(5 more of this kind were not logged before)") ||
+				strings.Contains(lines[1], "more of this kind") {
 				t.Errorf("%s: after a minute %.200q", test.kind, lines)
 			}
 			time.Sleep(time.Minute)
@@ -185,68 +159,23 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 				t.Errorf("%s: what was left out is told twice", test.kind)
 			}
 		}
-		_ = conn.Close()
+		_ = client.Close()
 	})
-}
-
-// refusedRequest is a request that would become a connection if it were not
-// refused before.
-func refusedRequest(target, origin string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, target, nil)
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
-	} {
-		if value != "" {
-			r.Header[name] = []string{value}
-		}
-	}
-	return r
-}
-
-// rawHandler writes what it is given as it is.
-type rawHandler struct{ w io.Writer }
-
-func (rawHandler) Enabled(context.Context, slog.Level) bool { return true }
-func (h rawHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
-func (h rawHandler) WithGroup(string) slog.Handler          { return h }
-func (h rawHandler) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message
-	r.Attrs(func(a slog.Attr) bool { text += " " + a.Key + "=" + a.Value.String(); return true })
-	_, err := io.WriteString(h.w, text+"\n")
-	return err
-}
-
-// take returns what has been logged since the last call.
-func (b *logBuffer) take() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.text.Reset()
-	return b.text.String()
-}
-
-// takeEntries is take for the lines that contain a text.
-func (b *logBuffer) takeEntries(text string) (entries []string) {
-	for line := range strings.Lines(b.take()) {
-		if strings.Contains(line, text) {
-			entries = append(entries, line)
-		}
-	}
-	return entries
 }
 
 // TestRejectionsAreNotLoggedWithOnError: who is told of them decides what to log.
 func TestRejectionsAreNotLoggedWithOnError(t *testing.T) {
 	logged, told := new(logBuffer), make(chan error, 16)
-	_, url := onConnection(t, websocket.Config{Logger: slog.New(rawHandler{logged})}, func(c websocket.Connection) {
+	_, url := onConnection(t, websocket.Config{Logger: rawLogger(logged)}, func(c websocket.Connection) {
 		echo(c)
 		c.OnError(func(err error) { told <- err })
 		c.On("int", func(int) {})
 		c.On("fails", func() error { return errHandler })
 	})
-	c := dial(t, url)
-	c.send("int;0;text")
-	c.send("fails;0;")
-	wantEcho(t, c)
+	client := dial(t, url)
+	client.send("int;0;text")
+	client.send("fails;0;")
+	wantEcho(t, client)
 	if len(told) != 2 {
 		t.Errorf("OnError was told %d times", len(told))
 	}
@@ -261,13 +190,15 @@ func TestRefusalsByALimitAreLogged(t *testing.T) {
 		"Config.MaxConnections ":          {MaxConnections: 1},
 		"Config.MaxConnectionsPerAddress": {MaxConnectionsPerAddress: 1},
 	} {
-		logged := new(logBuffer)
-		cfg.Logger = slog.New(rawHandler{logged})
-		_, url := onConnection(t, cfg, echo)
-		wantEcho(t, dial(t, url))
-		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil {
-			t.Fatal("connected")
-		}
-		logged.wantLogged(t, strings.TrimSpace(option), "endpoint=/ws")
+		t.Run(option, func(t *testing.T) {
+			logged := new(logBuffer)
+			cfg.Logger = rawLogger(logged)
+			_, url := onConnection(t, cfg, echo)
+			wantEcho(t, dial(t, url))
+			if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil {
+				t.Fatal("connected")
+			}
+			logged.wantLogged(t, strings.TrimSpace(option), "endpoint=/ws")
+		})
 	}
 }

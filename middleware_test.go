@@ -33,21 +33,22 @@ func TestMiddleware(t *testing.T) {
 			c.OnError(func(err error) { _ = c.Emit("error", fmt.Sprintf("%T", err)) })
 		})
 	})
-	c := dial(t, url)
-	c.send("open;1;1")
-	c.want("outer;0;open", "handled;1;1", "outer;0;<nil>")
-	c.send("secret;0;")
-	c.want("outer;0;secret", "outer;0;"+errHandler.Error(), "error;0;*websocket.HandlerError")
-	c.send("open;0;x")
-	c.want("outer;0;open")
-	if got := c.next(); !strings.Contains(got, "can't be read as int") {
+	client := dial(t, url)
+	client.send("open;1;1")
+	client.want("outer;0;open", "handled;1;1", "outer;0;<nil>")
+	client.send("secret;0;")
+	client.want("outer;0;secret", "outer;0;"+errHandler.Error(), "error;0;*websocket.HandlerError")
+	client.send("open;0;x")
+	client.want("outer;0;open")
+	if got := client.next(); !strings.Contains(got, "can't be read as int") {
 		t.Errorf("the middleware got %q", got)
 	}
-	c.want("error;0;*websocket.MessageError")
-	c.send("panic;0;")
-	c.want("outer;0;panic", "error;0;*websocket.PanicError", "outer;0;websocket: panic in the handler of \"panic\": of a middleware")
-	c.send("open;1;2")
-	c.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
+	client.want("error;0;*websocket.MessageError")
+	client.send("panic;0;")
+	client.want("outer;0;panic", "error;0;*websocket.PanicError",
+		`outer;0;websocket: panic in the handler of "panic": of a middleware`)
+	client.send("open;1;2")
+	client.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 1 || n.Unhandled != 0 {
 		t.Errorf("%+v", n)
 	}
@@ -84,14 +85,16 @@ func TestNextReturnsWhatWentWrong(t *testing.T) {
 			c.OnError(func(err error) { _ = c.Emit("reported", fmt.Sprintf("%T", err)) })
 		})
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for _, event := range []string{"panic", "inner"} {
-		c.send(event + ";0;")
-		c.want("reported;0;*websocket.PanicError", "one;0;*websocket.PanicError")
+		client.send(event + ";0;")
+		client.want("reported;0;*websocket.PanicError", "one;0;*websocket.PanicError")
 	}
-	c.send("several;0;x")
-	c.want("reported;0;*websocket.PanicError",
-		"one of several;0;*websocket.HandlerError", "one of several;0;*websocket.MessageError", "one of several;0;*websocket.PanicError",
+	client.send("several;0;x")
+	client.want("reported;0;*websocket.PanicError",
+		"one of several;0;*websocket.HandlerError",
+		"one of several;0;*websocket.MessageError",
+		"one of several;0;*websocket.PanicError",
 		"reported;0;*websocket.HandlerError", "reported;0;*websocket.MessageError")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 3 {
 		t.Errorf("%+v", n)
@@ -116,13 +119,13 @@ func TestNextOnceAndInTime(t *testing.T) {
 			c.OnError(func(err error) { _ = c.Emit("error", errors.Is(err, websocket.ErrInvalidNext)) })
 		})
 	})
-	c := dial(t, url)
-	c.send("twice;0;")
-	c.want("handled;0;twice", "error;2;true")
-	c.send("late;0;")
+	client := dial(t, url)
+	client.send("twice;0;")
+	client.want("handled;0;twice", "error;2;true")
+	client.send("late;0;")
 	next := <-late
-	c.send("twice;0;") // the middleware has returned when this is handled
-	c.want("handled;0;twice", "error;2;true")
+	client.send("twice;0;") // the middleware has returned when this is handled
+	client.want("handled;0;twice", "error;2;true")
 	if err := next(); err != websocket.ErrInvalidNext {
 		t.Errorf("next, late: %v", err)
 	}
@@ -156,10 +159,10 @@ func TestNextElsewhere(t *testing.T) {
 			})
 		})
 	})
-	c := dial(t, url)
-	c.send("slow;0;")
+	client := dial(t, url)
+	client.send("slow;0;")
 	<-begun
-	_ = c.Close()
+	_ = client.Close()
 	select {
 	case <-disconnected:
 		t.Error("OnDisconnect during a handler")

@@ -3,7 +3,6 @@ package websocket_test
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -34,7 +33,7 @@ func TestRefusals(t *testing.T) {
 		CheckOrigin: func(*http.Request) bool { return false },
 		Error:       func(http.ResponseWriter, *http.Request, int, error) {},
 	})
-	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
+	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: idFromURL})
 	server := listen(t, app, same, listed, custom, silent, taken)
 	dial(t, address(server)+"/taken?id=one")
 	eventually(t, "the first is connected", func() bool { return taken.IsConnected("one") })
@@ -43,7 +42,8 @@ func TestRefusals(t *testing.T) {
 		status             int
 		body               string
 	}{
-		{"/same", "https://evil.example", "", 403, `Origins of the server's websocket.Config; to allow it, add "https://evil.example" there`},
+		{"/same", "https://evil.example", "", 403,
+			`Origins of the server's websocket.Config; to allow it, add "https://evil.example" there`},
 		{"/same", "null", "", 403, "Origins"},
 		{"/same", "http://app.example", "app.example", 101, ""},
 		{"/same", "http://app.example:8080", "app.example", 403, "Origins"},
@@ -81,9 +81,11 @@ func TestRefusals(t *testing.T) {
 		"old version":   handshake(t, server, "/same", "", "Sec-WebSocket-Version", "8"),
 		"not for a GET": handshake(t, server, "/nowhere", ""),
 	} {
-		if response.StatusCode < 400 {
-			t.Errorf("%s: %s", name, response.Status)
-		}
+		t.Run(name, func(t *testing.T) {
+			if response.StatusCode < 400 {
+				t.Error(response.Status)
+			}
+		})
 	}
 }
 
@@ -91,11 +93,9 @@ func TestRefusals(t *testing.T) {
 // the response of a WebSocket handshake in a browser.
 func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
-	_, url := serve(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, nil)
-	_, _, err := gorilla.DefaultDialer.Dial(url, http.Header{"Origin": {"https://evil.example"}})
-	if err == nil || !strings.Contains(logged.String(), "https://evil.example") || !strings.Contains(logged.String(), "Origins") || !strings.Contains(logged.String(), " client=127.0.0.1 endpoint=/ws") {
-		t.Errorf("%v, logged %q", err, logged.String())
-	}
+	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, nil)
+	wantRefused(t, url, http.StatusForbidden, withHeader("Origin", "https://evil.example"))
+	wantParts(t, "logged", logged.String(), "https://evil.example", "Origins", " client=127.0.0.1 endpoint=/ws")
 }
 
 // TestTwoHandshakesWithOneID: whoever loses the race is told so, and the other
@@ -113,7 +113,7 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 	var all sync.WaitGroup
 	for range rivals {
 		all.Go(func() {
-			conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
+			client, response, err := gorilla.DefaultDialer.Dial(url, nil)
 			if err != nil {
 				if response == nil || response.StatusCode != http.StatusConflict {
 					t.Errorf("%v", err)
@@ -121,10 +121,10 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 				lost.Add(1)
 				return
 			}
-			defer func() { _ = conn.Close() }()
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
-			_ = conn.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;x"))
-			if _, _, err := conn.ReadMessage(); err != nil {
+			defer func() { _ = client.Close() }()
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			_ = client.WriteMessage(gorilla.TextMessage, []byte(prefix+"chat;0;x"))
+			if _, _, err := client.ReadMessage(); err != nil {
 				t.Error(err)
 				return
 			}

@@ -2,7 +2,6 @@ package websocket_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -33,39 +32,42 @@ func eachRule(t *testing.T, f func(t *testing.T, app *iris.Application, rule str
 // without effect is not.
 func TestARouteThatIsThere(t *testing.T) {
 	for _, path := range []string{"/ws", "/ws/{room}"} {
-		eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
-			app.Get(path, func(ctx iris.Context) {
-				if ctx.URLParam("stay") != "" {
-					_, _ = ctx.WriteString("the first one's")
+		t.Run(path, func(t *testing.T) {
+			eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
+				app.Get(path, func(ctx iris.Context) {
+					if ctx.URLParam("stay") != "" {
+						_, _ = ctx.WriteString("the first one's")
+						return
+					}
+					ctx.StopWithStatus(http.StatusUnauthorized) // and has written nothing
+				})
+				var s *websocket.Server
+				mount := func() { s = websocket.New(app, path) }
+				parts := []string{"GET " + path, "another endpoint"}
+				switch rule {
+				case "skip":
+					wantPanic(t, rule, append(parts, "RouteSkip", "without effect"), mount)
+					return
+				case "error":
+					wantPanic(t, rule, append(parts, "RouteError"), mount)
 					return
 				}
-				ctx.StopWithStatus(http.StatusUnauthorized) // and has written nothing
+				mount()
+				s.OnConnection(echo)
+				server := listen(t, app, s)
+				path := strings.Replace(path, "{room}", "one", 1)
+				client := dial(t, address(server)+path)
+				wantEcho(t, client)
+				response := handshake(t, server, path+"?stay=1", "")
+				want := http.StatusSwitchingProtocols
+				if rule == "overlap" {
+					want = http.StatusOK
+				}
+				if response.StatusCode != want {
+					t.Errorf("where the first one doesn't stop: %s", response.Status)
+				}
+				_ = response.Body.Close()
 			})
-			var s *websocket.Server
-			mount := func() { s = websocket.New(app, path) }
-			switch rule {
-			case "skip":
-				wantPanic(t, rule, []string{"GET " + path, "RouteSkip", "without effect", "another endpoint"}, mount)
-				return
-			case "error":
-				wantPanic(t, rule, []string{"GET " + path, "RouteError", "another endpoint"}, mount)
-				return
-			}
-			mount()
-			s.OnConnection(echo)
-			server := listen(t, app, s)
-			path := strings.Replace(path, "{room}", "one", 1)
-			c := dial(t, address(server)+path)
-			wantEcho(t, c)
-			response := handshake(t, server, path+"?stay=1", "")
-			want := http.StatusSwitchingProtocols
-			if rule == "overlap" {
-				want = http.StatusOK
-			}
-			if response.StatusCode != want {
-				t.Errorf("where the first one doesn't stop: %s", response.Status)
-			}
-			_ = response.Body.Close()
 		})
 	}
 }
@@ -100,37 +102,6 @@ func TestNoRouteThatIsThere(t *testing.T) {
 	})
 }
 
-// wantScript has the script answer to both of its methods.
-func wantScript(t *testing.T, server *httptest.Server, path, part string) {
-	t.Helper()
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		response := request(t, server, method, path, "")
-		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") {
-			t.Errorf("%s %s: %s", method, path, response.Status)
-		}
-		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
-			t.Errorf("%s is without %s", path, part)
-		}
-	}
-}
-
-func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
-	t.Helper()
-	r, err := http.NewRequest(method, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if host != "" {
-		r.Host = host
-	}
-	response, err := server.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
-}
-
 // TestTwoEndpointsOnOnePath are a mistake, whatever the rule, also if one of them
 // was mounted by hand.
 func TestTwoEndpointsOnOnePath(t *testing.T) {
@@ -146,7 +117,9 @@ func TestTwoEndpointsOnOnePath(t *testing.T) {
 			"/v1/guarded/{room}":   func() { websocket.New(app, "/v1/guarded/{room}") },
 			"/v1/guarded/ of /v1/": func() { websocket.New(app.Party("/v1/"), "/guarded/{room}") },
 		} {
-			wantPanic(t, name, []string{"GET /", "already", "another endpoint"}, mount)
+			t.Run(name, func(t *testing.T) {
+				wantPanic(t, name, []string{"GET /", "already", "another endpoint"}, mount)
+			})
 		}
 	})
 }
@@ -172,19 +145,21 @@ func TestTwoRoutesByHand(t *testing.T) {
 // TestTheApplicationsHeadStays: and the GET beside it is served.
 func TestTheApplicationsHeadStays(t *testing.T) {
 	for _, party := range []string{"/", "/v1"} {
-		eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
-			app.Head("/iris-ws.js", func(ctx iris.Context) { ctx.Header("X-Mine", "yes") })
-			s := websocket.New(app.Party(party), "/ws")
-			server := listen(t, app, s)
-			response, err := server.Client().Head(server.URL + "/iris-ws.js")
-			if err != nil {
-				t.Fatal(err)
-			}
-			wantHeader(t, response, "X-Mine", "yes")
-			_ = response.Body.Close()
-			if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, "SCRIPT_PATH") {
-				t.Errorf("the script is %.40q", source)
-			}
+		t.Run(party, func(t *testing.T) {
+			eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+				app.Head("/iris-ws.js", func(ctx iris.Context) { ctx.Header("X-Mine", "yes") })
+				s := websocket.New(app.Party(party), "/ws")
+				server := listen(t, app, s)
+				response, err := server.Client().Head(server.URL + "/iris-ws.js")
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantHeader(t, response, "X-Mine", "yes")
+				_ = response.Body.Close()
+				if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, "SCRIPT_PATH") {
+					t.Errorf("the script is %.40q", source)
+				}
+			})
 		})
 	}
 }
@@ -193,18 +168,26 @@ func TestTheApplicationsHeadStays(t *testing.T) {
 // its own.
 func TestPartiesThatAllowMethods(t *testing.T) {
 	for _, party := range []string{"/", "/v1"} {
-		for _, methods := range [][]string{{http.MethodOptions}, {http.MethodGet, http.MethodOptions}, {http.MethodHead, http.MethodPost}} {
-			eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
-				p := app.Party(party)
-				p.AllowMethods(methods...)
-				s := websocket.New(p, "/ws")
-				p.Get("/later", func(ctx iris.Context) { ctx.StatusCode(http.StatusAccepted) })
-				server := listen(t, app, s)
-				wantScript(t, server, "/iris-ws.js", "SCRIPT_PATH")
-				if response := request(t, server, methods[0], strings.TrimSuffix(party, "/")+"/later", ""); response.StatusCode != http.StatusAccepted {
-					t.Errorf("the party has lost its methods: %s", response.Status)
-				}
-				dial(t, address(server)+strings.TrimSuffix(party, "/")+"/ws")
+		for _, methods := range [][]string{
+			{http.MethodOptions},
+			{http.MethodGet, http.MethodOptions},
+			{http.MethodHead, http.MethodPost},
+		} {
+			t.Run(party+" with "+strings.Join(methods, ", "), func(t *testing.T) {
+				eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
+					p := app.Party(party)
+					p.AllowMethods(methods...)
+					s := websocket.New(p, "/ws")
+					p.Get("/later", func(ctx iris.Context) { ctx.StatusCode(http.StatusAccepted) })
+					server := listen(t, app, s)
+					wantScript(t, server, "/iris-ws.js", "SCRIPT_PATH")
+					path := strings.TrimSuffix(party, "/")
+					response := request(t, server, methods[0], path+"/later", "")
+					if response.StatusCode != http.StatusAccepted {
+						t.Errorf("the party has lost its methods: %s", response.Status)
+					}
+					dial(t, address(server)+path+"/ws")
+				})
 			})
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// plain keeps Go's client from decoding gzip behind our back.
-func plain(server *httptest.Server) {
+// keepEncoded keeps Go's client from decoding gzip behind our back.
+func keepEncoded(server *httptest.Server) {
 	server.Client().Transport.(*http.Transport).DisableCompression = true
 }
 
@@ -28,7 +28,7 @@ func TestTheServedScript(t *testing.T) {
 			use(app)
 			s := websocket.New(app, "/my_endpoint")
 			server := listen(t, app, s)
-			plain(server)
+			keepEncoded(server)
 
 			identity := get(t, server, "/iris-ws.js")
 			source := body(t, identity)
@@ -36,11 +36,8 @@ func TestTheServedScript(t *testing.T) {
 			wantHeader(t, identity, "X-Content-Type-Options", "nosniff")
 			wantHeader(t, identity, "Content-Encoding", "")
 			wantHeader(t, identity, "Vary", "Accept-Encoding")
-			for _, line := range []string{`var PREFIX = "iris-websocket-message:";`, `var ENDPOINT = "/my_endpoint";`, `var SCRIPT_PATH = "/iris-ws.js";`} {
-				if !strings.Contains(source, line) {
-					t.Errorf("the script is without %s", line)
-				}
-			}
+			wantParts(t, "the script", source, `var PREFIX = "iris-websocket-message:";`,
+				`var ENDPOINT = "/my_endpoint";`, `var SCRIPT_PATH = "/iris-ws.js";`)
 			if source != string(s.ClientSource) {
 				t.Error("the script isn't ClientSource")
 			}
@@ -57,7 +54,8 @@ func TestTheServedScript(t *testing.T) {
 
 			for _, response := range []*http.Response{identity, packed} {
 				etag := response.Header.Get("ETag")
-				again := get(t, server, "/iris-ws.js", "If-None-Match", etag, "Accept-Encoding", response.Header.Get("Content-Encoding"))
+				encoding := response.Header.Get("Content-Encoding")
+				again := get(t, server, "/iris-ws.js", "If-None-Match", etag, "Accept-Encoding", encoding)
 				if again.StatusCode != http.StatusNotModified || len(body(t, again)) > 0 || etag == "" {
 					t.Errorf("with its ETag %s: %s", etag, again.Status)
 				}
@@ -65,7 +63,8 @@ func TestTheServedScript(t *testing.T) {
 			if identity.Header.Get("ETag") == packed.Header.Get("ETag") {
 				t.Error("two representations have one ETag")
 			}
-			if changed := get(t, server, "/iris-ws.js", "If-None-Match", `"other"`); changed.StatusCode != http.StatusOK {
+			changed := get(t, server, "/iris-ws.js", "If-None-Match", `"other"`)
+			if changed.StatusCode != http.StatusOK {
 				t.Errorf("with another ETag: %s", changed.Status)
 			}
 			head, err := server.Client().Head(server.URL + "/iris-ws.js")
@@ -73,13 +72,6 @@ func TestTheServedScript(t *testing.T) {
 				t.Errorf("HEAD: %v %v", head, err)
 			}
 		})
-	}
-}
-
-func wantHeader(t *testing.T, response *http.Response, name, want string) {
-	t.Helper()
-	if got := response.Header.Get(name); got != want {
-		t.Errorf("%s: %q, want %q", name, got, want)
 	}
 }
 
@@ -91,24 +83,24 @@ func TestServersShareTheScript(t *testing.T) {
 	own := websocket.New(app, "/own", websocket.Config{ClientPath: "/js/own.js"})
 	params := websocket.New(app, "/rooms/{room}", websocket.Config{ClientPath: "/js/params.js"})
 	server := listen(t, app, first, second, other, own, params)
+	const usualPrefix = `PREFIX = "iris-websocket-message:"`
 	for path, parts := range map[string][]string{
-		"/iris-ws.js":       {`ENDPOINT = "/a/ws"`, `PREFIX = "iris-websocket-message:"`, `SCRIPT_PATH = "/iris-ws.js"`},
+		"/iris-ws.js":       {`ENDPOINT = "/a/ws"`, usualPrefix, `SCRIPT_PATH = "/iris-ws.js"`},
 		"/other/iris-ws.js": {`ENDPOINT = "/other"`, `PREFIX = "my-app:"`, `SCRIPT_PATH = "/other/iris-ws.js"`},
-		"/js/own.js":        {`ENDPOINT = "/own"`, `PREFIX = "iris-websocket-message:"`, `SCRIPT_PATH = "/js/own.js"`},
+		"/js/own.js":        {`ENDPOINT = "/own"`, usualPrefix, `SCRIPT_PATH = "/js/own.js"`},
 		"/js/params.js":     {`ENDPOINT = ""`, `SCRIPT_PATH = "/js/params.js"`},
 	} {
-		response := get(t, server, path)
-		source := body(t, response)
-		for _, part := range parts {
-			if !strings.Contains(source, part) {
-				t.Errorf("%s (%s) is without %s", path, response.Status, part)
-			}
-		}
+		t.Run(path, func(t *testing.T) {
+			response := get(t, server, path)
+			wantParts(t, response.Status, body(t, response), parts...)
+		})
 	}
 	for _, path := range []string{"/a/iris-ws.js", "/~iris-ws/iris-ws.js", "/a/~iris-ws/iris-ws.js"} {
-		if response := get(t, server, path); response.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %s", path, response.Status)
-		}
+		t.Run(path, func(t *testing.T) {
+			if response := get(t, server, path); response.StatusCode != http.StatusNotFound {
+				t.Error(response.Status)
+			}
+		})
 	}
 	wantPanic(t, "one path for two prefixes", []string{"/js/own.js", "ClientPath"}, func() {
 		websocket.New(app, "/x", websocket.Config{ClientPath: "/js/own.js", EvtMessagePrefix: []byte("x:")})
@@ -137,16 +129,10 @@ func TestSubdomains(t *testing.T) {
 	s.OnConnection(echo)
 	server := listen(t, app, s)
 	host := "chat.localhost:8080"
-	request, err := http.NewRequest(http.MethodGet, server.URL+"/iris-ws.js", nil)
-	if err != nil {
-		t.Fatal(err)
+	response := request(t, server, http.MethodGet, "/iris-ws.js", host)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the script: %s", response.Status)
 	}
-	request.Host = host
-	response, err := server.Client().Do(request)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("the script: %v %v", response, err)
-	}
-	defer func() { _ = response.Body.Close() }()
 	if source := body(t, response); !strings.Contains(source, `ENDPOINT = "/v1/ws"`) {
 		t.Error("the script doesn't know the endpoint")
 	}
@@ -157,7 +143,9 @@ func TestSubdomains(t *testing.T) {
 
 // TestTheEndpointIsNoScript: one path can't be both.
 func TestTheEndpointIsNoScript(t *testing.T) {
-	wantPanic(t, "the usual path", []string{"/iris-ws.js", "Config.ClientPath"}, func() { websocket.New(newApp(), "/iris-ws.js") })
+	wantPanic(t, "the usual path", []string{"/iris-ws.js", "Config.ClientPath"}, func() {
+		websocket.New(newApp(), "/iris-ws.js")
+	})
 	wantPanic(t, "a path of its own", []string{"/ws", "Config.ClientPath"}, func() {
 		websocket.New(newApp(), "/ws", websocket.Config{ClientPath: "/ws"})
 	})
@@ -169,7 +157,6 @@ func TestAPrefixThatEndsLikeAnother(t *testing.T) {
 	first := websocket.New(app, "/first", websocket.Config{EvtMessagePrefix: []byte("my-app:")})
 	second := websocket.New(app, "/second", websocket.Config{EvtMessagePrefix: []byte("app:")})
 	server := listen(t, app, first, second)
-	for path, part := range map[string]string{"/iris-ws.js": `PREFIX = "my-app:"`, "/second/iris-ws.js": `PREFIX = "app:"`} {
-		wantScript(t, server, path, part)
-	}
+	wantScript(t, server, "/iris-ws.js", `PREFIX = "my-app:"`)
+	wantScript(t, server, "/second/iris-ws.js", `PREFIX = "app:"`)
 }

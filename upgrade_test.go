@@ -3,10 +3,7 @@ package websocket_test
 import (
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"crypto/tls"
-	"encoding/binary"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -24,17 +21,6 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// echo makes a server answer each chat.
-func echo(c websocket.Connection) {
-	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
-}
-
-func wantEcho(t *testing.T, c *client) {
-	t.Helper()
-	c.send("chat;0;hello")
-	c.want("chat;0;hello")
-}
-
 // TestEveryKindOfApplication: what stands before the endpoint must not break
 // the handshake.
 func TestEveryKindOfApplication(t *testing.T) {
@@ -46,7 +32,10 @@ func TestEveryKindOfApplication(t *testing.T) {
 	}{
 		{"plain", func(app *iris.Application) iris.Party { return app }, "/ws"},
 		{"compression", func(app *iris.Application) iris.Party { app.Use(iris.Compression); return app }, "/ws"},
-		{"compression before the router", func(app *iris.Application) iris.Party { app.UseRouter(iris.Compression); return app }, "/ws"},
+		{"compression before the router", func(app *iris.Application) iris.Party {
+			app.UseRouter(iris.Compression)
+			return app
+		}, "/ws"},
 		{"recorder", func(app *iris.Application) iris.Party {
 			app.Use(func(ctx iris.Context) { ctx.Record(); ctx.Next() })
 			return app
@@ -57,7 +46,9 @@ func TestEveryKindOfApplication(t *testing.T) {
 			return app
 		}, "/ws"},
 		{"basic auth", func(app *iris.Application) iris.Party { return app.Party("/private", auth) }, "/private/ws"},
-		{"a party in a party", func(app *iris.Application) iris.Party { return app.Party("/a").Party("/b") }, "/a/b/ws"},
+		{"a party in a party", func(app *iris.Application) iris.Party {
+			return app.Party("/a").Party("/b")
+		}, "/a/b/ws"},
 		{"a done handler", func(app *iris.Application) iris.Party {
 			app.Done(func(ctx iris.Context) { _, _ = ctx.WriteString("too late") })
 			app.SetExecutionRules(iris.ExecutionRules{Done: iris.ExecutionOptions{Force: true}})
@@ -74,11 +65,11 @@ func TestEveryKindOfApplication(t *testing.T) {
 					server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&logged, nil), slog.LevelError)
 					server.Start()
 				}, s)
-				c := dial(t, address(server)+test.path, func(d *gorilla.Dialer, h http.Header) {
+				client := dial(t, address(server)+test.path, func(d *gorilla.Dialer, h http.Header) {
 					h.Set("Accept-Encoding", "gzip, br")
 					h.Set("Authorization", "Basic YW5uOnNlY3JldA==")
 				})
-				wantEcho(t, c)
+				wantEcho(t, client)
 				script := get(t, server, "/iris-ws.js")
 				if script.StatusCode != http.StatusOK || !strings.Contains(body(t, script), "root.Ws = Ws") {
 					t.Errorf("the script: %s", script.Status)
@@ -96,32 +87,6 @@ func newDefaultApp() *iris.Application {
 	app := iris.Default()
 	app.Logger().SetLevel("disable")
 	return app
-}
-
-func get(t *testing.T, server *httptest.Server, path string, header ...string) *http.Response {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
-	}
-	response, err := server.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
-}
-
-func body(t *testing.T, response *http.Response) string {
-	t.Helper()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 func TestPartyMiddlewareGuardsTheEndpoint(t *testing.T) {
@@ -152,9 +117,9 @@ func TestUnderAPathPrefix(t *testing.T) {
 	}
 	server := httptest.NewServer(http.StripPrefix("/prefix", app))
 	defer server.Close()
-	c := dial(t, address(server)+"/prefix/ws?a=b")
-	c.want("path;0;/ws /prefix/ws?a=b")
-	c.vanish()
+	client := dial(t, address(server)+"/prefix/ws?a=b")
+	client.want("path;0;/ws /prefix/ws?a=b")
+	client.vanish()
 	if response := get(t, server, "/prefix/iris-ws.js"); response.StatusCode != http.StatusOK {
 		t.Errorf("the script: %s", response.Status)
 	}
@@ -178,10 +143,10 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	if script.ProtoMajor != 2 || script.StatusCode != http.StatusOK {
 		t.Errorf("the script came over %s: %s", script.Proto, script.Status)
 	}
-	c := dial(t, address(server)+"/ws")
-	c.want("tls;2;true")
-	wantEcho(t, c)
-	if _, ok := c.NetConn().(*tls.Conn); !ok {
+	client := dial(t, address(server)+"/ws")
+	client.want("tls;2;true")
+	wantEcho(t, client)
+	if _, ok := client.NetConn().(*tls.Conn); !ok {
 		t.Error("not over TLS")
 	}
 	// A handshake over HTTP/2 can't be; it must be refused in words.
@@ -189,53 +154,8 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	if refused.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body(t, refused), "WebSocket endpoint") {
 		t.Errorf("over HTTP/2: %s", refused.Status)
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""))
-	c.wantClosed(1000)
-}
-
-// handshake makes a handshake by hand, with a host and headers of one's own, and
-// returns the response.
-func handshake(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Response {
-	t.Helper()
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	request := handshakeRequest(t, server, path, host, header...)
-	if err := request.Write(conn); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response
-}
-
-func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Request {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if host != "" {
-		request.Host = host
-	}
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket",
-		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-	} {
-		request.Header.Set(name, value)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		if header[i+1] == "" {
-			request.Header.Del(header[i])
-		} else {
-			request.Header.Set(header[i], header[i+1])
-		}
-	}
-	return request
+	client.sendClose(1000)
+	client.wantClosed(1000)
 }
 
 // TestDataSentWithTheHandshake, in one packet, is not lost.
@@ -252,7 +172,7 @@ func TestDataSentWithTheHandshake(t *testing.T) {
 	var packet bytes.Buffer
 	request := handshakeRequest(t, &server, "/ws", "")
 	_ = request.Write(&packet)
-	packet.Write([]byte("\x81\x85\x00\x00\x00\x00early")) // masked with zeros
+	packet.Write(frame(0x81, "early"))
 	if _, err := conn.Write(packet.Bytes()); err != nil {
 		t.Fatal(err)
 	}
@@ -264,55 +184,6 @@ func TestDataSentWithTheHandshake(t *testing.T) {
 	frame := make([]byte, 7)
 	if _, err := io.ReadFull(reader, frame); err != nil || string(frame) != "\x81\x05early" {
 		t.Errorf("received %q, %v", frame, err)
-	}
-}
-
-func TestCompression(t *testing.T) {
-	f, connections := watch()
-	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
-	with := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true })
-	w := receive(t, connections)
-	without := dial(t, url)
-	receive(t, connections)
-	text := strings.Repeat("again and ", 1000)
-	with.send("chat;0;" + text)
-	with.want("chat;0;" + text)
-	without.want("chat;0;" + text)
-
-	// A message that is small on the wire only: what counts is what it becomes.
-	var bomb bytes.Buffer
-	deflater, _ := flate.NewWriter(&bomb, flate.BestCompression)
-	_, _ = deflater.Write(make([]byte, 4<<20))
-	_ = deflater.Flush()
-	payload := bytes.TrimSuffix(bomb.Bytes(), []byte("\x00\x00\xff\xff"))
-	frame := binary.BigEndian.AppendUint16([]byte{0xC1, 0x80 | 126}, uint16(len(payload)))
-	if len(payload) > 0xFFFF {
-		t.Fatalf("the bomb has %d bytes", len(payload))
-	}
-	_, _ = with.NetConn().Write(append(append(frame, 0, 0, 0, 0), payload...))
-	if err := receive(t, w.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
-		t.Errorf("ended with %v", err)
-	}
-	with.wantClosed(1009)
-	without.send("chat;0;go on")
-	without.want("chat;0;go on")
-}
-
-func TestSubprotocols(t *testing.T) {
-	_, url := serve(t, websocket.Config{Subprotocols: []string{"two", "one"}}, nil)
-	c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.Subprotocols = []string{"one", "two", "three"} })
-	if got := c.Subprotocol(); got != "two" {
-		t.Errorf("agreed on %q", got)
-	}
-}
-
-func TestBinaryMessages(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{BinaryMessages: true}, echo)
-	c := dial(t, url)
-	c.send("chat;0;x")
-	kind, data, err := c.ReadMessage()
-	if err != nil || kind != gorilla.BinaryMessage || string(data) != prefix+"chat;0;x" {
-		t.Errorf("received %d %q, %v", kind, data, err)
 	}
 }
 
@@ -347,15 +218,13 @@ func TestUpgradeByHand(t *testing.T) {
 		returned <- c.DisconnectReason()
 	})
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/ws")
-	wantEcho(t, c)
-	if _, response, _ := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); response == nil || response.StatusCode != http.StatusConflict {
-		t.Errorf("a taken ID is answered with %v", response)
-	}
+	client := dial(t, address(server)+"/ws")
+	wantEcho(t, client)
+	wantRefused(t, address(server)+"/ws", http.StatusConflict) // the ID is taken
 	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
 		t.Errorf("a taken ID is the error %v", err)
 	}
-	_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(1001, ""))
+	client.sendClose(1001)
 	if err := receive(t, returned); !sameReason(err, &websocket.CloseError{Code: 1001}) {
 		t.Errorf("ended with %v", err)
 	}
@@ -377,14 +246,16 @@ func TestMountedByHand(t *testing.T) {
 	app.Get("/mine.js", s.ClientHandler())
 	app.Get("/default.js", websocket.ClientHandler())
 	server := listen(t, app, s)
-	c := dial(t, address(server)+"/echo")
-	c.sendText("my-app:chat;0;x")
-	if got := c.next(); got != "my-app:chat;0;x" {
+	client := dial(t, address(server)+"/echo")
+	client.sendText("my-app:chat;0;x")
+	if got := client.next(); got != "my-app:chat;0;x" {
 		t.Errorf("received %q", got)
 	}
-	if got := body(t, get(t, server, "/mine.js")); got != string(s.ClientSource) || !strings.Contains(got, `var PREFIX = "my-app:";`) {
-		t.Error("the server's client isn't for its prefix")
+	mine := body(t, get(t, server, "/mine.js"))
+	if mine != string(s.ClientSource) {
+		t.Error("the server's client isn't its ClientSource")
 	}
+	wantParts(t, "the server's client", mine, `var PREFIX = "my-app:";`)
 	if got := body(t, get(t, server, "/default.js")); got != string(websocket.ClientSource) {
 		t.Error("the default client isn't ClientSource")
 	}

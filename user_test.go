@@ -50,12 +50,11 @@ func TestUsers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
 			app.Get("/login", manager.Handler(), func(ctx iris.Context) { sessions.Get(ctx).Set("user", "ann") })
-			s := websocket.New(app.Party("/", test.middleware), "/ws", websocket.Config{Authenticate: test.authenticate})
+			cfg := websocket.Config{Authenticate: test.authenticate}
+			s := websocket.New(app.Party("/", test.middleware), "/ws", cfg)
 			s.OnConnection(func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
 			server := listen(t, app, s)
-			if _, response, err := gorilla.DefaultDialer.Dial(address(server)+"/ws", nil); err == nil || response == nil || response.StatusCode != http.StatusUnauthorized {
-				t.Fatalf("without authentication: %v %v", err, response)
-			}
+			wantRefused(t, address(server)+"/ws", http.StatusUnauthorized)
 			if test.header == nil {
 				response, err := server.Client().Get(server.URL + "/login")
 				if err != nil {
@@ -105,20 +104,25 @@ func TestAuthenticate(t *testing.T) {
 		}
 		return ctx.URLParam("as"), nil
 	}}, func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
-	for as, status := range map[string]int{"banned": 403, "broken": 401, "outage": 503, "": 401} {
-		_, response, err := gorilla.DefaultDialer.Dial(url+"?as="+as, nil)
-		if err == nil || response == nil || response.StatusCode != status {
-			t.Fatalf("%q: %v %v, want %d", as, err, response, status)
-		}
-		body := make([]byte, 200)
-		n, _ := response.Body.Read(body)
-		want := map[int]string{401: websocket.ErrUnauthorized.Error(), 403: websocket.ErrForbidden.Error(), 503: websocket.ErrUnavailable.Error()}[status]
-		if got := strings.TrimSpace(string(body[:n])); got != want {
-			t.Errorf("%q: %q, want %q", as, got, want)
-		}
-		if challenge := response.Header.Get("WWW-Authenticate"); (challenge != "") != (status == 401) {
-			t.Errorf("%q: WWW-Authenticate %q", as, challenge)
-		}
+	for as, test := range map[string]struct {
+		status int
+		reason error
+	}{
+		"banned": {http.StatusForbidden, websocket.ErrForbidden},
+		"broken": {http.StatusUnauthorized, websocket.ErrUnauthorized},
+		"outage": {http.StatusServiceUnavailable, websocket.ErrUnavailable},
+		"":       {http.StatusUnauthorized, websocket.ErrUnauthorized},
+	} {
+		t.Run(as, func(t *testing.T) {
+			response := wantRefused(t, url+"?as="+as, test.status)
+			if got := strings.TrimSpace(body(t, response)); got != test.reason.Error() {
+				t.Errorf("%q, want %q", got, test.reason)
+			}
+			challenge := response.Header.Get("WWW-Authenticate")
+			if (challenge != "") != (test.status == http.StatusUnauthorized) {
+				t.Errorf("WWW-Authenticate %q", challenge)
+			}
+		})
 	}
 	dial(t, url+"?as=ann").want("user;0;ann")
 }
@@ -142,7 +146,8 @@ func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
 	}
 	for range 2 {
 		reason := receive(t, reasons)
-		if !errors.Is(reason, errHandler) || !errors.Is(reason, websocket.ErrUnauthorized) || strings.Contains(reason.Error(), errHandler.Error()) {
+		if !errors.Is(reason, errHandler) || !errors.Is(reason, websocket.ErrUnauthorized) ||
+			strings.Contains(reason.Error(), errHandler.Error()) {
 			t.Errorf("%#v: %v", reason, reason)
 		}
 	}
@@ -152,27 +157,3 @@ func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
 type wrapped struct{ error }
 
 func (e wrapped) Unwrap() error { return e.error }
-
-// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
-// place taken.
-func TestPanicsDuringTheHandshake(t *testing.T) {
-	s, url := serve(t, websocket.Config{
-		MaxConnections: 1,
-		Authenticate: func(ctx iris.Context) (string, error) {
-			if ctx.URLParam("name") == "" {
-				panic("no name")
-			}
-			return "", nil
-		},
-	}, nil)
-	for range 2 {
-		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
-		if response == nil || response.StatusCode != http.StatusInternalServerError {
-			t.Fatalf("answered %v", response)
-		}
-	}
-	if n := s.Stats().Panics; n != 2 {
-		t.Errorf("%d panics are counted", n)
-	}
-	dial(t, url+"?name=ann")
-}

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// written connects a client whose connection the test writes to.
-func written(t *testing.T) (*client, websocket.Connection) {
+// dialConnection connects a client whose connection the test writes to.
+func dialConnection(t *testing.T) (*testClient, websocket.Connection) {
 	t.Helper()
 	connections := make(chan websocket.Connection, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
@@ -23,7 +24,7 @@ func written(t *testing.T) (*client, websocket.Connection) {
 // TestInvalidClosesAreNotSent: a client would take them for a violation of the
 // protocol, and what else there is to say would be lost.
 func TestInvalidClosesAreNotSent(t *testing.T) {
-	a, c := written(t)
+	client, c := dialConnection(t)
 	data := map[string][]byte{
 		"half a code":            {3},
 		"a reason of 124 bytes":  gorilla.FormatCloseMessage(1000, strings.Repeat("x", 124)),
@@ -40,14 +41,15 @@ func TestInvalidClosesAreNotSent(t *testing.T) {
 		if code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999 {
 			continue
 		}
-		if err := c.Write(websocket.CloseMessage, binary.BigEndian.AppendUint16(nil, uint16(code))); err != websocket.ErrInvalidClose {
+		payload := binary.BigEndian.AppendUint16(nil, uint16(code))
+		if err := c.Write(websocket.CloseMessage, payload); err != websocket.ErrInvalidClose {
 			t.Fatalf("%d: %v", code, err)
 		}
 	}
 	if err := c.Emit("chat", "still here"); err != nil || c.DisconnectReason() != nil {
 		t.Errorf("%v, %v", err, c.DisconnectReason())
 	}
-	a.want("chat;0;still here")
+	client.want("chat;0;still here")
 }
 
 func TestValidClosesAreSent(t *testing.T) {
@@ -65,17 +67,18 @@ func TestValidClosesAreSent(t *testing.T) {
 		"a reason of 123 bytes": {gorilla.FormatCloseMessage(4001, strings.Repeat("ö", 61)+"x"), 4001},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, c := written(t)
+			client, c := dialConnection(t)
 			if err := c.Write(websocket.CloseMessage, test.data); err != nil {
 				t.Fatal(err)
 			}
 			if reason := c.DisconnectReason(); reason != websocket.ErrDisconnected {
 				t.Errorf("ends with %v", reason)
 			}
-			_ = a.SetReadDeadline(time.Now().Add(patience))
-			_, _, err := a.ReadMessage()
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			_, _, err := client.ReadMessage()
 			var closed *gorilla.CloseError
-			if !errors.As(err, &closed) || closed.Code != test.code || len(test.data) > 2 && closed.Text != string(test.data[2:]) {
+			if !errors.As(err, &closed) || closed.Code != test.code ||
+				len(test.data) > 2 && closed.Text != string(test.data[2:]) {
 				t.Errorf("the client sees %v", err)
 			}
 			if err := c.Write(websocket.CloseMessage, test.data); err != websocket.ErrAlreadyDisconnected {
@@ -88,9 +91,9 @@ func TestValidClosesAreSent(t *testing.T) {
 // TestWrittenKinds: text that is none goes as binary; what a ping can't carry is
 // refused.
 func TestWrittenKinds(t *testing.T) {
-	a, c := written(t)
+	client, c := dialConnection(t)
 	pings := make(chan string, 2)
-	a.SetPingHandler(func(data string) error { pings <- data; return nil })
+	client.SetPingHandler(func(data string) error { pings <- data; return nil })
 	for _, test := range []struct {
 		kind int
 		data string
@@ -101,13 +104,16 @@ func TestWrittenKinds(t *testing.T) {
 		{websocket.BinaryMessage, "text", gorilla.BinaryMessage},
 		{websocket.TextMessage, "", gorilla.TextMessage},
 	} {
-		if err := c.Write(test.kind, []byte(test.data)); err != nil {
-			t.Fatal(err)
-		}
-		_ = a.SetReadDeadline(time.Now().Add(patience))
-		if kind, data, err := a.ReadMessage(); err != nil || kind != test.want || string(data) != test.data {
-			t.Errorf("%q, written as %d: %d %q, %v", test.data, test.kind, kind, data, err)
-		}
+		t.Run(fmt.Sprintf("%q as %d", test.data, test.kind), func(t *testing.T) {
+			if err := c.Write(test.kind, []byte(test.data)); err != nil {
+				t.Fatal(err)
+			}
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			kind, data, err := client.ReadMessage()
+			if err != nil || kind != test.want || string(data) != test.data {
+				t.Errorf("received %d %q, %v", kind, data, err)
+			}
+		})
 	}
 	long := strings.Repeat("x", 125)
 	for _, kind := range []int{websocket.PingMessage, websocket.PongMessage} {
@@ -121,8 +127,54 @@ func TestWrittenKinds(t *testing.T) {
 	if err := c.Emit("chat", "after"); err != nil {
 		t.Fatal(err)
 	}
-	a.want("chat;0;after")
+	client.want("chat;0;after")
 	if got := receive(t, pings); got != long || len(pings) > 0 {
 		t.Errorf("a ping of %q, and %d more", got, len(pings))
+	}
+}
+
+// TestWrite: raw messages of each type.
+func TestWrite(t *testing.T) {
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("write", func(int) {
+			for _, err := range []error{
+				c.Write(websocket.TextMessage, []byte("text")),
+				c.Write(websocket.BinaryMessage, []byte("binary")),
+				c.Write(websocket.PingMessage, []byte("ping")),
+				c.Write(websocket.PongMessage, []byte("pong")),
+			} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
+				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
+					t.Errorf("Write(%d): %v", kind, err)
+				}
+			}
+			if err := c.Write(websocket.CloseMessage, gorilla.FormatCloseMessage(4001, "bye")); err != nil {
+				t.Error(err)
+			}
+			if err := c.Write(websocket.TextMessage, nil); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("Write after the close: %v", err)
+			}
+			if err := c.Write(websocket.CloseMessage, nil); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("a second close: %v", err)
+			}
+		})
+	})
+	client := dial(t, url)
+	var control []string
+	client.SetPingHandler(func(data string) error { control = append(control, "ping "+data); return nil })
+	client.SetPongHandler(func(data string) error { control = append(control, "pong "+data); return nil })
+	client.send("write;1;1")
+	client.want("text", "binary")
+	_, _, err := client.ReadMessage()
+	var closed *gorilla.CloseError
+	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
+		t.Errorf("closed with %v", err)
+	}
+	if len(control) != 2 || control[0] != "ping ping" || control[1] != "pong pong" {
+		t.Errorf("control messages: %q", control)
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"testing"
 )
 
-// chatter is about n bytes of text such as applications send.
+// chatter returns about n bytes of text, similar to the messages of applications.
 func chatter(n int) string {
 	random := rand.New(rand.NewPCG(1, 2))
-	words := []string{"user", "message", "room", "time", "true", "null", "hello", "world", "id", "text", "wörter", "日本語"}
+	words := []string{
+		"user", "message", "room", "time", "true", "null", "hello", "world", "id", "text", "wörter", "日本語",
+	}
 	var b strings.Builder
 	for b.Len() < n {
 		b.WriteString(`{"` + words[random.IntN(len(words))] + `":"` + words[random.IntN(len(words))] + ` `)
@@ -20,7 +22,7 @@ func chatter(n int) string {
 	return strings.ToValidUTF8(b.String()[:n], "")
 }
 
-// noise is n bytes that don't shrink.
+// noise returns n incompressible bytes.
 func noise(n int) string {
 	random := rand.New(rand.NewPCG(3, 4))
 	b := make([]byte, n)
@@ -30,7 +32,7 @@ func noise(n int) string {
 	return string(b)
 }
 
-// BenchmarkFeed: what a frame costs, in pieces of a size.
+// BenchmarkFeed measures the cost of a frame in pieces of one size.
 func BenchmarkFeed(b *testing.B) {
 	for _, test := range []struct {
 		name  string
@@ -52,7 +54,7 @@ func BenchmarkFeed(b *testing.B) {
 		{"compressed, tiny blocks", masked(0xC2, tinyBlocks(65_000)), 1 << 20},
 	} {
 		b.Run(test.name, func(b *testing.B) {
-			in, data := newInbox(64<<10), make([]byte, len(test.frame))
+			in, data := newReader(64<<10), make([]byte, len(test.frame))
 			var h count
 			b.SetBytes(int64(len(test.frame)))
 			b.ReportAllocs()
@@ -70,8 +72,8 @@ func BenchmarkFeed(b *testing.B) {
 	}
 }
 
-// emptyBlocks is n bytes of blocks with codes of their own and nothing in them
-// (RFC 1951, section 3.2.7): the most work for the least input.
+// emptyBlocks returns n bytes of empty blocks with codes of their own (RFC 1951,
+// section 3.2.7): the most work for the least input.
 func emptyBlocks(n int) string {
 	var w bitWriter
 	for w.b.Len() < n-12 {
@@ -82,7 +84,7 @@ func emptyBlocks(n int) string {
 	return string(w.bytes())
 }
 
-// tinyBlocks are emptyBlocks with two literals in each: enough that it isn't waste.
+// tinyBlocks returns emptyBlocks with two literals in each: just not wasteful.
 func tinyBlocks(n int) string {
 	var w bitWriter
 	for w.b.Len() < n-12 {
@@ -94,8 +96,8 @@ func tinyBlocks(n int) string {
 	return string(w.bytes())
 }
 
-// dynamic begins a block with codes of its own: one literal, 'a', which is 0, and
-// the end of the block, which is 1.
+// dynamic begins a block with codes of its own: 0 for the literal 'a', and 1 for the
+// end of the block.
 func (w *bitWriter) dynamic(final bool) {
 	w.put(map[bool]uint64{true: 1}[final], 1)
 	w.put(2, 2)  // codes of its own

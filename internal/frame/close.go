@@ -11,16 +11,16 @@ const (
 	CloseNormal        = 1000
 	CloseGoingAway     = 1001
 	CloseProtocolError = 1002
-	CloseNoStatus      = 1005 // stands for a close frame without a code
-	CloseAbnormal      = 1006 // stands for the lack of a close frame
+	CloseNoStatus      = 1005 // means a close frame without a code; never sent
+	CloseAbnormal      = 1006 // means no close frame; never sent
 	CloseInvalidData   = 1007
 	ClosePolicy        = 1008
 	CloseTooBig        = 1009
 	CloseInternalError = 1011
 )
 
-// NewCloseFrame makes a close frame (RFC 6455, section 5.5.1). Code 0 means a
-// close frame without a code. A reason that doesn't fit is cut at a rune.
+// NewCloseFrame makes a close frame (RFC 6455, section 5.5.1). Code 0 means a close
+// frame without a code. NewCloseFrame cuts a long reason between two runes.
 func NewCloseFrame(code int, reason string) *Frame {
 	if code == 0 {
 		return NewFrame(OpClose, nil)
@@ -35,8 +35,9 @@ func NewCloseFrame(code int, reason string) *Frame {
 }
 
 // ValidCloseCode reports whether a close frame may carry a code (RFC 6455, section
-// 7.4, and the registry that it founds): 1004 has no meaning, and 1005, 1006 and
-// 1015 are for programs to say that there was no such frame.
+// 7.4, and its registry). 1004 has no meaning. 1005, 1006 and 1015 are never sent:
+// programs use them for an end without a code, without a close frame, or without
+// TLS.
 func ValidCloseCode(code int) bool {
 	switch code {
 	case 1004, 1005, 1006:

@@ -5,17 +5,17 @@ import (
 	"math/bits"
 )
 
-// decoder decompresses a whole message at once (RFC 1951), with the message
-// itself as the window. compress/flate doesn't do: after a last block it doesn't go
-// on, and it hides how much input has become how much output.
+// decoder decompresses a whole message at once (RFC 1951). The output so far is the
+// window. compress/flate can't be used: it stops after a last block, and it hides
+// the ratio of input to output.
 type decoder struct {
 	in   []byte
-	pos  int    // how much of in has been put into bits
+	pos  int    // the bytes of in moved to bits
 	bits uint64 // the next bits, the lowest first
-	n    uint   // how many of bits count
+	n    uint   // the number of valid bits in bits
 
-	out   []byte // room for output
-	w     int    // how much of out has been written
+	out   []byte // the buffer for output
+	w     int    // the bytes written to out
 	limit int    // of w
 
 	literals, distances code // of the block
@@ -28,8 +28,9 @@ const (
 	endOfBlock   = 256
 )
 
-// decode decompresses in to d.out[:d.w]. It reports data that goes on after its end,
-// or ends before, as ErrCorrupt, and more than limit bytes of output as ErrTooLarge.
+// decode decompresses in to d.out[:d.w]. It returns ErrCorrupt if the data is
+// invalid or ends too early or too late, and ErrTooLarge for more than limit bytes
+// of output.
 func (d *decoder) decode(in []byte, limit int) error {
 	d.in, d.pos, d.bits, d.n = in, 0, 0, 0
 	d.out, d.w, d.limit = d.out[:min(cap(d.out), limit)], 0, limit
@@ -43,7 +44,7 @@ func (d *decoder) decode(in []byte, limit int) error {
 		case 0:
 			d.align()
 			if d.pos == len(d.in) {
-				return nil // the empty block that the sender has removed the rest of
+				return nil // the empty block at the end, without the tail removed by the sender
 			}
 			err = d.stored()
 		case 1:
@@ -59,8 +60,8 @@ func (d *decoder) decode(in []byte, limit int) error {
 		if err != nil {
 			return err
 		}
-		// A last block is the last of a stream; the message may go on with another
-		// one, at the next byte (RFC 7692, section 7.2.3.4).
+		// A last block ends a stream. The message may continue with another stream
+		// at the next byte (RFC 7692, section 7.2.3.4).
 		if final := header & 1; final != 0 {
 			if d.align(); d.pos == len(d.in) {
 				return nil
@@ -69,12 +70,12 @@ func (d *decoder) decode(in []byte, limit int) error {
 	}
 }
 
-// wasteful reports input that has yielded too little: somebody wants to keep the
-// server busy. The worst that a sender has a use for is to flush each byte, which
-// takes eleven where it isn't compressed.
+// wasteful reports whether the input has yielded too little output: it keeps the
+// server busy for nothing. The most wasteful use by an honest sender is a flush
+// after each byte. Uncompressed, it takes eleven bytes for one.
 func (d *decoder) wasteful() bool { return int64(d.pos)-int64(d.n/8) > 16*int64(d.w)+1<<10 }
 
-// fill puts at least 56 bits into d.bits, if there are as many.
+// fill fills d.bits with at least 56 bits, or with all the rest.
 func (d *decoder) fill() {
 	for d.n <= 56 && d.pos < len(d.in) {
 		d.bits |= uint64(d.in[d.pos]) << d.n
@@ -96,13 +97,14 @@ func (d *decoder) take(n uint) (v int, ok bool) {
 	return v, true
 }
 
-// align drops the bits up to the next byte, and puts back what hasn't been used.
+// align drops the bits up to the next byte and puts unused bytes back.
 func (d *decoder) align() {
 	d.pos -= int(d.n / 8)
 	d.bits, d.n = 0, 0
 }
 
-// grow makes room for n more bytes.
+// grow makes space for n more bytes. It returns ErrTooLarge if the limit doesn't
+// allow them.
 func (d *decoder) grow(n int) error {
 	if n > d.limit-d.w {
 		return ErrTooLarge
@@ -115,7 +117,7 @@ func (d *decoder) grow(n int) error {
 	return nil
 }
 
-// stored copies a block that isn't compressed (section 3.2.4).
+// stored copies an uncompressed block (section 3.2.4).
 func (d *decoder) stored() error {
 	in := d.in[d.pos:]
 	if len(in) < 4 {
@@ -135,10 +137,10 @@ func (d *decoder) stored() error {
 
 // block decodes the symbols of a block (section 3.2.3).
 func (d *decoder) block(literals, distances *code) error {
-	in, pos, b, n := d.in, d.pos, d.bits, d.n // in registers
+	in, pos, b, n := d.in, d.pos, d.bits, d.n // local copies, for registers
 	out, w := d.out, d.w
 	for {
-		// A length, a distance and the bits that belong to them are at most 48.
+		// A length and a distance with their extra bits take at most 48 bits.
 		if n < 48 {
 			if len(in)-pos >= 8 {
 				b |= binary.LittleEndian.Uint64(in[pos:]) << n
@@ -212,7 +214,7 @@ func (d *decoder) block(literals, distances *code) error {
 			}
 			out = d.out
 		}
-		// What is copied may be a part of what it is copied to: it repeats then.
+		// The source may overlap the destination. Then it is repeated.
 		from, end := w-distance, w+length
 		for w < end {
 			w += copy(out[w:end], out[from:w])
@@ -220,7 +222,7 @@ func (d *decoder) block(literals, distances *code) error {
 	}
 }
 
-// codes reads the codes of a block that has its own (section 3.2.7).
+// codes reads the codes of a block with its own codes (section 3.2.7).
 func (d *decoder) codes() bool {
 	counts, ok := d.take(5 + 5 + 4)
 	literals, distances, lengths := counts&31+257, counts>>5&31+1, counts>>10+4
@@ -235,7 +237,7 @@ func (d *decoder) codes() bool {
 		}
 		sizes[i] = uint8(size)
 	}
-	meta := &d.distances // isn't needed yet
+	meta := &d.distances // free until its own codes are read
 	if !meta.init(sizes[:]) {
 		return false
 	}
@@ -286,7 +288,7 @@ func (d *decoder) codes() bool {
 
 var lengthOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// base is what a symbol stands for, with the bits that are added (section 3.2.5).
+// base is the value of a symbol and the number of its extra bits (section 3.2.5).
 type base struct {
 	base  uint16
 	extra uint8
@@ -311,31 +313,31 @@ var lengthCodes, distanceCodes = func() (lengths [maxLiterals - endOfBlock - 1]b
 
 const (
 	maxBits   = 15 // of a code
-	shortBits = 9  // of the codes that short has
+	shortBits = 9  // of a code in code.short
 
 	sizeBits = 4
 	sizeMask = 1<<sizeBits - 1
 )
 
-// code is a Huffman code (section 3.2.2). An entry is a symbol and, in its lowest
-// bits, the size of the symbol's code; 0 is none.
+// code is a Huffman code (section 3.2.2). An entry has a symbol in its upper bits
+// and the size of the symbol's code in its lowest four bits. 0 means no entry.
 type code struct {
-	short   [1 << shortBits]uint16  // by the next bits
-	mask    uint64                  // of as many of them as the longest code has, at most shortBits
+	short   [1 << shortBits]uint16  // entries by the next bits, for short codes
+	mask    uint64                  // selects the bits of the longest code, at most shortBits
 	symbols [maxLiterals + 2]uint16 // in the order of their codes
-	end     [maxBits + 1]uint32     // the first code after those of a size, as the upper bits of 16
-	offset  [maxBits + 1]int        // from the codes of a size to their place in symbols
+	end     [maxBits + 1]uint32     // by size: the first larger code, in the upper bits of 16
+	offset  [maxBits + 1]int        // by size: from a code to its index in symbols
 }
 
-// init makes the code of the sizes of its symbols' codes. It reports false if there
-// is no such code; one without symbols, or with a single one, may be incomplete.
+// init builds the code from the sizes of its symbols' codes. It reports false if no
+// code has these sizes. A code may be incomplete only if it has one symbol or none.
 func (c *code) init(sizes []uint8) bool {
 	var counts, next [maxBits + 1]uint16
-	var all [maxLiterals + 2]uint16 // the symbols that have a code
+	var all [maxLiterals + 2]uint16 // the symbols with a code
 	used := all[:0]
 	for i := 0; i < len(sizes); i++ {
 		if len(sizes)-i >= 8 && binary.LittleEndian.Uint64(sizes[i:]) == 0 {
-			i += 7 // none of these has: often most haven't
+			i += 7 // skip eight symbols without a code: often most have none
 		} else if size := sizes[i]; size > 0 {
 			counts[size]++
 			used = append(used, uint16(i))
@@ -382,7 +384,7 @@ func (c *code) fill(counts []uint16, width int) {
 	}
 }
 
-// long returns the entry of a code that short doesn't have.
+// long returns the entry of a code longer than shortBits.
 func (c *code) long(b uint64) uint16 {
 	v := bits.Reverse16(uint16(b))
 	for size := shortBits + 1; size <= maxBits; size++ {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// packed compresses pieces at a level, and ends each with end: Flush or Close. The
-// last one's removed tail is removed.
+// packed compresses pieces at a level and ends each with end: Flush or Close. It
+// removes the tail of the last flush.
 func packed(t testing.TB, level int, end func(*flate.Writer) error, pieces ...string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -33,7 +33,7 @@ func packed(t testing.TB, level int, end func(*flate.Writer) error, pieces ...st
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
-// finished compresses each piece to a stream of its own, which ends with a last block.
+// finished compresses each piece to a stream of its own with a last block.
 func finished(t testing.TB, pieces ...string) string {
 	t.Helper()
 	var all strings.Builder
@@ -84,8 +84,8 @@ func (w *bitWriter) match(length, distance uint) {
 // end ends a fixed block and the message.
 func (w *bitWriter) end() { w.put(0, 7); w.put(0, 3) }
 
-// lengths begins a block with codes of its own, of which the code lengths of the 19
-// symbols for lengths are given.
+// lengths begins a block with codes of its own. sizes are the code lengths of the 19
+// symbols for lengths.
 func (w *bitWriter) lengths(literals, distances uint64, sizes map[int]uint64) {
 	w.put(0, 1)
 	w.put(2, 2)
@@ -97,7 +97,7 @@ func (w *bitWriter) lengths(literals, distances uint64, sizes map[int]uint64) {
 	}
 }
 
-// own begins a block with codes of the sizes given, each of which is written in four bits.
+// own begins a block with codes of these sizes. It writes each size in four bits.
 func (w *bitWriter) own(literals, distances []uint8) {
 	sizes := make(map[int]uint64)
 	for size := range 16 {
@@ -109,7 +109,8 @@ func (w *bitWriter) own(literals, distances []uint8) {
 	}
 }
 
-// sized are the sizes of the codes of n symbols, of which those given have one.
+// sized returns the sizes of the codes of n symbols. A symbol without a size has no
+// code.
 func sized(n int, sizes map[int]uint8) []uint8 {
 	all := make([]uint8, n)
 	for symbol, size := range sizes {
@@ -118,7 +119,7 @@ func sized(n int, sizes map[int]uint8) []uint8 {
 	return all
 }
 
-// TestDecode: what is a message, and what isn't.
+// TestDecode decodes valid and corrupt messages.
 func TestDecode(t *testing.T) {
 	const corrupt = "\x00corrupt"
 	half := strings.Repeat("0123456789abcdef", 2500) // more than the window of 32 KiB
@@ -130,11 +131,14 @@ func TestDecode(t *testing.T) {
 		"a last block, and nothing":          {unhex("f348cdc9c90700"), "Hello"},
 		"goes on after a last block":         {unhex("f248cdc9c9d75100040000ffff2acf2fca490100"), "Hello, world"},
 		"goes on after a last block of data": {finished(t, "Hello") + unhex("f248cdc9c90700"), "HelloHello"},
-		"many last blocks":                   {finished(t, strings.Split("one at a time, all of them last", "")...), "one at a time, all of them last"},
-		"many last blocks, and then one":     {finished(t, "a", "b") + "\x00", "ab"},
-		"a last block in the end removed":    {strings.TrimSuffix(finished(t, "Hello"), "\x00\x00\xff\xff"), "Hello"},
-		"a last block of stored data":        {unhex("010500faff48656c6c6f"), "Hello"},
-		"a last block, then what refers to before it": {finished(t, half) + written(func(w *bitWriter) {
+		"many last blocks": {
+			finished(t, strings.Split("one at a time, all of them last", "")...),
+			"one at a time, all of them last",
+		},
+		"many last blocks, and then one":  {finished(t, "a", "b") + "\x00", "ab"},
+		"a last block in the end removed": {strings.TrimSuffix(finished(t, "Hello"), "\x00\x00\xff\xff"), "Hello"},
+		"a last block of stored data":     {unhex("010500faff48656c6c6f"), "Hello"},
+		"a last block, then a match before it": {finished(t, half) + written(func(w *bitWriter) {
 			w.fixed()
 			w.match(257, 29) // three bytes from as far as can be
 			w.put(1<<13-1, 13)
@@ -162,11 +166,26 @@ func TestDecode(t *testing.T) {
 			w.huffman(0, 5)
 			w.end()
 		}), corrupt},
-		"a repeated byte":               {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 0); w.end() }), "aaaa"},
-		"a distance of a reserved kind": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 30); w.end() }), corrupt},
-		"a distance beyond the message": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 1); w.end() }), corrupt},
-		"codes of its own":              {written(func(w *bitWriter) { w.dynamic(false); w.put(0, 3); w.put(1, 1); w.put(0, 3) }), "aaa"},
-		"codes of its own, last":        {written(func(w *bitWriter) { w.dynamic(true); w.put(0, 3); w.put(1, 1) }), "aaa"},
+		"a repeated byte": {written(func(w *bitWriter) { w.fixed(); w.a(); w.match(257, 0); w.end() }), "aaaa"},
+		"a distance of a reserved kind": {written(func(w *bitWriter) {
+			w.fixed()
+			w.a()
+			w.match(257, 30)
+			w.end()
+		}), corrupt},
+		"a distance beyond the message": {written(func(w *bitWriter) {
+			w.fixed()
+			w.a()
+			w.match(257, 1)
+			w.end()
+		}), corrupt},
+		"codes of its own": {written(func(w *bitWriter) {
+			w.dynamic(false)
+			w.put(0, 3)
+			w.put(1, 1)
+			w.put(0, 3)
+		}), "aaa"},
+		"codes of its own, last": {written(func(w *bitWriter) { w.dynamic(true); w.put(0, 3); w.put(1, 1) }), "aaa"},
 		"287 literals, otherwise right": {written(func(w *bitWriter) {
 			w.own(sized(287, map[int]uint8{'a': 1, endOfBlock: 1}), sized(1, nil))
 			w.put(0, 1)
@@ -185,9 +204,18 @@ func TestDecode(t *testing.T) {
 			w.put(1, 1)
 			w.put(0, 3)
 		}), corrupt},
-		"a single literal code":             {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil)); w.put(0, 1+3) }), ""},
-		"the code beside it":                {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil)); w.put(1, 1+3) }), corrupt},
-		"a single literal code of two bits": {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{endOfBlock: 2}), sized(1, nil)); w.put(0, 2+3) }), corrupt},
+		"a single literal code": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil))
+			w.put(0, 1+3)
+		}), ""},
+		"the code beside it": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{endOfBlock: 1}), sized(1, nil))
+			w.put(1, 1+3)
+		}), corrupt},
+		"a single literal code of two bits": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{endOfBlock: 2}), sized(1, nil))
+			w.put(0, 2+3)
+		}), corrupt},
 		"too few literal codes, otherwise right": {written(func(w *bitWriter) {
 			w.own(sized(257, map[int]uint8{'a': 2, endOfBlock: 2}), sized(1, nil))
 			w.huffman(0, 2)
@@ -217,8 +245,13 @@ func TestDecode(t *testing.T) {
 			w.put(0, 1)
 			w.put(0, 3)
 		}), corrupt},
-		"cut where the rest would be zeros": {written(func(w *bitWriter) { w.own(sized(257, map[int]uint8{'a': 1, endOfBlock: 1}), sized(1, nil)) })[:138], corrupt},
-		"no literal code":                   {written(func(w *bitWriter) { w.own(sized(257, nil), sized(1, nil)); w.put(0, 64) }), corrupt},
+		"cut where the rest would be zeros": {written(func(w *bitWriter) {
+			w.own(sized(257, map[int]uint8{'a': 1, endOfBlock: 1}), sized(1, nil))
+		})[:138], corrupt},
+		"no literal code": {written(func(w *bitWriter) {
+			w.own(sized(257, nil), sized(1, nil))
+			w.put(0, 64)
+		}), corrupt},
 		"a single distance code": {written(func(w *bitWriter) {
 			w.own(sized(258, map[int]uint8{'a': 1, endOfBlock: 2, 257: 2}), sized(1, map[int]uint8{0: 1}))
 			w.put(0, 1)
@@ -242,12 +275,21 @@ func TestDecode(t *testing.T) {
 			w.huffman(2, 2)
 			w.put(0, 3)
 		}), corrupt},
-		"287 literals":            {written(func(w *bitWriter) { w.lengths(287, 1, map[int]uint64{1: 1, 18: 1}) }), corrupt},
-		"31 distances":            {written(func(w *bitWriter) { w.lengths(257, 31, map[int]uint64{1: 1, 18: 1}) }), corrupt},
-		"too many codes":          {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 1, 1: 1, 18: 1}); w.put(0, 64) }), corrupt},
-		"too few codes":           {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{0: 2, 1: 2, 18: 2}); w.put(0, 64) }), corrupt},
-		"no code":                 {written(func(w *bitWriter) { w.lengths(257, 1, nil); w.put(0, 64) }), corrupt},
-		"a repetition of nothing": {written(func(w *bitWriter) { w.lengths(257, 1, map[int]uint64{1: 1, 16: 1}); w.put(1, 64) }), corrupt},
+		"287 literals": {written(func(w *bitWriter) { w.lengths(287, 1, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"31 distances": {written(func(w *bitWriter) { w.lengths(257, 31, map[int]uint64{1: 1, 18: 1}) }), corrupt},
+		"too many codes": {written(func(w *bitWriter) {
+			w.lengths(257, 1, map[int]uint64{0: 1, 1: 1, 18: 1})
+			w.put(0, 64)
+		}), corrupt},
+		"too few codes": {written(func(w *bitWriter) {
+			w.lengths(257, 1, map[int]uint64{0: 2, 1: 2, 18: 2})
+			w.put(0, 64)
+		}), corrupt},
+		"no code": {written(func(w *bitWriter) { w.lengths(257, 1, nil); w.put(0, 64) }), corrupt},
+		"a repetition of nothing": {written(func(w *bitWriter) {
+			w.lengths(257, 1, map[int]uint64{1: 1, 16: 1})
+			w.put(1, 64)
+		}), corrupt},
 		"more zeros than codes": {written(func(w *bitWriter) {
 			w.lengths(257, 1, map[int]uint64{1: 1, 18: 1})
 			w.put(255, 8)
@@ -270,9 +312,10 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestDecodeLongCodes: codes and what is added to them may take 48 bits.
+// TestDecodeLongCodes: codes with their extra bits may take 48 bits.
 func TestDecodeLongCodes(t *testing.T) {
-	// Codes of 1, 2 and so on up to 15 bits; the longest are those with the most added.
+	// Codes of 1, 2 and so on up to 15 bits; the longest are those with the most
+	// added.
 	literals, distances := sized(286, map[int]uint8{284: 15, 283: 15}), sized(30, map[int]uint8{29: 15, 28: 15})
 	for i := range 13 {
 		literals['a'+i], distances[i] = uint8(i+1), uint8(i+1)
@@ -308,7 +351,8 @@ func TestDecodeLongCodes(t *testing.T) {
 		}
 		code(literals, endOfBlock)
 		symbols.put(0, 3)
-		in := []byte(strings.TrimSuffix(packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(33_000)), "\x00") + string(symbols.bytes()))
+		stored := packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(33_000))
+		in := []byte(strings.TrimSuffix(stored, "\x00") + string(symbols.bytes()))
 		if err := compare(&d, in); err != nil {
 			t.Fatalf("%.300s", err)
 		}
@@ -318,30 +362,32 @@ func TestDecodeLongCodes(t *testing.T) {
 	}
 }
 
-// TestDecodeWhatIsCut: no part of a message is one, where it has one block.
-func TestDecodeWhatIsCut(t *testing.T) {
+// TestDecodeACutMessage: no first part of a message with one block is valid.
+func TestDecodeACutMessage(t *testing.T) {
 	var d decoder
 	for name, whole := range map[string]string{
 		"fixed":   packed(t, flate.BestCompression, (*flate.Writer).Flush, "a short text, short"),
 		"dynamic": packed(t, flate.BestCompression, (*flate.Writer).Flush, chatter(2000)),
 		"stored":  packed(t, flate.NoCompression, (*flate.Writer).Flush, chatter(2000)),
 	} {
-		for n := range whole {
-			if whole[:n] == "\x00" {
-				continue // an empty one
+		t.Run(name, func(t *testing.T) {
+			for n := range whole {
+				if whole[:n] == "\x00" {
+					continue // an empty message
+				}
+				if err := d.decode([]byte(whole[:n]), math.MaxInt); err != ErrCorrupt {
+					t.Errorf("the first %d bytes of %d: %v", n, len(whole), err)
+				}
 			}
-			if err := d.decode([]byte(whole[:n]), math.MaxInt); err != ErrCorrupt {
-				t.Errorf("%s, the first %d bytes of %d: %v", name, n, len(whole), err)
+			if err := d.decode([]byte(whole), math.MaxInt); err != nil {
+				t.Error(err)
 			}
-		}
-		if err := d.decode([]byte(whole), math.MaxInt); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		})
 	}
 }
 
-// TestDecodeUpToALimit: the limit is on what comes out, to the byte, whatever kind of
-// block it comes from.
+// TestDecodeUpToALimit: the limit is on the output, to the byte, for each kind of
+// block.
 func TestDecodeUpToALimit(t *testing.T) {
 	const size = 5000
 	for name, in := range map[string]string{
@@ -350,26 +396,28 @@ func TestDecodeUpToALimit(t *testing.T) {
 		"stored":   packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(size)),
 	} {
 		for _, limit := range []int{1, 100, size - 1, size, size + 1, 2 * size, math.MaxInt} {
-			for _, room := range []int{0, size / 2, size, 3 * size} {
-				d := decoder{out: make([]byte, room)}
-				want := error(nil)
-				if limit < size {
-					want = ErrTooLarge
-				}
-				if err := d.decode([]byte(in), limit); err != want || err == nil && d.w != size || d.w > limit {
-					t.Errorf("%s, a limit of %d, room for %d: %d bytes, %v; want %v", name, limit, room, d.w, err, want)
-				}
-				if len(d.out) > max(room, min(limit, 2*size)) {
-					t.Errorf("%s, a limit of %d, room for %d: it has taken room for %d", name, limit, room, len(d.out))
-				}
+			for _, space := range []int{0, size / 2, size, 3 * size} {
+				t.Run(fmt.Sprintf("%s, a limit of %d, space for %d", name, limit, space), func(t *testing.T) {
+					d := decoder{out: make([]byte, space)}
+					want := error(nil)
+					if limit < size {
+						want = ErrTooLarge
+					}
+					if err := d.decode([]byte(in), limit); err != want || err == nil && d.w != size || d.w > limit {
+						t.Errorf("%d bytes, %v; want %v", d.w, err, want)
+					}
+					if len(d.out) > max(space, min(limit, 2*size)) {
+						t.Errorf("the buffer has grown to %d", len(d.out))
+					}
+				})
 			}
 		}
 	}
 }
 
-// TestRoomGrowsByDoubling: a large message doesn't copy what there is of it for each bit
-// that comes, and a small one takes little.
-func TestRoomGrowsByDoubling(t *testing.T) {
+// TestTheBufferGrowsByDoubling: a large message isn't copied again for each symbol,
+// and a small one takes little memory.
+func TestTheBufferGrowsByDoubling(t *testing.T) {
 	in := []byte(packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Repeat("x", 1<<20)))
 	for n, most := range map[int]float64{1 << 20: 12, math.MaxInt: 13} {
 		if got := testing.AllocsPerRun(1, func() {
@@ -382,12 +430,12 @@ func TestRoomGrowsByDoubling(t *testing.T) {
 	}
 	var d decoder
 	if err := d.decode([]byte(deflated(t, "abc")), 1<<20); err != nil || len(d.out) > 1024 {
-		t.Errorf("three bytes take room for %d, %v", len(d.out), err)
+		t.Errorf("three bytes take a buffer of %d, %v", len(d.out), err)
 	}
 }
 
-// TestWasteIsRefused: input that yields next to nothing keeps the server busy. What a
-// sender may have a use for passes.
+// TestWasteIsRefused: wasteful input is corrupt. The input of an honest sender
+// passes.
 func TestWasteIsRefused(t *testing.T) {
 	flushed := packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Split(strings.Repeat("x", 10_000), "")...)
 	if len(flushed) < 100_000 {
@@ -397,18 +445,21 @@ func TestWasteIsRefused(t *testing.T) {
 		in   string
 		want error
 	}{
-		"each byte is flushed":              {flushed, nil},
-		"empty blocks":                      {emptyBlocks(1000), nil},
-		"too many empty blocks":             {emptyBlocks(1100), ErrCorrupt},
-		"empty stored blocks":               {strings.Repeat(unhex("000000ffff"), 204) + "\x00", nil},
-		"too many empty stored blocks":      {strings.Repeat(unhex("000000ffff"), 207) + "\x00", ErrCorrupt},
-		"last blocks":                       {strings.Repeat("\x03\x00", 512), nil},
-		"too many last blocks":              {strings.Repeat("\x03\x00", 520), ErrCorrupt},
-		"empty blocks after a few bytes":    {finished(t, noise(100)) + emptyBlocks(2500), nil},
-		"too many after a few bytes":        {finished(t, noise(100)) + emptyBlocks(2700), ErrCorrupt},
-		"a few bytes after empty blocks":    {strings.Repeat("\x03\x00", 510) + finished(t, noise(100)), nil},
-		"many empty blocks after a lot":     {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(160_000), nil},
-		"too many empty blocks after a lot": {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(162_000), ErrCorrupt},
+		"each byte is flushed":           {flushed, nil},
+		"empty blocks":                   {emptyBlocks(1000), nil},
+		"too many empty blocks":          {emptyBlocks(1100), ErrCorrupt},
+		"empty stored blocks":            {strings.Repeat(unhex("000000ffff"), 204) + "\x00", nil},
+		"too many empty stored blocks":   {strings.Repeat(unhex("000000ffff"), 207) + "\x00", ErrCorrupt},
+		"last blocks":                    {strings.Repeat("\x03\x00", 512), nil},
+		"too many last blocks":           {strings.Repeat("\x03\x00", 520), ErrCorrupt},
+		"empty blocks after a few bytes": {finished(t, noise(100)) + emptyBlocks(2500), nil},
+		"too many after a few bytes":     {finished(t, noise(100)) + emptyBlocks(2700), ErrCorrupt},
+		"a few bytes after empty blocks": {strings.Repeat("\x03\x00", 510) + finished(t, noise(100)), nil},
+		"many empty blocks after a lot":  {finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(160_000), nil},
+		"too many empty blocks after a lot": {
+			finished(t, strings.Repeat("x", 10_000)) + emptyBlocks(162_000),
+			ErrCorrupt,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d decoder
@@ -419,9 +470,10 @@ func TestWasteIsRefused(t *testing.T) {
 	}
 }
 
-// reference decodes by compress/flate. The empty block that the sender has removed is
-// put back as one of stored data, so that it can be told from data which would take it
-// for its own: what isn't followed by that block is no message.
+// reference decodes with compress/flate. In place of the removed tail it appends a
+// stored block with data, twice with different data. A message is valid only if this
+// block ends both outputs: otherwise the message has consumed the block as its own
+// data.
 func reference(in []byte) (out []byte, ok bool) {
 	out, ok = referenceBefore(in, "x")
 	other, okToo := referenceBefore(in, "xx")
@@ -455,7 +507,7 @@ func compare(d *decoder, in []byte) error {
 	want, ok := reference(in)
 	err := d.decode(in, 1<<20)
 	switch {
-	case err == ErrCorrupt && ok && len(in) > 1024: // it may be wasteful
+	case err == ErrCorrupt && ok && len(in) > 1024: // the input may be wasteful
 		return nil
 	case (err == nil) != (ok && len(want) <= 1<<20):
 		return fmt.Errorf("%x: %v, compress/flate: %v", in, err, ok)
@@ -465,7 +517,8 @@ func compare(d *decoder, in []byte) error {
 	return nil
 }
 
-// TestDecodeAsCompressFlateDoes: the same comes of the same bytes, good and bad ones.
+// TestDecodeAsCompressFlateDoes: both decoders give the same result, for good and
+// bad input.
 func TestDecodeAsCompressFlateDoes(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	var d decoder
@@ -503,7 +556,7 @@ func TestDecodeAsCompressFlateDoes(t *testing.T) {
 	}
 }
 
-// FuzzDecode looks for bytes of which compress/flate makes something else.
+// FuzzDecode searches for input with another result of compress/flate.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(packed(f, flate.BestCompression, (*flate.Writer).Flush, chatter(500))))
 	f.Add([]byte(packed(f, flate.BestSpeed, (*flate.Writer).Flush, "a", "b", "a short text, a short one")))

@@ -1,7 +1,31 @@
-// Package frame is the WebSocket protocol on the wire (RFC 6455, section 5, and
-// RFC 7692): a Reader makes messages of the bytes that a client sends, and a Frame
-// is one message of the server's, ready to be written. It does no I/O and starts
-// nothing.
+// Package frame implements the framing of the WebSocket protocol (RFC 6455, section
+// 5) and its compression (RFC 7692), for a server. It does no I/O and starts no
+// goroutines.
+//
+// Inbound, a [Reader] takes the bytes of a client in pieces of any size and calls a
+// [Handler] with messages and control frames. It checks the protocol, the size limit
+// and UTF-8, and decompresses.
+//
+// Outbound, a [Frame] is one message of the server, ready to be written. All
+// recipients of a broadcast share it, in a plain and in a compressed form. Build one
+// with [NewFrame], or without a copy of the payload: append it to [Reserve] and call
+// [Seal] or [SealMessage].
+//
+// # Invariants
+//
+//   - The result of a Reader doesn't depend on the sizes of the pieces.
+//   - The memory of a Reader depends on the bytes received, not on announced
+//     lengths. A message never exceeds the limit, even after decompression.
+//   - A Frame is immutable and safe for concurrent use. Only [AppendControl] changes
+//     its own Frames, before a writer gets them.
+//   - Frames of the server are not fragmented and not masked.
+//   - Messages are compressed without context takeover. Each stands by itself.
+//
+// # Locks
+//
+// A Reader has no lock; one goroutine at a time uses it. Frame.deflate, a sync.Once,
+// lets one goroutine compress a Frame while the other recipients wait. No other lock
+// is taken under it.
 package frame
 
 import (
@@ -26,30 +50,30 @@ const (
 	finBit  = 0x80
 	rsv1Bit = 0x40
 
-	// MaxControlPayload is the most that a close, ping or pong frame may
-	// carry (RFC 6455, section 5.5).
+	// MaxControlPayload is the largest payload of a close, ping or pong frame, in
+	// bytes (RFC 6455, section 5.5).
 	MaxControlPayload = 125
 
-	// maxHeader is the longest header of a frame that a server sends: it is
-	// never masked (RFC 6455, section 5.1).
+	// maxHeader is the size of the longest header of a server's frame. It has no
+	// mask (RFC 6455, section 5.1).
 	maxHeader = 10
 )
 
-// Frame is one complete, unfragmented message from a server, ready to be
-// written. It is immutable and shared by all its recipients.
+// Frame is one complete, unfragmented message of a server, ready to be written. It
+// is immutable and shared by all its recipients.
 type Frame struct {
 	bytes   []byte // header and payload
-	payload int    // where the payload begins in bytes
+	payload int    // the index of the payload in bytes
 
 	automatic bool // made by NewControl or AppendControl
-	growing   bool // made by AppendControl, which may append to it
+	growing   bool // made by AppendControl: it may append more
 
 	deflate  sync.Once
 	deflated []byte // the frame with permessage-deflate; set by deflate
 }
 
-// NewFrame makes a frame of a payload, which is copied. A control payload over
-// MaxControlPayload is cut.
+// NewFrame makes a frame with a copy of a payload. It cuts the payload of a control
+// frame to MaxControlPayload.
 func NewFrame(opcode byte, payload []byte) *Frame {
 	if opcode >= OpClose && len(payload) > MaxControlPayload {
 		payload = payload[:MaxControlPayload]
@@ -57,16 +81,16 @@ func NewFrame(opcode byte, payload []byte) *Frame {
 	return Seal(append(Reserve(len(payload)), payload...), opcode)
 }
 
-// NewControl makes a ping or a pong of the library's own accord: see Automatic.
+// NewControl makes a ping or a pong of the library itself: see [Frame.Automatic].
 func NewControl(opcode byte, payload []byte) *Frame {
 	f := NewFrame(opcode, payload)
 	f.automatic = true
 	return f
 }
 
-// AppendControl appends a ping or a pong to frames that have not been handed to a
-// writer yet, and returns what holds all of them. A Frame that NewControl made
-// is copied, one that AppendControl made is changed; nil is none.
+// AppendControl appends a ping or a pong to f and returns a Frame with both. No
+// writer may have f yet. AppendControl copies a Frame of NewControl and changes a
+// Frame of its own; f may be nil.
 func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
 	if f == nil || !f.growing {
 		next := &Frame{automatic: true, growing: true}
@@ -80,20 +104,19 @@ func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
 	return f
 }
 
-// Automatic reports whether the application did not ask for the frame: it must
-// not count against what the application may send.
+// Automatic reports whether the library made the frame, not the application. Such
+// frames don't count against the limit of the application.
 func (f *Frame) Automatic() bool { return f.automatic }
 
-// Reserve returns a slice to append a payload of about n bytes to, before Seal
-// makes a frame of it. What it holds already is room for the header.
+// Reserve returns a slice for [Seal]. It has space for the header. Append a payload
+// of about n bytes.
 func Reserve(n int) []byte { return make([]byte, maxHeader, maxHeader+n) }
 
-// Payload returns what was appended to a slice that Reserve returned.
+// Payload returns the payload appended to a slice of Reserve.
 func Payload(reserved []byte) []byte { return reserved[maxHeader:] }
 
-// Seal makes a frame of a slice that Reserve returned and that the payload was
-// appended to. It takes the slice over: no copy is made, so the caller must not
-// use it any more.
+// Seal makes a frame from a slice of Reserve with a payload. It makes no copy: the
+// Frame owns the slice, and the caller must not use it any more.
 func Seal(reserved []byte, opcode byte) *Frame {
 	payload := len(reserved) - maxHeader
 	var header [maxHeader]byte
@@ -103,9 +126,9 @@ func Seal(reserved []byte, opcode byte) *Frame {
 	return &Frame{bytes: whole, payload: n}
 }
 
-// SealMessage is Seal for a data message that is meant as text: it becomes a
-// binary frame when it is not valid UTF-8, because a text frame must be (RFC
-// 6455, section 5.6) and a browser ends the connection when it isn't.
+// SealMessage is Seal for a data message. It makes a text frame, unless binary is
+// true or the payload is not valid UTF-8: a text frame must be valid (RFC 6455,
+// section 5.6), and a browser ends the connection otherwise.
 func SealMessage(reserved []byte, binary bool) *Frame {
 	if binary || !utf8.Valid(reserved[maxHeader:]) {
 		return Seal(reserved, OpBinary)
@@ -113,24 +136,24 @@ func SealMessage(reserved []byte, binary bool) *Frame {
 	return Seal(reserved, OpText)
 }
 
-// Len is the number of bytes of the frame as it is without compression.
+// Len returns the size of the uncompressed frame in bytes, header included.
 func (f *Frame) Len() int { return len(f.bytes) }
 
-// Opcode is the frame's opcode (RFC 6455, section 5.2).
+// Opcode returns the opcode of the frame (RFC 6455, section 5.2).
 func (f *Frame) Opcode() byte { return f.bytes[0] & 0x0F }
 
-// Bytes returns the frame as it goes to a client that did not negotiate
-// compression. The caller must not change them.
+// Bytes returns the uncompressed frame, header included. The caller must not change
+// it.
 func (f *Frame) Bytes() []byte { return f.bytes }
 
-// minDeflate is the smallest payload that is worth compressing: below it,
-// deflate without context mostly grows what it is given.
+// minDeflate is the size of the smallest compressed payload. Without context,
+// deflate mostly makes smaller payloads larger.
 const minDeflate = 128
 
-// Deflated returns the frame as it goes to a client that negotiated
-// permessage-deflate without context takeover (RFC 7692, section 7.2.1). It is
-// compressed once, by the first caller, for all recipients. Frames that would
-// not shrink, and control frames, are returned as they are.
+// Deflated returns the frame for a client with permessage-deflate without context
+// takeover (RFC 7692, section 7.2.1). The first caller compresses it for all
+// recipients; others wait. Control frames, small frames, and frames without gain are
+// returned uncompressed.
 func (f *Frame) Deflated() []byte {
 	if f.Opcode() >= OpClose || len(f.bytes)-f.payload < minDeflate {
 		return f.bytes
@@ -147,7 +170,7 @@ var deflaters = sync.Pool{New: func() any {
 	return w
 }}
 
-// flushTail is what Flush ends with and RFC 7692 has removed.
+// flushTail is the end of each flush. RFC 7692, section 7.2.1, removes it.
 const flushTail = "\x00\x00\xff\xff"
 
 func (f *Frame) compress() {

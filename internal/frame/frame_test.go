@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,9 +37,11 @@ func fakeServer(t *testing.T, conn net.Conn, compression bool, frames [][]byte) 
 	}
 	extensions := ""
 	if compression {
-		extensions = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+		extensions = "Sec-WebSocket-Extensions: permessage-deflate; " +
+			"server_no_context_takeover; client_no_context_takeover\r\n"
 	}
-	response := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + extensions + "Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n"
+	response := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		extensions + "Sec-WebSocket-Accept: " + acceptKey(key) + "\r\n\r\n"
 	if _, err := conn.Write([]byte(response)); err != nil {
 		t.Error(err)
 	}
@@ -50,14 +54,17 @@ func fakeServer(t *testing.T, conn net.Conn, compression bool, frames [][]byte) 
 	_ = conn.Close()
 }
 
-// readFrames has gorilla's client, an independent reader, take frames apart.
+// readFrames reads frames with gorilla's client, an independent reader.
 func readFrames(t *testing.T, compression bool, frames ...[]byte) (kinds []int, payloads [][]byte) {
 	t.Helper()
 	client, server := net.Pipe()
 	var wait sync.WaitGroup
 	wait.Go(func() { fakeServer(t, server, compression, frames) })
 	defer wait.Wait()
-	dialer := websocket.Dialer{EnableCompression: compression, NetDial: func(string, string) (net.Conn, error) { return client, nil }}
+	dialer := websocket.Dialer{
+		EnableCompression: compression,
+		NetDial:           func(string, string) (net.Conn, error) { return client, nil },
+	}
 	conn, _, err := dialer.Dial((&url.URL{Scheme: "ws", Host: "test"}).String(), http.Header{})
 	if err != nil {
 		t.Fatal(err)
@@ -83,15 +90,17 @@ func readFrames(t *testing.T, compression bool, frames ...[]byte) (kinds []int, 
 
 func TestFramesOfAllLengths(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 127, 0xFFFF, 0x10000, 1 << 20} {
-		payload := bytes.Repeat([]byte{'a'}, n)
-		f := frame.NewFrame(frame.OpText, payload)
-		if f.Len() != len(f.Bytes()) || f.Opcode() != frame.OpText {
-			t.Errorf("%d bytes: Len %d of %d, opcode %d", n, f.Len(), len(f.Bytes()), f.Opcode())
-		}
-		kinds, payloads := readFrames(t, false, f.Bytes())
-		if len(kinds) != 1 || kinds[0] != websocket.TextMessage || !bytes.Equal(payloads[0], payload) {
-			t.Errorf("%d bytes: read %d messages of kinds %v", n, len(payloads), kinds)
-		}
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			payload := bytes.Repeat([]byte{'a'}, n)
+			f := frame.NewFrame(frame.OpText, payload)
+			if f.Len() != len(f.Bytes()) || f.Opcode() != frame.OpText {
+				t.Errorf("Len %d of %d, opcode %d", f.Len(), len(f.Bytes()), f.Opcode())
+			}
+			kinds, payloads := readFrames(t, false, f.Bytes())
+			if len(kinds) != 1 || kinds[0] != websocket.TextMessage || !bytes.Equal(payloads[0], payload) {
+				t.Errorf("read %d messages of kinds %v", len(payloads), kinds)
+			}
+		})
 	}
 }
 
@@ -125,7 +134,7 @@ func TestControlFrames(t *testing.T) {
 	}
 }
 
-// TestHeaders: where a length takes more bytes (RFC 6455, section 5.2).
+// TestHeaders checks the lengths around a longer header (RFC 6455, section 5.2).
 func TestHeaders(t *testing.T) {
 	for _, test := range []struct {
 		opcode  byte
@@ -140,10 +149,12 @@ func TestHeaders(t *testing.T) {
 		{frame.OpText, 0x10000, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
 		{frame.OpPing, 125, "\x89\x7d"},
 	} {
-		payload := strings.Repeat("x", test.payload)
-		if got := string(frame.NewFrame(test.opcode, []byte(payload)).Bytes()); got != test.want+payload {
-			t.Errorf("%d bytes: the frame has %d and begins with %x", test.payload, len(got), got[:min(len(got), 12)])
-		}
+		t.Run(fmt.Sprintf("%d, %d bytes", test.opcode, test.payload), func(t *testing.T) {
+			payload := strings.Repeat("x", test.payload)
+			if got := string(frame.NewFrame(test.opcode, []byte(payload)).Bytes()); got != test.want+payload {
+				t.Errorf("the frame has %d bytes and begins with %x", len(got), got[:min(len(got), 12)])
+			}
+		})
 	}
 }
 
@@ -161,15 +172,17 @@ func TestCloseFrames(t *testing.T) {
 		{1001, strings.Repeat("x", 124), "\x88\x7d\x03\xe9" + strings.Repeat("x", 123)},
 		{1001, strings.Repeat("x", 122) + "ö", "\x88\x7c\x03\xe9" + strings.Repeat("x", 122)},
 	} {
-		if got := string(frame.NewCloseFrame(test.code, test.reason).Bytes()); got != test.want {
-			t.Errorf("%d %q: %q, want %q", test.code, test.reason, got, test.want)
-		}
+		t.Run(fmt.Sprintf("%d %q", test.code, test.reason), func(t *testing.T) {
+			if got := string(frame.NewCloseFrame(test.code, test.reason).Bytes()); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
 func TestValidCloseCode(t *testing.T) {
 	for code := range 1 << 16 {
-		want := code == 1000 || code == 1001 || code == 1002 || code == 1003 || code >= 1007 && code < 1015 || code >= 3000 && code < 5000
+		want := 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
 		if got := frame.ValidCloseCode(code); got != want {
 			t.Errorf("%d: %v", code, got)
 		}
@@ -182,12 +195,17 @@ func TestInvalidTextGoesAsBinary(t *testing.T) {
 		binary  bool
 		want    byte
 	}{
-		{"text", false, frame.OpText}, {"text", true, frame.OpBinary}, {"\xff", false, frame.OpBinary}, {"", false, frame.OpText},
+		{"text", false, frame.OpText},
+		{"text", true, frame.OpBinary},
+		{"\xff", false, frame.OpBinary},
+		{"", false, frame.OpText},
 	} {
-		f := frame.SealMessage(append(frame.Reserve(0), test.payload...), test.binary)
-		if f.Opcode() != test.want {
-			t.Errorf("%q, binary %v: opcode %d, want %d", test.payload, test.binary, f.Opcode(), test.want)
-		}
+		t.Run(fmt.Sprintf("%q, binary %v", test.payload, test.binary), func(t *testing.T) {
+			f := frame.SealMessage(append(frame.Reserve(0), test.payload...), test.binary)
+			if f.Opcode() != test.want {
+				t.Errorf("opcode %d, want %d", f.Opcode(), test.want)
+			}
+		})
 	}
 }
 
@@ -205,17 +223,20 @@ func TestDeflatedFrames(t *testing.T) {
 		t.Errorf("%d bytes are deflated to %d", len(text), n)
 	}
 	for name, f := range map[string]*frame.Frame{"small": small, "random": random, "ping": ping} {
-		if &f.Deflated()[0] != &f.Bytes()[0] {
-			t.Errorf("the %s frame is deflated", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if &f.Deflated()[0] != &f.Bytes()[0] {
+				t.Error("the frame is deflated")
+			}
+		})
 	}
 	_, payloads := readFrames(t, true, packed.Deflated(), small.Deflated(), random.Deflated(), packed.Deflated())
-	if len(payloads) != 4 || !bytes.Equal(payloads[0], text) || !bytes.Equal(payloads[2], noise) || !bytes.Equal(payloads[3], text) {
+	if len(payloads) != 4 || !bytes.Equal(payloads[0], text) ||
+		!bytes.Equal(payloads[2], noise) || !bytes.Equal(payloads[3], text) {
 		t.Errorf("read %d messages, not those that were sent", len(payloads))
 	}
 }
 
-// A frame is shared by its recipients: whoever asks first, all get the same.
+// TestDeflatedIsMadeOnce: all recipients of a frame get the same compressed bytes.
 func TestDeflatedIsMadeOnce(t *testing.T) {
 	f := frame.NewFrame(frame.OpText, []byte(strings.Repeat("again ", 1000)))
 	results := make([][]byte, 8)
@@ -231,7 +252,7 @@ func TestDeflatedIsMadeOnce(t *testing.T) {
 	}
 }
 
-// acceptKey is the answer to a handshake's key (RFC 6455, section 4.2.2).
+// acceptKey returns the answer to the key of a handshake (RFC 6455, section 4.2.2).
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])

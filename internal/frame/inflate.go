@@ -5,16 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxKept is the largest room for a message that is kept for the next one.
+// maxKept is the size of the largest buffer kept for the next message, in bytes.
 const maxKept = 64 << 10
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// inflate decompresses a message, which stands by itself (RFC 7692, section
-// 7.2.2), and delivers it.
+// inflate decompresses a whole message (RFC 7692, section 7.2.2) and calls the
+// handler with it.
 func (r *Reader) inflate(text bool, payload []byte, h Handler) {
 	d := decoders.Get().(*decoder)
-	defer d.release()
+	defer d.recycle()
 	err := d.decode(payload, r.limit)
 	message := d.out[:d.w]
 	switch {
@@ -27,8 +27,8 @@ func (r *Reader) inflate(text bool, payload []byte, h Handler) {
 	}
 }
 
-// release keeps the decoder for another message, without what it has been given.
-func (d *decoder) release() {
+// recycle puts the decoder back into the pool, without the input and a large buffer.
+func (d *decoder) recycle() {
 	if d.in = nil; cap(d.out) > maxKept {
 		d.out = nil
 	}

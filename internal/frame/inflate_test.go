@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// sizes is a Handler that writes down the sizes of messages, and rejections.
+// sizes is a Handler that records the sizes of messages, and rejections.
 type sizes struct{ transcript }
 
 func (s *sizes) Message(text bool, payload []byte) { s.add("%d", len(payload)) }
@@ -20,7 +20,7 @@ func (s *sizes) Message(text bool, payload []byte) { s.add("%d", len(payload)) }
 func wantSizes(t *testing.T, limit int, frames []byte, want ...string) {
 	t.Helper()
 	for _, size := range []int{len(frames), 1, 7, 1000} {
-		in, got := newInbox(limit), sizes{}
+		in, got := newReader(limit), sizes{}
 		for piece := range slices.Chunk(slices.Clone(frames), size) {
 			if err := in.Feed(piece, &got); err != nil {
 				t.Fatalf("a limit of %d, in pieces of %d: %v", limit, size, err)
@@ -37,22 +37,23 @@ var (
 	corrupt  = "reject: " + ErrCorrupt.Error()
 )
 
-// TestTheLimitIsOnWhatComesOut of compressed data, to the byte.
-func TestTheLimitIsOnWhatComesOut(t *testing.T) {
+// TestTheLimitIsOnTheOutput: the limit is on the decompressed message, to the byte.
+func TestTheLimitIsOnTheOutput(t *testing.T) {
 	for _, limit := range []int{1, 100, 5000, 64 << 10} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			for _, opcode := range []byte{0xC1, 0xC2} {
 				wantSizes(t, limit, masked(opcode, deflated(t, strings.Repeat("x", limit))), fmt.Sprint(limit))
 				wantSizes(t, limit, masked(opcode, deflated(t, strings.Repeat("x", limit+1))), tooLarge)
-				wantSizes(t, limit, masked(opcode, deflated(t, strings.Repeat("x", 3*limit/2))), map[bool]string{true: "1", false: tooLarge}[limit == 1])
+				wantSizes(t, limit, masked(opcode, deflated(t, strings.Repeat("x", limit+(limit+1)/2))), tooLarge)
 			}
 		})
 	}
 }
 
-// TestWhatGrowsByCompression has an eighth and 64 bytes to do so, in one frame and in
-// several. More is too large, whatever would come of it.
-func TestWhatGrowsByCompression(t *testing.T) {
+// TestGrowthByCompression: a compressed message may be larger than the limit by an
+// eighth and 64 bytes, in one frame and in several. A larger one is too large,
+// whatever its output.
+func TestGrowthByCompression(t *testing.T) {
 	for _, limit := range []int{1, 8, 100, 1000, 7000} {
 		most := limit + limit/8 + 64
 		stored := packed(t, flate.NoCompression, (*flate.Writer).Flush, noise(limit))
@@ -68,7 +69,7 @@ func TestWhatGrowsByCompression(t *testing.T) {
 	}
 }
 
-// emptyFor is n bytes of blocks of which nothing comes.
+// emptyFor returns n bytes of blocks without output.
 func emptyFor(n int) string {
 	odd := ""
 	if n%2 == 1 {
@@ -77,8 +78,9 @@ func emptyFor(n int) string {
 	return odd + strings.Repeat("\x03\x00", n/2)
 }
 
-// TestCompressionEndsWithTheMessage: what follows uncompressed has no more room, and
-// isn't decompressed, whatever became of the compressed one.
+// TestCompressionEndsWithTheMessage: an uncompressed message after a compressed one
+// has the normal limit and isn't decompressed, even if the compressed one was
+// rejected.
 func TestCompressionEndsWithTheMessage(t *testing.T) {
 	const limit = 100
 	plain, tooLong := masked(0x81, strings.Repeat("x", limit)), masked(0x81, strings.Repeat("x", limit+1))
@@ -87,48 +89,57 @@ func TestCompressionEndsWithTheMessage(t *testing.T) {
 		frames []byte
 		want   string
 	}{
-		"in one frame":           {masked(0xC1, packed), "3"},
-		"in two":                 {slices.Concat(masked(0x41, packed[:2]), masked(0x80, packed[2:])), "3"},
-		"corrupt":                {masked(0xC1, "\xff\xff"), corrupt},
-		"too large":              {masked(0xC1, strings.Repeat("x", 2*limit)), tooLarge},
-		"too large in two":       {slices.Concat(masked(0x41, strings.Repeat("x", 2*limit)), masked(0x80, "x")), tooLarge},
+		"in one frame": {masked(0xC1, packed), "3"},
+		"in two":       {slices.Concat(masked(0x41, packed[:2]), masked(0x80, packed[2:])), "3"},
+		"corrupt":      {masked(0xC1, "\xff\xff"), corrupt},
+		"too large":    {masked(0xC1, strings.Repeat("x", 2*limit)), tooLarge},
+		"too large in two": {
+			slices.Concat(masked(0x41, strings.Repeat("x", 2*limit)), masked(0x80, "x")),
+			tooLarge,
+		},
 		"too large, but smaller": {masked(0xC1, deflated(t, strings.Repeat("x", 2*limit))), tooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantSizes(t, limit, slices.Concat(test.frames, plain, tooLong, plain), test.want, "100", tooLarge, "100")
 			wantSizes(t, limit, slices.Concat(test.frames, tooLong, plain), test.want, tooLarge, "100")
-			wantSizes(t, limit, slices.Concat(test.frames, masked(0x01, "x"), masked(0x80, strings.Repeat("x", limit)), plain), test.want, tooLarge, "100")
+			fragments := slices.Concat(masked(0x01, "x"), masked(0x80, strings.Repeat("x", limit)))
+			wantSizes(t, limit, slices.Concat(test.frames, fragments, plain), test.want, tooLarge, "100")
 		})
 	}
 }
 
-// TestTheLargestLimit doesn't overflow.
+// TestTheLargestLimit: the largest limit doesn't overflow.
 func TestTheLargestLimit(t *testing.T) {
 	const limit = math.MaxInt / 2
 	wantSizes(t, limit, masked(0xC1, deflated(t, chatter(5000))), fmt.Sprint(len(chatter(5000))))
-	wantSizes(t, limit, slices.Concat(masked(0x41, deflated(t, "abc")), masked(0x00, ""), masked(0x80, ""), masked(0x81, "x")), "3", "1")
+	fragments := slices.Concat(masked(0x41, deflated(t, "abc")), masked(0x00, ""), masked(0x80, ""))
+	wantSizes(t, limit, slices.Concat(fragments, masked(0x81, "x")), "3", "1")
 	huge := binary.BigEndian.AppendUint64([]byte{0xC2, 0xFF}, math.MaxInt64)
-	in, got := newInbox(limit), sizes{}
-	if err := in.Feed(append(huge, 1, 2, 3, 4, 5), &got); err != nil || !slices.Equal(got.transcript, []string{tooLarge}) {
+	in, got := newReader(limit), sizes{}
+	err := in.Feed(append(huge, 1, 2, 3, 4, 5), &got)
+	if err != nil || !slices.Equal(got.transcript, []string{tooLarge}) {
 		t.Errorf("a frame of 2^63-1 bytes: %q, %v", got.transcript, err)
 	}
 }
 
-// TestRoomThatIsKept for the next message is for one of a common size, and what has
-// been decoded isn't kept.
-func TestRoomThatIsKept(t *testing.T) {
-	for room, want := range map[int]int{0: 0, 1000: 1000, maxKept: maxKept, maxKept + 1: 0, 1 << 20: 0} {
-		d := decoder{in: make([]byte, 10), out: make([]byte, room)}
-		if d.release(); cap(d.out) != want || d.in != nil {
-			t.Errorf("of room for %d, room for %d is kept, and input of %d", room, cap(d.out), len(d.in))
-		}
+// TestTheKeptBuffer: a decoder keeps a buffer of a common size for the next message,
+// but no input.
+func TestTheKeptBuffer(t *testing.T) {
+	for size, want := range map[int]int{0: 0, 1000: 1000, maxKept: maxKept, maxKept + 1: 0, 1 << 20: 0} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			d := decoder{in: make([]byte, 10), out: make([]byte, size)}
+			if d.recycle(); cap(d.out) != want || d.in != nil {
+				t.Errorf("%d bytes are kept, and %d bytes of input", cap(d.out), len(d.in))
+			}
+		})
 	}
 }
 
-// TestDecompressionAllocatesNothing, once there is room.
+// TestDecompressionAllocatesNothing: with a kept buffer, decompression doesn't
+// allocate.
 func TestDecompressionAllocatesNothing(t *testing.T) {
 	frame := masked(0xC1, deflated(t, chatter(60<<10)))
-	in, data := newInbox(64<<10), make([]byte, len(frame))
+	in, data := newReader(64<<10), make([]byte, len(frame))
 	var h count
 	feed := func() {
 		copy(data, frame)
@@ -137,7 +148,7 @@ func TestDecompressionAllocatesNothing(t *testing.T) {
 		}
 	}
 	without := 0
-	for range 20 { // a garbage collection empties the pool, and so does the race detector, at random
+	for range 20 { // a garbage collection or the race detector may empty the pool at any time
 		if testing.AllocsPerRun(1, feed) == 0 {
 			without++
 		}
@@ -147,7 +158,7 @@ func TestDecompressionAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestCloseCodes: each code, as RFC 6455, section 7.4, and its registry say.
+// TestCloseCodes checks all codes against RFC 6455, section 7.4, and its registry.
 func TestCloseCodes(t *testing.T) {
 	for code := range 1 << 16 {
 		valid := code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
@@ -157,7 +168,7 @@ func TestCloseCodes(t *testing.T) {
 		}
 		frame := masked(0x88, string(binary.BigEndian.AppendUint16(nil, uint16(code)))+"why")
 		var got transcript
-		if err := newInbox(limit).Feed(frame, &got); err != wantErr || !slices.Equal(got, want) {
+		if err := newReader(limit).Feed(frame, &got); err != wantErr || !slices.Equal(got, want) {
 			t.Fatalf("%d: %q, %v; want %q, %v", code, got, err, want, wantErr)
 		}
 	}

@@ -8,20 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// Handler is told what a Reader makes of its input. The arguments of its methods
-// are valid until they return.
+// Handler handles the messages and control frames of a Reader. The arguments of a
+// method are valid until it returns.
 type Handler interface {
-	// Message is called with a message; a text is valid UTF-8.
+	// Message handles a message. A text is valid UTF-8.
 	Message(text bool, payload []byte)
-	// Ping is called with the payload of a ping.
+	// Ping handles a ping with its payload.
 	Ping(payload []byte)
-	// Pong is called for a pong.
+	// Pong handles a pong.
 	Pong()
-	// Close is called for a close frame, with code 1005 if it has none. It is
+	// Close handles a close frame. The code is 1005 if the frame has none. It is
 	// the last call.
 	Close(code int, reason string)
-	// Reject is called instead of Message for one that can't be handed on:
-	// ErrTooLarge, ErrCorrupt or ErrInvalidUTF8. What follows is still read.
+	// Reject is called instead of Message for an invalid message. The error is
+	// ErrTooLarge, ErrCorrupt or ErrInvalidUTF8. The Reader continues with the next
+	// message.
 	Reject(err error)
 }
 
@@ -32,43 +33,46 @@ var (
 	ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
 )
 
-// Violation is what Feed returns when the client has broken the protocol, so
-// that nothing that follows can be understood.
+// Violation is the error of Feed after a violation of the protocol. The rest of the
+// input can't be understood.
 type Violation string
 
 // Error implements error.
 func (v Violation) Error() string { return string(v) }
 
-// Reader makes messages of the bytes that one client sends, in whatever pieces
-// they come. It must be used by one goroutine at a time.
+// Reader reads messages from the bytes of one client, in pieces of any size. One
+// goroutine at a time may use it.
 //
-// It hands a message on where it lies if that came in one piece. It copies only
-// incomplete ones, and holds no more than has come so far: a client that announces
-// much and sends little takes little. It rejects a message at once, not at its end,
-// when nothing valid can become of it any more.
+// A message in one piece is handed on in place, without a copy. Only incomplete
+// messages are copied. The Reader allocates for the bytes received, not for the
+// announced length of a frame. It rejects a message as early as possible, not at its
+// end.
 type Reader struct {
-	limit   int  // bytes of a message's payload
-	deflate bool // the client may compress
+	limit   int  // of the payload of a message, in bytes
+	deflate bool // the client may compress messages
 
-	opcode     byte // of the message of which the end hasn't come; 0 if there is none
-	compressed bool // that message is
-	discarding bool // that message has been rejected
+	// The incomplete message.
+	opcode     byte // 0 if there is none
+	compressed bool
+	discarding bool // the message has been rejected
 
-	last    bool    // the frame of which left has to come is that message's last
-	mask    [4]byte // of that frame, for what comes next
-	left    int     // how much of that frame's payload is still to come
-	message []byte  // the payloads of the frames of that message so far
-	checked int     // how much of message is known to be valid UTF-8
+	// The incomplete frame of this message.
+	last bool    // it is the last frame of the message
+	mask [4]byte // of the next byte
+	left int     // the bytes of the payload not received yet
 
-	rest []byte // the beginning of a header or a control frame of which the end hasn't come
+	message []byte // the payload of the message so far
+	checked int    // the bytes of message known as valid UTF-8
+
+	rest []byte // an incomplete header or control frame
 }
 
-// Init prepares a reader that takes messages of up to limit bytes, after
-// decompression. It must be called before Feed.
+// Init prepares a reader for messages of up to limit bytes after decompression. Call
+// it before Feed.
 func (r *Reader) Init(limit int, deflate bool) { r.limit, r.deflate = limit, deflate }
 
-// Feed takes the next bytes, which it changes. It returns nil when it needs more
-// of them, io.EOF after the close frame, or a Violation.
+// Feed reads the next bytes. It changes data. It returns nil if it needs more bytes,
+// io.EOF after the close frame, or a Violation.
 func (r *Reader) Feed(data []byte, h Handler) error {
 	owned := len(r.rest) > 0
 	if owned {
@@ -79,7 +83,7 @@ func (r *Reader) Feed(data []byte, h Handler) error {
 	for len(data) > 0 {
 		if r.left > 0 {
 			n := min(r.left, len(data))
-			r.part(data[:n], h)
+			r.readPart(data[:n], h)
 			data = data[n:]
 			continue
 		}
@@ -95,13 +99,13 @@ func (r *Reader) Feed(data []byte, h Handler) error {
 			break
 		}
 		switch {
-		case !control && r.refuses(f):
+		case !control && r.mustDiscard(f):
 			data = data[f.size:]
-			r.refuse(f, h)
+			r.discard(f, h)
 		case complete:
 			payload := data[f.size : f.size+f.payload]
 			data = data[f.size+f.payload:]
-			if err := r.whole(f, payload, h); err != nil {
+			if err := r.readWhole(f, payload, h); err != nil {
 				return err
 			}
 		default:
@@ -120,24 +124,24 @@ func (r *Reader) Feed(data []byte, h Handler) error {
 	return nil
 }
 
-// frame is a frame's header (RFC 6455, section 5.2).
+// header is the header of a frame (RFC 6455, section 5.2).
 type header struct {
 	opcode     byte
 	fin        bool
 	compressed bool
 	mask       [4]byte
 	size       int // of the header
-	payload    int // the payload's length
+	payload    int // the length of the payload
 }
 
-// header reads a header, and reports false if it isn't complete.
+// readHeader reads a header. It reports false if the header is incomplete.
 func (r *Reader) readHeader(data []byte) (f header, ok bool, err error) {
 	const fin, rsv1, rsv23, masked = 0x80, 0x40, 0x30, 0x80
 	f.opcode, f.fin, f.compressed = data[0]&0x0F, data[0]&fin != 0, data[0]&rsv1 != 0
 	if data[0]&rsv23 != 0 || f.compressed && (!r.deflate || f.opcode != OpText && f.opcode != OpBinary) {
 		return f, false, Violation("a reserved bit is set")
 	}
-	if err := r.expects(f); err != nil {
+	if err := r.checkOpcode(f); err != nil {
 		return f, false, err
 	}
 	if len(data) < 2 {
@@ -174,11 +178,12 @@ func (r *Reader) readHeader(data []byte) (f header, ok bool, err error) {
 	return f, true, nil
 }
 
-// maxInt leaves room for a header to be added.
+// maxInt is the largest payload length. The length of a header can be added to it.
 const maxInt = uint64(^uint(0)>>1) - 16
 
-// expects reports a frame that can't come here.
-func (r *Reader) expects(f header) error {
+// checkOpcode returns a Violation if the opcode is unknown or not allowed at this
+// point.
+func (r *Reader) checkOpcode(f header) error {
 	switch f.opcode {
 	case OpText, OpBinary:
 		if r.opcode != 0 {
@@ -195,26 +200,26 @@ func (r *Reader) expects(f header) error {
 	return nil
 }
 
-// refuses reports whether a frame is to be discarded: one of a message that has
-// been rejected, or that makes it too large, before any of it is held. What
-// compressed data makes of itself is another matter: see inflate.
-func (r *Reader) refuses(f header) bool {
+// mustDiscard reports whether to discard a frame: its message has been rejected, or
+// becomes too large with the frame. It decides before the payload is stored. inflate
+// checks the size after decompression.
+func (r *Reader) mustDiscard(f header) bool {
 	most := r.limit
 	if r.compressed || f.compressed {
-		most += most/8 + 64 // what doesn't shrink grows a little
+		most += most/8 + 64 // incompressible data grows a little
 	}
 	return r.discarding || f.payload > most-len(r.message)
 }
 
-// refuse discards a frame, and the rest of its message.
-func (r *Reader) refuse(f header, h Handler) {
+// discard discards a frame and the rest of its message.
+func (r *Reader) discard(f header, h Handler) {
 	r.begin(f)
 	r.last, r.left = f.fin, f.payload
 	r.reject(ErrTooLarge, h)
 }
 
-// reject discards the message that is being received, with what is left of its
-// frame, unless that has been done.
+// reject discards the incomplete message, including the rest of its frame. It calls
+// Handler.Reject the first time.
 func (r *Reader) reject(err error, h Handler) {
 	first := !r.discarding
 	r.message, r.discarding = nil, true
@@ -236,8 +241,8 @@ func (r *Reader) end() {
 	r.opcode, r.compressed, r.discarding, r.message, r.checked = 0, false, false, nil, 0
 }
 
-// part takes a part of the payload of a frame that comes in several.
-func (r *Reader) part(data []byte, h Handler) {
+// readPart reads a part of the payload of an incomplete frame.
+func (r *Reader) readPart(data []byte, h Handler) {
 	r.left -= len(data)
 	if r.discarding {
 		if r.left == 0 && r.last {
@@ -254,13 +259,13 @@ func (r *Reader) part(data []byte, h Handler) {
 	switch {
 	case r.left == 0 && r.last:
 		r.finish(h)
-	case !r.plausible():
+	case !r.mayBecomeValid():
 		r.reject(ErrInvalidUTF8, h)
 	}
 }
 
-// frame takes a whole frame.
-func (r *Reader) whole(f header, payload []byte, h Handler) error {
+// readWhole reads a complete frame.
+func (r *Reader) readWhole(f header, payload []byte, h Handler) error {
 	unmask(payload, f.mask)
 	switch f.opcode {
 	case OpPing:
@@ -270,7 +275,7 @@ func (r *Reader) whole(f header, payload []byte, h Handler) error {
 		h.Pong()
 		return nil
 	case OpClose:
-		return closed(payload, h)
+		return readClose(payload, h)
 	}
 	if f.fin && f.opcode != OpContinuation { // a whole message
 		r.complete(f.opcode == OpText, f.compressed, payload, 0, h)
@@ -281,20 +286,21 @@ func (r *Reader) whole(f header, payload []byte, h Handler) error {
 	switch r.last = f.fin; {
 	case f.fin:
 		r.finish(h)
-	case !r.plausible():
+	case !r.mayBecomeValid():
 		r.reject(ErrInvalidUTF8, h)
 	}
 	return nil
 }
 
-// finish takes the end of a message that came in several pieces.
+// finish ends a message of several pieces.
 func (r *Reader) finish(h Handler) {
 	text, compressed, payload, checked := r.opcode == OpText, r.compressed, r.message, r.checked
-	r.end() // before the handler, which may not return
+	r.end() // before the handler: it may call runtime.Goexit
 	r.complete(text, compressed, payload, checked, h)
 }
 
-// deliver takes a whole message, of which a part may have been checked.
+// complete hands a complete message to the handler. The first checked bytes of a
+// text are already known as valid.
 func (r *Reader) complete(text, compressed bool, payload []byte, checked int, h Handler) {
 	switch {
 	case compressed:
@@ -306,9 +312,9 @@ func (r *Reader) complete(text, compressed bool, payload []byte, checked int, h 
 	}
 }
 
-// plausible reports whether what has come of a message can become a valid one: a
-// text is rejected as soon as that is out of the question, not at its end.
-func (r *Reader) plausible() bool {
+// mayBecomeValid reports whether an incomplete message can still become valid. An
+// invalid text is rejected at once, not at its end.
+func (r *Reader) mayBecomeValid() bool {
 	if r.opcode != OpText || r.compressed {
 		return true
 	}
@@ -318,8 +324,7 @@ func (r *Reader) plausible() bool {
 	return valid
 }
 
-// wholeRunes returns the length of text without a rune at its end that isn't
-// complete, but may become so.
+// wholeRunes returns the length of text without an incomplete rune at its end.
 func wholeRunes(text []byte) int {
 	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
 		if end := text[len(text)-i:]; utf8.RuneStart(end[0]) {
@@ -332,8 +337,8 @@ func wholeRunes(text []byte) int {
 	return len(text)
 }
 
-// closed takes a close frame (RFC 6455, section 5.5.1).
-func closed(payload []byte, h Handler) error {
+// readClose reads a close frame (RFC 6455, section 5.5.1).
+func readClose(payload []byte, h Handler) error {
 	if len(payload) == 0 {
 		h.Close(CloseNoStatus, "")
 		return io.EOF
@@ -352,7 +357,8 @@ func closed(payload []byte, h Handler) error {
 	return io.EOF
 }
 
-// unmask applies a client's mask (RFC 6455, section 5.3), eight bytes at a time.
+// unmask applies the mask of a client (RFC 6455, section 5.3), eight bytes at a
+// time.
 func unmask(p []byte, mask [4]byte) {
 	key := uint64(binary.LittleEndian.Uint32(mask[:]))
 	key |= key << 32
@@ -365,7 +371,7 @@ func unmask(p []byte, mask [4]byte) {
 	}
 }
 
-// rotate returns the mask of what comes n bytes later.
+// rotate returns the mask for the bytes after the next n.
 func rotate(mask [4]byte, n int) (later [4]byte) {
 	for i := range later {
 		later[i] = mask[(i+n)%4]

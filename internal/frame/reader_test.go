@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// transcript is a Handler that writes down what it is told.
+// transcript is a Handler that records its calls.
 type transcript []string
 
 func (t *transcript) add(format string, args ...any) { *t = append(*t, fmt.Sprintf(format, args...)) }
@@ -24,7 +24,7 @@ func (t *transcript) Pong()                             { t.add("pong") }
 func (t *transcript) Close(code int, reason string)     { t.add("close %d %q", code, reason) }
 func (t *transcript) Reject(err error)                  { t.add("reject: %v", err) }
 
-// masked makes a client's frame.
+// masked returns a frame of a client.
 func masked(first byte, payload string) []byte {
 	f := []byte{first}
 	switch n := len(payload); {
@@ -43,7 +43,7 @@ func masked(first byte, payload string) []byte {
 	return f
 }
 
-// deflated compresses a payload as RFC 7692, section 7.2.1, says.
+// deflated compresses a payload after RFC 7692, section 7.2.1.
 func deflated(t testing.TB, payload string) string {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.BestSpeed)
@@ -59,8 +59,8 @@ func deflated(t testing.TB, payload string) string {
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
-// feed gives a reader input in pieces of up to size bytes, in a buffer of which nothing
-// is left after each.
+// feed feeds input in pieces of up to size bytes. It clears the buffer after each
+// piece.
 func feed(in *Reader, input []byte, size int) (got transcript, err error) {
 	buffer := make([]byte, min(size, len(input)))
 	for piece := range slices.Chunk(input, size) {
@@ -73,7 +73,7 @@ func feed(in *Reader, input []byte, size int) (got transcript, err error) {
 	return got, nil
 }
 
-func newInbox(limit int) *Reader {
+func newReader(limit int) *Reader {
 	in := new(Reader)
 	in.Init(limit, true)
 	return in
@@ -81,7 +81,7 @@ func newInbox(limit int) *Reader {
 
 const limit = 1000
 
-// TestFeed: whatever the pieces, the same comes of the same bytes.
+// TestFeed: the same bytes give the same calls, for pieces of any size.
 func TestFeed(t *testing.T) {
 	long := strings.Repeat("ab", 400)
 	packed := deflated(t, long)
@@ -92,48 +92,172 @@ func TestFeed(t *testing.T) {
 		want   []string
 		err    error
 	}{
-		"messages":               {[][]byte{masked(0x81, "a"), masked(0x82, "\xff"), masked(0x81, "")}, []string{`message true "a"`, `message false "\xff"`, `message true ""`}, nil},
-		"a 16 bit length":        {[][]byte{masked(0x81, long), masked(0x81, "a")}, []string{fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
-		"as large as allowed":    {[][]byte{masked(0x81, tooLong[1:])}, []string{fmt.Sprintf("message true %q", tooLong[1:])}, nil},
-		"fragments":              {[][]byte{masked(0x01, "a"), masked(0x00, ""), masked(0x89, "p"), masked(0x8A, "x"), masked(0x80, "b"), masked(0x82, "c")}, []string{`ping "p"`, "pong", `message true "ab"`, `message false "c"`}, nil},
-		"empty fragments":        {[][]byte{masked(0x02, ""), masked(0x80, ""), masked(0x81, "a")}, []string{`message false ""`, `message true "a"`}, nil},
-		"a character in two":     {[][]byte{masked(0x01, "\xce"), masked(0x80, "\xba")}, []string{`message true "κ"`}, nil},
-		"invalid UTF-8":          {[][]byte{masked(0x81, "\xff"), masked(0x81, "a")}, []string{"reject: " + ErrInvalidUTF8.Error(), `message true "a"`}, nil},
-		"compressed":             {[][]byte{masked(0xC1, packed), masked(0x81, "a")}, []string{fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
-		"compressed fragments":   {[][]byte{masked(0x41, packed[:3]), masked(0x89, ""), masked(0x80, packed[3:]), masked(0x81, "a")}, []string{`ping ""`, fmt.Sprintf("message true %q", long), `message true "a"`}, nil},
-		"compressed, not UTF-8":  {[][]byte{masked(0xC1, deflated(t, "\xff"))}, []string{"reject: " + ErrInvalidUTF8.Error()}, nil},
-		"corrupt":                {[][]byte{masked(0xC1, "\xff\xff\xff"), masked(0xC1, packed)}, []string{"reject: " + ErrCorrupt.Error(), fmt.Sprintf("message true %q", long)}, nil},
-		"too large":              {[][]byte{masked(0x81, tooLong), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `message true "a"`}, nil},
-		"too large in fragments": {[][]byte{masked(0x01, tooLong[2:]), masked(0x00, "yy"), masked(0x89, ""), masked(0x00, tooLong), masked(0x80, "z"), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `ping ""`, `message true "a"`}, nil},
-		"a bomb":                 {[][]byte{masked(0xC1, bomb), masked(0x81, "a")}, []string{"reject: " + ErrTooLarge.Error(), `message true "a"`}, nil},
-		"close":                  {[][]byte{masked(0x88, "\x03\xe8bye"), masked(0x81, "a")}, []string{`close 1000 "bye"`}, io.EOF},
-		"close without a code":   {[][]byte{masked(0x88, "")}, []string{`close 1005 ""`}, io.EOF},
-		"close in a message":     {[][]byte{masked(0x01, "a"), masked(0x88, "\x0b\xb8")}, []string{`close 3000 ""`}, io.EOF},
-
-		"half a close code":                     {[][]byte{masked(0x88, "\x03")}, nil, Violation("a close frame with half a code")},
-		"close with 999":                        {[][]byte{masked(0x88, "\x03\xe7")}, nil, Violation("a close frame with a code that must not be sent")},
-		"close with 1005":                       {[][]byte{masked(0x88, "\x03\xed")}, nil, Violation("a close frame with a code that must not be sent")},
-		"close with 2999":                       {[][]byte{masked(0x88, "\x0b\xb7")}, nil, Violation("a close frame with a code that must not be sent")},
-		"close with a bad reason":               {[][]byte{masked(0x88, "\x03\xe8\xff")}, nil, Violation("a close frame with a reason that is not valid UTF-8")},
-		"not masked":                            {[][]byte{masked(0x81, "a"), {0x81, 1, 'x'}}, []string{`message true "a"`}, Violation("a frame is not masked")},
-		"a reserved bit":                        {[][]byte{masked(0xA1, "x")}, nil, Violation("a reserved bit is set")},
-		"a compressed ping":                     {[][]byte{masked(0xC9, "x")}, nil, Violation("a reserved bit is set")},
-		"compression in the middle":             {[][]byte{masked(0x01, "x"), masked(0xC0, "y")}, nil, Violation("a reserved bit is set")},
-		"a reserved opcode":                     {[][]byte{masked(0x83, "x")}, nil, Violation("an unknown opcode")},
-		"a reserved control opcode":             {[][]byte{masked(0x8B, "x")}, nil, Violation("an unknown opcode")},
-		"a continuation of nothing":             {[][]byte{masked(0x81, "a"), masked(0x80, "x")}, []string{`message true "a"`}, Violation("a continuation of no message")},
-		"a message in a message":                {[][]byte{masked(0x01, "x"), masked(0x81, "y")}, nil, Violation("a message begins within a message")},
-		"a message in one that was rejected":    {[][]byte{masked(0x01, tooLong), masked(0x81, "y")}, []string{"reject: " + ErrTooLarge.Error()}, Violation("a message begins within a message")},
-		"a fragmented ping":                     {[][]byte{masked(0x09, "x")}, nil, Violation("a control frame is fragmented or too long")},
-		"a long ping":                           {[][]byte{masked(0x89, strings.Repeat("x", 126))}, nil, Violation("a control frame is fragmented or too long")},
-		"a length with its highest bit":         {[][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}}, nil, Violation("invalid frame length")},
-		"a length larger than any address":      {[][]byte{{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
-		"a fragment after a length of any size": {[][]byte{masked(0x01, strings.Repeat("x", 50)), {0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}}, []string{"reject: " + ErrTooLarge.Error()}, nil},
+		"messages": {
+			frames: [][]byte{masked(0x81, "a"), masked(0x82, "\xff"), masked(0x81, "")},
+			want:   []string{`message true "a"`, `message false "\xff"`, `message true ""`},
+		},
+		"a 16 bit length": {
+			frames: [][]byte{masked(0x81, long), masked(0x81, "a")},
+			want:   []string{fmt.Sprintf("message true %q", long), `message true "a"`},
+		},
+		"as large as allowed": {
+			frames: [][]byte{masked(0x81, tooLong[1:])},
+			want:   []string{fmt.Sprintf("message true %q", tooLong[1:])},
+		},
+		"fragments": {
+			frames: [][]byte{
+				masked(0x01, "a"), masked(0x00, ""), masked(0x89, "p"), masked(0x8A, "x"),
+				masked(0x80, "b"), masked(0x82, "c"),
+			},
+			want: []string{`ping "p"`, "pong", `message true "ab"`, `message false "c"`},
+		},
+		"empty fragments": {
+			frames: [][]byte{masked(0x02, ""), masked(0x80, ""), masked(0x81, "a")},
+			want:   []string{`message false ""`, `message true "a"`},
+		},
+		"a character in two": {
+			frames: [][]byte{masked(0x01, "\xce"), masked(0x80, "\xba")},
+			want:   []string{`message true "κ"`},
+		},
+		"invalid UTF-8": {
+			frames: [][]byte{masked(0x81, "\xff"), masked(0x81, "a")},
+			want:   []string{"reject: " + ErrInvalidUTF8.Error(), `message true "a"`},
+		},
+		"compressed": {
+			frames: [][]byte{masked(0xC1, packed), masked(0x81, "a")},
+			want:   []string{fmt.Sprintf("message true %q", long), `message true "a"`},
+		},
+		"compressed fragments": {
+			frames: [][]byte{
+				masked(0x41, packed[:3]), masked(0x89, ""), masked(0x80, packed[3:]), masked(0x81, "a"),
+			},
+			want: []string{`ping ""`, fmt.Sprintf("message true %q", long), `message true "a"`},
+		},
+		"compressed, not UTF-8": {
+			frames: [][]byte{masked(0xC1, deflated(t, "\xff"))},
+			want:   []string{"reject: " + ErrInvalidUTF8.Error()},
+		},
+		"corrupt": {
+			frames: [][]byte{masked(0xC1, "\xff\xff\xff"), masked(0xC1, packed)},
+			want:   []string{"reject: " + ErrCorrupt.Error(), fmt.Sprintf("message true %q", long)},
+		},
+		"too large": {
+			frames: [][]byte{masked(0x81, tooLong), masked(0x81, "a")},
+			want:   []string{"reject: " + ErrTooLarge.Error(), `message true "a"`},
+		},
+		"too large in fragments": {
+			frames: [][]byte{
+				masked(0x01, tooLong[2:]), masked(0x00, "yy"), masked(0x89, ""), masked(0x00, tooLong),
+				masked(0x80, "z"), masked(0x81, "a"),
+			},
+			want: []string{"reject: " + ErrTooLarge.Error(), `ping ""`, `message true "a"`},
+		},
+		"a bomb": {
+			frames: [][]byte{masked(0xC1, bomb), masked(0x81, "a")},
+			want:   []string{"reject: " + ErrTooLarge.Error(), `message true "a"`},
+		},
+		"close": {
+			frames: [][]byte{masked(0x88, "\x03\xe8bye"), masked(0x81, "a")},
+			want:   []string{`close 1000 "bye"`},
+			err:    io.EOF,
+		},
+		"close without a code": {
+			frames: [][]byte{masked(0x88, "")},
+			want:   []string{`close 1005 ""`},
+			err:    io.EOF,
+		},
+		"close in a message": {
+			frames: [][]byte{masked(0x01, "a"), masked(0x88, "\x0b\xb8")},
+			want:   []string{`close 3000 ""`},
+			err:    io.EOF,
+		},
+		"half a close code": {
+			frames: [][]byte{masked(0x88, "\x03")},
+			err:    Violation("a close frame with half a code"),
+		},
+		"close with 999": {
+			frames: [][]byte{masked(0x88, "\x03\xe7")},
+			err:    Violation("a close frame with a code that must not be sent"),
+		},
+		"close with 1005": {
+			frames: [][]byte{masked(0x88, "\x03\xed")},
+			err:    Violation("a close frame with a code that must not be sent"),
+		},
+		"close with 2999": {
+			frames: [][]byte{masked(0x88, "\x0b\xb7")},
+			err:    Violation("a close frame with a code that must not be sent"),
+		},
+		"close with a bad reason": {
+			frames: [][]byte{masked(0x88, "\x03\xe8\xff")},
+			err:    Violation("a close frame with a reason that is not valid UTF-8"),
+		},
+		"not masked": {
+			frames: [][]byte{masked(0x81, "a"), {0x81, 1, 'x'}},
+			want:   []string{`message true "a"`},
+			err:    Violation("a frame is not masked"),
+		},
+		"a reserved bit": {
+			frames: [][]byte{masked(0xA1, "x")},
+			err:    Violation("a reserved bit is set"),
+		},
+		"a compressed ping": {
+			frames: [][]byte{masked(0xC9, "x")},
+			err:    Violation("a reserved bit is set"),
+		},
+		"compression in the middle": {
+			frames: [][]byte{masked(0x01, "x"), masked(0xC0, "y")},
+			err:    Violation("a reserved bit is set"),
+		},
+		"a reserved opcode": {
+			frames: [][]byte{masked(0x83, "x")},
+			err:    Violation("an unknown opcode"),
+		},
+		"a reserved control opcode": {
+			frames: [][]byte{masked(0x8B, "x")},
+			err:    Violation("an unknown opcode"),
+		},
+		"a continuation of nothing": {
+			frames: [][]byte{masked(0x81, "a"), masked(0x80, "x")},
+			want:   []string{`message true "a"`},
+			err:    Violation("a continuation of no message"),
+		},
+		"a message in a message": {
+			frames: [][]byte{masked(0x01, "x"), masked(0x81, "y")},
+			err:    Violation("a message begins within a message"),
+		},
+		"a message in one that was rejected": {
+			frames: [][]byte{masked(0x01, tooLong), masked(0x81, "y")},
+			want:   []string{"reject: " + ErrTooLarge.Error()},
+			err:    Violation("a message begins within a message"),
+		},
+		"a fragmented ping": {
+			frames: [][]byte{masked(0x09, "x")},
+			err:    Violation("a control frame is fragmented or too long"),
+		},
+		"a long ping": {
+			frames: [][]byte{masked(0x89, strings.Repeat("x", 126))},
+			err:    Violation("a control frame is fragmented or too long"),
+		},
+		"a length with its highest bit": {
+			frames: [][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}},
+			err:    Violation("invalid frame length"),
+		},
+		"a length larger than any address": {
+			frames: [][]byte{{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}},
+			want:   []string{"reject: " + ErrTooLarge.Error()},
+		},
+		"a fragment after a length of any size": {
+			frames: [][]byte{
+				masked(0x01, strings.Repeat("x", 50)),
+				{0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4},
+			},
+			want: []string{"reject: " + ErrTooLarge.Error()},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			input := slices.Concat(test.frames...)
 			for _, size := range []int{len(input), 1, 2, 3, 5, 7, 100, 801} {
-				got, err := feed(newInbox(limit), input, size)
+				got, err := feed(newReader(limit), input, size)
 				if !slices.Equal(got, test.want) || err != test.err {
 					t.Errorf("in pieces of %d: %.300q, %v; want %.300q, %v", size, got, err, test.want, test.err)
 				}
@@ -142,7 +266,8 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFirstBytes: what each first byte of a frame is, and what it is within a message.
+// TestFirstBytes checks each first byte of a frame, at the beginning of a message
+// and within one.
 func TestFirstBytes(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		for _, within := range []bool{false, true} {
@@ -185,10 +310,9 @@ func TestCompressionThatWasNotAgreedOn(t *testing.T) {
 	}
 }
 
-// TestWhatIsAnnouncedTakesNothing: memory is taken by what has come, and no more than
-// as much again.
+// TestWhatIsAnnouncedTakesNothing: a Reader holds at most twice the bytes received.
 func TestWhatIsAnnouncedTakesNothing(t *testing.T) {
-	in := newInbox(1 << 30)
+	in := newReader(1 << 30)
 	const size = 1 << 20
 	whole := masked(0x82, strings.Repeat("x", size))
 	header := len(whole) - size
@@ -214,23 +338,25 @@ func TestWhatIsAnnouncedTakesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatIsRejectedTakesNothing: what there was of it is given up at once.
+// TestWhatIsRejectedTakesNothing: a rejected message is freed at once.
 func TestWhatIsRejectedTakesNothing(t *testing.T) {
 	for name, frames := range map[string][]byte{
 		"too large":      slices.Concat(masked(0x02, strings.Repeat("x", limit)), masked(0x00, "x")),
 		"invalid":        slices.Concat(masked(0x01, strings.Repeat("x", limit/2)), masked(0x00, "\xff")),
 		"invalid, begun": masked(0x81, strings.Repeat("x", limit/2)+"\xff more")[:limit/2+10],
 	} {
-		in := newInbox(limit)
-		if got, err := feed(in, frames, 100); err != nil || len(got) != 1 || in.message != nil || in.rest != nil {
-			t.Errorf("%s: %q, %v, and %d bytes are held", name, got, err, cap(in.message)+cap(in.rest))
-		}
+		t.Run(name, func(t *testing.T) {
+			in := newReader(limit)
+			if got, err := feed(in, frames, 100); err != nil || len(got) != 1 || in.message != nil || in.rest != nil {
+				t.Errorf("%q, %v, and %d bytes are held", got, err, cap(in.message)+cap(in.rest))
+			}
+		})
 	}
 }
 
-// TestAMessageInPlace: what comes in one piece costs nothing.
+// TestAMessageInPlace: a message in one piece costs no allocation.
 func TestAMessageInPlace(t *testing.T) {
-	in, input := newInbox(limit), slices.Concat(masked(0x81, "one"), masked(0x82, "two"))
+	in, input := newReader(limit), slices.Concat(masked(0x81, "one"), masked(0x82, "two"))
 	data := make([]byte, len(input))
 	var h count
 	if n := testing.AllocsPerRun(100, func() {
@@ -246,7 +372,7 @@ func TestAMessageInPlace(t *testing.T) {
 	}
 }
 
-// count is a Handler that counts messages.
+// count implements Handler. It counts messages.
 type count int
 
 func (c *count) Message(bool, []byte) { *c++ }
@@ -255,17 +381,18 @@ func (c *count) Pong()                {}
 func (c *count) Close(int, string)    {}
 func (c *count) Reject(error)         {}
 
-// FuzzFeed: whatever the bytes and the pieces, nothing panics, the pieces don't
-// matter, nothing larger than the limit and no invalid text is handed on, and an
-// error is one of those that the documentation names.
+// FuzzFeed: for any bytes, nothing panics, the sizes of the pieces don't matter, and
+// no too large message and no invalid text is handed on. Each error is a documented
+// one.
 func FuzzFeed(f *testing.F) {
-	f.Add(slices.Concat(masked(0x01, "a"), masked(0x89, "p"), masked(0x80, "b"), masked(0xC1, deflated(f, "compressed")), masked(0x88, "\x03\xe8")), 3)
+	f.Add(slices.Concat(masked(0x01, "a"), masked(0x89, "p"), masked(0x80, "b"),
+		masked(0xC1, deflated(f, "compressed")), masked(0x88, "\x03\xe8")), 3)
 	f.Add(masked(0x82, strings.Repeat("x", 200)), 50)
 	f.Add(append(masked(0x01, strings.Repeat("x", 99)), masked(0x80, "yy")...), 1)
 	f.Fuzz(func(t *testing.T, input []byte, size int) {
 		const limit = 100
-		whole, err := feed(newInbox(limit), input, max(1, len(input)))
-		pieces, errPieces := feed(newInbox(limit), input, max(1, size))
+		whole, err := feed(newReader(limit), input, max(1, len(input)))
+		pieces, errPieces := feed(newReader(limit), input, max(1, size))
 		if !slices.Equal(whole, pieces) || err != errPieces {
 			t.Fatalf("whole: %q, %v; in pieces: %q, %v", whole, err, pieces, errPieces)
 		}
@@ -274,7 +401,7 @@ func FuzzFeed(f *testing.F) {
 			t.Fatalf("Feed: %v", err)
 		}
 		var checked checker
-		if err := newInbox(limit).Feed(bytes.Clone(input), &checked); err == io.EOF != checked.closed {
+		if err := newReader(limit).Feed(bytes.Clone(input), &checked); err == io.EOF != checked.closed {
 			t.Fatalf("closed %v, but Feed returned %v", checked.closed, err)
 		}
 		if checked.longest > limit {

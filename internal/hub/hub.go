@@ -1,17 +1,31 @@
-// Package hub knows who is connected and who is in which room. What it costs
-// to reach a room depends on that room's size alone.
+// Package hub holds the members of a server by ID and by room. A [Hub] registers
+// each [Member] under a unique ID and visits all members, or the members of rooms.
+// The cost of a visit depends only on the size of these rooms.
 //
-// Every member is alone in a room that is named by its ID: that room takes no
-// memory, it is the registry's entry. Others may join a room of that name; it
-// then has the owner of the name and them.
+// Each member is in a room of its own. The name of this room is the member's ID. The
+// room takes no memory: it is the entry of the registry. Other members may join a
+// room of this name; then it has the owner of the name and them.
+//
+// # Invariants
+//
+//   - An ID has at most one member. Remove frees the ID.
+//   - A member stays in its rooms after Remove, until it leaves them. It can join no
+//     more.
+//   - A member leaves in two steps. Between [Hub.BeginLeave] and [Hub.EndLeave] it
+//     is still in the room. One caller at a time leaves a room.
+//   - A room exists while it has members. A room marked as dead is out of the hub
+//     and never gets a member again.
+//   - The visits of a room with joined members happen one after the other. So all
+//     its members get their messages in one order.
 //
 // # Locks
 //
-// Rooms' locks come first, in the order of their names where several are held,
-// then a shard's, then a member's, under which no other is taken, so that one large
-// room holds up nobody else. Functions given to Visit run under the locks of the
-// rooms, which is what gives all members of a room its messages in one order;
-// they must not block, and of the hub may call IsJoined alone.
+// room.mu comes first. Several rooms are locked in the order of their names. Then
+// come memberShard.mu or roomShard.mu, and last Member.mu. The package takes no
+// other lock. So a large room holds up no other room.
+//
+// The function of a visit runs under the locks of the rooms. It must not block. Of
+// this package it may only call [Hub.IsJoined] and [Member.ID].
 package hub
 
 import (
@@ -19,7 +33,7 @@ import (
 	"sync"
 )
 
-// shardCount spreads the registry and the rooms over this many locks each.
+// shardCount is the number of locks for the registry, and for the rooms.
 const shardCount = 64
 
 // Hub holds members of type T. Its methods are safe for concurrent use.
@@ -58,9 +72,9 @@ func (h *Hub[T]) roomShard(name string) *roomShard[T] {
 	return &h.rooms[maphash.String(h.seed, name)%shardCount]
 }
 
-// Add registers a member under an ID, which is not empty. The member must have been
-// prepared by Init and must not have been added before. Add reports false if the ID
-// is taken; it does nothing if the member has been removed.
+// Add registers a member under an ID. The ID must not be empty. Call Init before,
+// and Add only once. Add reports false if the ID is taken. If the member was removed
+// before, Add does nothing and reports true.
 func (h *Hub[T]) Add(m *Member[T], id string) bool {
 	shard := h.memberShard(id)
 	shard.mu.Lock()
@@ -68,7 +82,7 @@ func (h *Hub[T]) Add(m *Member[T], id string) bool {
 		shard.mu.Unlock()
 		return false
 	}
-	if !m.name(id) {
+	if !m.setID(id) {
 		shard.mu.Unlock()
 		return true
 	}
@@ -77,7 +91,7 @@ func (h *Hub[T]) Add(m *Member[T], id string) bool {
 
 	h.everyone.mu.Lock()
 	m.mu.Lock()
-	if !m.removed { // Remove may have overtaken us
+	if !m.removed { // Remove may have run meanwhile
 		h.everyone.add(&m.everyone)
 	}
 	m.mu.Unlock()
@@ -85,9 +99,10 @@ func (h *Hub[T]) Add(m *Member[T], id string) bool {
 	return true
 }
 
-// Remove takes a member out of the registry, so that its ID is free and nothing
-// sent to all or to its ID reaches it. It remains in its rooms until it leaves
-// them, and joins no others. It reports whether this call removed it.
+// Remove removes a member from the registry and frees its ID. Visits of all members
+// and of its own room no longer reach it. It stays in its other rooms until it
+// leaves them, and can join no more. Remove reports whether this call removed the
+// member.
 func (h *Hub[T]) Remove(m *Member[T]) bool {
 	h.everyone.mu.Lock()
 	m.mu.Lock()
@@ -120,7 +135,7 @@ func (h *Hub[T]) Len() int {
 	return len(h.everyone.seats)
 }
 
-// Get returns the registered member of that ID.
+// Get returns the registered member with an ID.
 func (h *Hub[T]) Get(id string) (T, bool) {
 	if m := h.get(id); m != nil {
 		return m.value, true
@@ -144,26 +159,26 @@ func (h *Hub[T]) All() []T {
 }
 
 // VisitAll calls visit for each registered member, under a lock: see the
-// package's documentation.
+// documentation of the package.
 func (h *Hub[T]) VisitAll(visit func(T)) {
 	h.everyone.mu.Lock()
 	defer h.everyone.mu.Unlock()
 	h.everyone.visit(visit)
 }
 
-// Who says which members of a room are visited.
+// Who selects the members for a visit of a room.
 type Who bool
 
 const (
-	// Everyone in the room: those who have joined it, and the member whose ID is
-	// its name.
+	// Everyone selects all members of the room, including its owner: the member
+	// whose ID is the name of the room.
 	Everyone Who = false
-	// JoinedOnly leaves out the member whose ID is the room's name.
+	// JoinedOnly leaves out the owner.
 	JoinedOnly Who = true
 )
 
-// Visit calls visit for the members of the room, under a lock: see the package's
-// documentation.
+// Visit calls visit for the members of a room, under a lock: see the documentation
+// of the package.
 func (h *Hub[T]) Visit(name string, who Who, visit func(T)) {
 	owner := h.owner(name, who)
 	r := h.find(name)
@@ -181,10 +196,11 @@ func (h *Hub[T]) Visit(name string, who Who, visit func(T)) {
 	r.visit(visit)
 }
 
-// VisitSeveral calls visit for the members of each of the rooms, so more than
-// once for who is in several of them, under the locks of all: in each room the
-// visit has its place in the order, and who joins one room before leaving another
-// is visited. The names must be sorted, none twice.
+// VisitSeveral calls visit for the members of several rooms. It calls it more than
+// once for a member of more than one room. All rooms are locked during the visit. So
+// the visit has one position in the order of each room, and it reaches a member that
+// joins one of the rooms before it leaves another. The names must be sorted, without
+// duplicates.
 func (h *Hub[T]) VisitSeveral(names []string, who Who, visit func(T)) {
 	var some [8]*room[T]
 	rooms := h.lock(names, some[:0])
@@ -199,8 +215,8 @@ func (h *Hub[T]) VisitSeveral(names []string, who Who, visit func(T)) {
 	}
 }
 
-// lock appends the rooms of these names, locked, to into; nil for those that
-// nobody has joined.
+// lock locks the rooms with these names and appends them to into. It appends nil for
+// a name without a room.
 func (h *Hub[T]) lock(names []string, into []*room[T]) []*room[T] {
 	for {
 		rooms := into
@@ -214,11 +230,11 @@ func (h *Hub[T]) lock(names []string, into []*room[T]) []*room[T] {
 		if h.current(names, rooms) {
 			return rooms
 		}
-		unlock(rooms) // a room was made or given up before all were locked
+		unlock(rooms) // a room was created or removed before all were locked
 	}
 }
 
-// current reports whether these are still the rooms of these names.
+// current reports whether the names still stand for these rooms.
 func (h *Hub[T]) current(names []string, rooms []*room[T]) bool {
 	for i, name := range names {
 		if h.find(name) != rooms[i] {
@@ -236,15 +252,15 @@ func unlock[T any](rooms []*room[T]) {
 	}
 }
 
-// Members returns the members of the room, in no particular order.
+// Members returns the members of a room, in no particular order.
 func (h *Hub[T]) Members(name string) []T {
 	var members []T
 	h.Visit(name, Everyone, func(value T) { members = append(members, value) })
 	return members
 }
 
-// owner returns the member whose own room the name is, if it is in it and to be
-// visited.
+// owner returns the member whose ID is the name, if it is in its own room and who
+// includes it. Else it returns nil.
 func (h *Hub[T]) owner(name string, who Who) *Member[T] {
 	if who == JoinedOnly {
 		return nil
@@ -256,7 +272,7 @@ func (h *Hub[T]) owner(name string, who Who) *Member[T] {
 	return m
 }
 
-// find returns the room of that name; nil if nobody has joined it.
+// find returns the room with a name. It returns nil if nobody has joined one.
 func (h *Hub[T]) find(name string) *room[T] {
 	shard := h.roomShard(name)
 	shard.mu.RLock()
@@ -264,8 +280,8 @@ func (h *Hub[T]) find(name string) *room[T] {
 	return shard.byName[name]
 }
 
-// replace makes a new room of that name in place of one that was found dead, or
-// of none, and returns it, or the one that somebody else made meanwhile.
+// replace returns a new room with a name, in place of a dead one or of none. If
+// another goroutine has created one meanwhile, replace returns that.
 func (h *Hub[T]) replace(name string, gone *room[T]) *room[T] {
 	shard := h.roomShard(name)
 	shard.mu.Lock()
@@ -278,8 +294,8 @@ func (h *Hub[T]) replace(name string, gone *room[T]) *room[T] {
 	return r
 }
 
-// bury forgets a room if it is empty.
-func (h *Hub[T]) bury(r *room[T]) {
+// removeEmpty removes a room from the hub if it is empty, and marks it as dead.
+func (h *Hub[T]) removeEmpty(r *room[T]) {
 	r.mu.Lock()
 	if len(r.seats) > 0 || r.dead {
 		r.mu.Unlock()

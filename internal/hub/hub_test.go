@@ -14,9 +14,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// client is what the tests put into hubs.
+// client is the value of a member in these tests.
 type client struct {
-	id     string // to be added under
+	id     string // the ID for Add
 	member Member[*client]
 	inside atomic.Int32 // how many visits are under way
 }
@@ -27,7 +27,7 @@ func newClient(id string) *client {
 	return c
 }
 
-// addClients adds clients with the IDs given.
+// addClients adds clients with these IDs.
 func addClients(t *testing.T, h *Hub[*client], ids ...string) []*client {
 	t.Helper()
 	clients := make([]*client, len(ids))
@@ -56,7 +56,7 @@ func wantMembers(t *testing.T, h *Hub[*client], room string, want ...string) {
 	}
 }
 
-// leave is what a connection does to leave a room.
+// leave leaves a room in both steps.
 func (h *Hub[T]) leave(m *Member[T], room string) bool {
 	if !h.BeginLeave(m, room) {
 		return false
@@ -65,7 +65,7 @@ func (h *Hub[T]) leave(m *Member[T], room string) bool {
 	return true
 }
 
-// roomCount is how many rooms the hub remembers.
+// roomCount returns the number of rooms in the hub.
 func (h *Hub[T]) roomCount() int {
 	n := 0
 	for i := range h.rooms {
@@ -86,7 +86,7 @@ func TestIDsAreUnique(t *testing.T) {
 	if h.Len() != 1 {
 		t.Errorf("%d members", h.Len())
 	}
-	h.Remove(&second.member) // must not take the first one's place
+	h.Remove(&second.member) // must not remove the first one
 	if got, ok := h.Get("a"); !ok || got != a {
 		t.Error("the first one is gone")
 	}
@@ -186,7 +186,7 @@ func TestRemovedMembersJoinNothing(t *testing.T) {
 	}
 }
 
-// TestModel: random joins and leaves, against maps.
+// TestModel compares a hub with maps over random joins and leaves.
 func TestModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	h := New[*client]()
@@ -200,7 +200,7 @@ func TestModel(t *testing.T) {
 	for _, name := range names {
 		model[name][name] = true
 	}
-	for i := range 40 { // so many rooms that members look them up in a map
+	for i := range 40 { // more than manySeats
 		room := fmt.Sprint("room ", i)
 		rooms, model[room] = append(rooms, room), map[string]bool{}
 	}
@@ -228,9 +228,8 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestRacing: members come, join, leave and go while others visit. Nobody is
-// visited twice at once in one room, which is to say that visits of a room are
-// in one order, and nothing is left at the end.
+// TestRacing: members are added, join, leave and are removed while other goroutines
+// visit. Nothing is left at the end.
 func TestRacing(t *testing.T) {
 	h := New[*client]()
 	var work sync.WaitGroup
@@ -270,7 +269,7 @@ func TestRacing(t *testing.T) {
 					}
 				})
 				both.Wait()
-				// What was joined before Remove, after Rooms was asked.
+				// Leave the rooms left over by both.
 				for _, room := range h.Rooms(&c.member) {
 					h.leave(&c.member, room)
 				}
@@ -285,7 +284,7 @@ func TestRacing(t *testing.T) {
 	}
 }
 
-// TestVisitsOfARoomAreInOneOrder: two visitors at once never interleave.
+// TestVisitsOfARoomAreInOneOrder: the visits of several goroutines never interleave.
 func TestVisitsOfARoomAreInOneOrder(t *testing.T) {
 	h := New[*client]()
 	clients := addClients(t, h, "a", "b", "c", "d")
@@ -333,15 +332,15 @@ func TestARoomShrinks(t *testing.T) {
 		h.leave(&c.member, "room")
 	}
 	if r := h.find("room"); len(r.seats) != 10 || cap(r.seats) > 100 {
-		t.Errorf("10 members take room for %d", cap(r.seats))
+		t.Errorf("10 members take space for %d", cap(r.seats))
 	}
 	wantMembers(t, h, "room", "990", "991", "992", "993", "994", "995", "996", "997", "998", "999")
 }
 
-// TestWhoMovesIsVisited: a member that joins one room before it leaves another is
-// in one of them whenever both are visited, though the rooms are made and given
-// up all the time, some of them while the visit is on its way to the others.
-func TestWhoMovesIsVisited(t *testing.T) {
+// TestAMovingMemberIsVisited: a member joins one room before it leaves the other.
+// Each visit of both reaches it, although the rooms are created and removed all the
+// time, sometimes while the visit is locking the others.
+func TestAMovingMemberIsVisited(t *testing.T) {
 	h := New[*client]()
 	a := addClients(t, h, "a")[0]
 	names := []string{"first"}
@@ -372,8 +371,8 @@ func TestWhoMovesIsVisited(t *testing.T) {
 	mover.Wait()
 }
 
-// TestRemoveOvertakesAdd: a member that is removed while it is being added is
-// registered nowhere.
+// TestRemoveOvertakesAdd: after Remove before or during Add, the member is not
+// registered.
 func TestRemoveOvertakesAdd(t *testing.T) {
 	t.Run("before", func(t *testing.T) {
 		h, c := New[*client](), newClient("a")
@@ -385,7 +384,7 @@ func TestRemoveOvertakesAdd(t *testing.T) {
 	})
 	t.Run("between", func(t *testing.T) {
 		h, c := New[*client](), newClient("a")
-		h.everyone.mu.Lock() // so that Add stops after it has taken the ID
+		h.everyone.mu.Lock() // stops Add after it has set the ID
 		done := make(chan struct{})
 		go func() {
 			h.Add(&c.member, "a")
@@ -395,7 +394,7 @@ func TestRemoveOvertakesAdd(t *testing.T) {
 			runtime.Gosched()
 		}
 		c.member.mu.Lock()
-		c.member.removed = true // as Remove does, under the lock that Add waits for
+		c.member.removed = true // as Remove does, under the same lock
 		c.member.mu.Unlock()
 		h.everyone.mu.Unlock()
 		<-done
@@ -412,13 +411,13 @@ func wantNobody(t *testing.T, h *Hub[*client], id string) {
 	}
 }
 
-// TestAnOccupiedRoomIsNotBuried: who found it empty may be overtaken by somebody
-// who sits down.
-func TestAnOccupiedRoomIsNotBuried(t *testing.T) {
+// TestAnOccupiedRoomIsNotRemoved: between the last leave and removeEmpty, another
+// member may join.
+func TestAnOccupiedRoomIsNotRemoved(t *testing.T) {
 	h := New[*client]()
 	a := addClients(t, h, "a")[0]
 	h.Join(&a.member, "room")
-	h.bury(h.find("room"))
+	h.removeEmpty(h.find("room"))
 	wantMembers(t, h, "room", "a")
 	b := addClients(t, h, "b")[0]
 	h.Join(&b.member, "room")
@@ -426,19 +425,19 @@ func TestAnOccupiedRoomIsNotBuried(t *testing.T) {
 	if r := h.find("room"); r == nil || r.dead {
 		t.Error("the room is dead")
 	}
-	// One that was buried and made anew is not forgotten by who buries the old one.
+	// removeEmpty of an old room must not remove the new room of the same name.
 	old := h.find("room")
 	h.leave(&a.member, "room")
 	h.leave(&b.member, "room")
 	h.Join(&a.member, "room")
-	h.bury(old)
+	h.removeEmpty(old)
 	wantMembers(t, h, "room", "a")
 	if n := h.roomCount(); n != 1 {
 		t.Errorf("%d rooms", n)
 	}
 }
 
-// TestJoiningTheRoomOfItsOwn says whether a member is in it.
+// TestJoiningTheRoomOfItsOwn: Join reports whether the member is in its own room.
 func TestJoiningTheRoomOfItsOwn(t *testing.T) {
 	h := New[*client]()
 	a := addClients(t, h, "a")[0]

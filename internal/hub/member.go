@@ -2,44 +2,44 @@ package hub
 
 import "sync"
 
-// Member is a value's membership in a hub, to be made a part of that value.
+// Member is the membership of a value in a hub. Make it a field of the value.
 type Member[T any] struct {
 	value    T       // immutable after Init
-	everyone seat[T] // its place among all members
+	everyone seat[T] // the seat among all members
 
-	mu      sync.Mutex          // guards what follows
-	id      string              // set by Add, and not changed thereafter; empty before
-	seats   []*seat[T]          // the rooms that it has joined
-	byName  map[string]*seat[T] // the same, once they are many; nil before
-	removed bool                // Remove was called: it joins nothing any more
+	mu      sync.Mutex          // guards the fields below
+	id      string              // set once, by Add; empty before
+	seats   []*seat[T]          // one for each joined room
+	byName  map[string]*seat[T] // the same seats, if they are many; else nil
+	removed bool                // Remove was called: the member can't join any more
 	ownRoom membership          // in the room of its own ID
 }
 
 type membership byte
 
 const (
-	joined  membership = iota // as every member is at first
+	joined  membership = iota // the state of a new member
 	leaving                   // BeginLeave was called
 	left
 )
 
-// Init prepares a member for Add. Who doesn't need to be found by an ID may join
-// rooms without.
+// Init prepares a member for Add. A member without Add can't be found by an ID, but
+// may join rooms.
 func (m *Member[T]) Init(value T) {
 	m.value = value
 	m.everyone.member = m
 }
 
-// ID returns the name under which the member is registered, which is also the
-// name of a room of its own; empty before Add.
+// ID returns the member's ID. It is also the name of its own room. It is empty
+// before Add.
 func (m *Member[T]) ID() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.id
 }
 
-// name gives the member its ID. It reports false if it was removed.
-func (m *Member[T]) name(id string) bool {
+// setID sets the ID. It reports false if the member was removed.
+func (m *Member[T]) setID(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.removed {
@@ -54,7 +54,8 @@ func (m *Member[T]) inOwnRoom() bool {
 	return m.ownRoom != left
 }
 
-// seat returns the seat in a room under mu; nil if there is none.
+// seat returns the member's seat in a room, under mu. It returns nil if there is
+// none.
 func (m *Member[T]) seat(name string) *seat[T] {
 	if m.byName != nil {
 		return m.byName[name]
@@ -67,11 +68,12 @@ func (m *Member[T]) seat(name string) *seat[T] {
 	return nil
 }
 
-// manySeats is from how many on a map finds them faster than a look at each.
+// manySeats is the largest number of seats without a map. A search of so few is
+// faster than a map.
 const manySeats = 16
 
-// keep remembers a seat under mu.
-func (m *Member[T]) keep(s *seat[T]) {
+// addSeat adds a seat to those of the member, under mu.
+func (m *Member[T]) addSeat(s *seat[T]) {
 	s.place = len(m.seats)
 	m.seats = append(m.seats, s)
 	if m.byName == nil && len(m.seats) > manySeats {
@@ -84,8 +86,8 @@ func (m *Member[T]) keep(s *seat[T]) {
 	}
 }
 
-// Join puts a member into a room, once however often it is called. A member
-// that is leaving the room stays. It reports false if the member was removed.
+// Join puts a member into a room. A second call changes nothing. If the member is
+// leaving the room, it stays. Join reports false if the member was removed.
 func (h *Hub[T]) Join(m *Member[T], name string) bool {
 	if own, ok := m.joinOwnRoom(name); own {
 		return ok
@@ -106,12 +108,12 @@ func (h *Hub[T]) Join(m *Member[T], name string) bool {
 	empty := len(r.seats) == 0
 	r.mu.Unlock()
 	if empty {
-		h.bury(r)
+		h.removeEmpty(r)
 	}
 	return ok
 }
 
-// sit gives the member a seat in the room, under the room's lock.
+// sit gives the member a seat in the room, under the lock of the room.
 func (m *Member[T]) sit(r *room[T]) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,13 +125,13 @@ func (m *Member[T]) sit(r *room[T]) bool {
 		return true
 	}
 	s := &seat[T]{member: m, room: r}
-	m.keep(s)
+	m.addSeat(s)
 	r.add(s)
 	return true
 }
 
-// joinOwnRoom reports whether the name is that of the member's own room and, if
-// so, whether it is in it now.
+// joinOwnRoom joins the member's own room. It reports own as false if the name is
+// not the member's ID, and ok as false if the member was removed.
 func (m *Member[T]) joinOwnRoom(name string) (own, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -143,10 +145,9 @@ func (m *Member[T]) joinOwnRoom(name string) (own, ok bool) {
 	return true, true
 }
 
-// BeginLeave announces that a member is about to leave a room, in which it
-// remains until EndLeave. Of several callers at a time one is told true: it
-// must call EndLeave. False means that the member is not in the room, or is
-// leaving it already.
+// BeginLeave marks a member as leaving a room. The member stays in the room until
+// EndLeave. BeginLeave reports true to one caller at a time: this caller must call
+// EndLeave. It reports false if the member is not in the room or is already leaving.
 func (h *Hub[T]) BeginLeave(m *Member[T], name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -165,7 +166,7 @@ func (h *Hub[T]) BeginLeave(m *Member[T], name string) bool {
 	return true
 }
 
-// EndLeave takes a member out of a room, unless it has joined again since
+// EndLeave removes a member from a room, unless it has joined again since
 // BeginLeave.
 func (h *Hub[T]) EndLeave(m *Member[T], name string) {
 	m.mu.Lock()
@@ -185,19 +186,19 @@ func (h *Hub[T]) EndLeave(m *Member[T], name string) {
 	r.mu.Lock()
 	m.mu.Lock()
 	if s.seated && s.leaving {
-		m.drop(s)
+		m.removeSeat(s)
 		r.remove(s)
 	}
 	m.mu.Unlock()
 	empty := len(r.seats) == 0
 	r.mu.Unlock()
 	if empty {
-		h.bury(r)
+		h.removeEmpty(r)
 	}
 }
 
-// drop forgets a seat under mu.
-func (m *Member[T]) drop(gone *seat[T]) {
+// removeSeat removes a seat from those of the member, under mu.
+func (m *Member[T]) removeSeat(gone *seat[T]) {
 	last := len(m.seats) - 1
 	moved := m.seats[last]
 	m.seats[gone.place] = moved
@@ -209,7 +210,7 @@ func (m *Member[T]) drop(gone *seat[T]) {
 	}
 }
 
-// IsJoined reports whether a member is in a room. One that is leaving still is.
+// IsJoined reports whether a member is in a room. A leaving member still is.
 func (h *Hub[T]) IsJoined(m *Member[T], name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -219,8 +220,7 @@ func (h *Hub[T]) IsJoined(m *Member[T], name string) bool {
 	return m.seat(name) != nil
 }
 
-// Rooms returns the names of the rooms that a member is in, the one of its own
-// ID last.
+// Rooms returns the names of a member's rooms, the room of its own ID last.
 func (h *Hub[T]) Rooms(m *Member[T]) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -2,17 +2,17 @@ package hub
 
 import "sync"
 
-// room is a set of seats, in which to add, remove and go through all is as
-// cheap as it is for a slice.
+// room is a set of seats. Adding or removing a seat takes constant time, and a visit
+// goes through a slice.
 type room[T any] struct {
 	name string // immutable
 
-	mu    sync.Mutex // guards what follows, and index and seated of the seats
+	mu    sync.Mutex // guards the fields below, and index and seated of the seats
 	seats []*seat[T]
-	dead  bool // out of the hub: whoever still finds it must look again
+	dead  bool // the room is out of the hub: find or create another one
 }
 
-// seat is a member's place in a room.
+// seat is the membership of one member in one room.
 type seat[T any] struct {
 	member *Member[T] // immutable
 	room   *room[T]   // immutable; nil for the seat among everyone
@@ -23,14 +23,14 @@ type seat[T any] struct {
 	leaving bool // its member has begun to leave; guarded by member.mu
 }
 
-// add takes a seat, under mu.
+// add adds a seat, under mu.
 func (r *room[T]) add(s *seat[T]) {
 	s.index = len(r.seats)
 	s.seated = true
 	r.seats = append(r.seats, s)
 }
 
-// remove gives a seat up, under mu: the last one takes its place.
+// remove removes a seat, under mu. The last seat moves to its index.
 func (r *room[T]) remove(s *seat[T]) {
 	last := len(r.seats) - 1
 	moved := r.seats[last]

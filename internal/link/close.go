@@ -5,7 +5,7 @@ import (
 	"net"
 )
 
-// Kill closes the socket at once, whatever is under way.
+// Kill closes the socket at once. It interrupts reads and writes.
 func (l *Link) Kill() {
 	if !l.set(gone) {
 		l.socket.close(l)
@@ -14,8 +14,8 @@ func (l *Link) Kill() {
 	}
 }
 
-// HangUp closes the socket after both close frames. It may block for a while, as
-// closing a TLS connection does.
+// HangUp closes the socket after both close frames. It may block for a while, since
+// closing a TLS connection may.
 func (l *Link) HangUp() {
 	if !l.set(gone) {
 		l.socket.close(l)
@@ -24,13 +24,13 @@ func (l *Link) HangUp() {
 	}
 }
 
-// CloseSent hangs up if the client's close frame has come. The writer calls it once
-// its own close frame is out. It may block, as HangUp does.
+// CloseSent hangs up if the client's close frame has come. The writer calls it after
+// it has written its own close frame. It may block, as HangUp may.
 func (l *Link) CloseSent() {
 	if l.is(peerClosed) {
 		l.HangUp()
 	} else if half, ok := l.conn.(interface{ CloseWrite() error }); ok && l.is(violated) {
-		_ = half.CloseWrite() // nobody would understand the client's answer, so it needn't wait for ours
+		_ = half.CloseWrite() // the client's answer can't be read, so nobody waits for it
 	}
 }
 

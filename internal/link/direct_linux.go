@@ -7,12 +7,13 @@ import (
 	"unsafe"
 )
 
-// writeNow is send(2) without blocking, and without telling the scheduler, who
-// would only prepare for a call that takes long. The flag says that it mustn't
-// block, since the descriptor's own mode may have been changed: os.File.Fd does
-// so for all of its duplicates.
+// writeNow calls send(2) and never blocks. It doesn't tell the scheduler: the
+// scheduler would only prepare for a long call. MSG_DONTWAIT keeps the call from
+// blocking even if other code has made the descriptor blocking: os.File.Fd does so
+// for all duplicates of a descriptor.
 func writeNow(fd int, p []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 		syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {
 		return 0, errno
@@ -20,9 +21,10 @@ func writeNow(fd int, p []byte) (int, error) {
 	return int(n), nil
 }
 
-// readNow is recv(2) in the same manner.
+// readNow calls recv(2) in the same manner.
 func readNow(fd int, p []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 		syscall.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno

@@ -4,11 +4,11 @@ package link
 
 import "syscall"
 
-// writeNow is write(2) on a descriptor that doesn't block. With the race detector
-// it is this one everywhere, because that learns from syscall.Write that what
-// happened before a message was sent happened before it is received; the tests
-// of applications rely on that.
+// writeNow calls write(2) on a non-blocking descriptor. Builds with the race
+// detector use this version on every system. The detector learns the order of events
+// from syscall.Write: everything before the sending of a message happened before its
+// receipt. Tests of applications rely on this order.
 func writeNow(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
 
-// readNow is read(2) in the same manner.
+// readNow calls read(2) in the same manner.
 func readNow(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }

@@ -1,16 +1,33 @@
-// Package link is one socket of a client: it reads frames from it, writes bytes to
-// it, and closes it. What outlives a socket is its Owner's: the queue of messages,
+// Package link reads, writes and closes the socket of one client. A [Link] reads
+// frames and hands them to its [Owner]; it writes bytes and knows no queue. The
+// Owner keeps everything with a longer life than the socket: the queue of messages,
 // the rooms, the handlers.
 //
-// A link that waits for its client occupies no goroutine where the system offers a
-// poller (see Watcher), and keeps no buffer where its socket can be read without
-// blocking.
+// A silent client costs little. On systems with a poller, no goroutine waits for it
+// (see [Watcher]). If the socket can be read without blocking, the link keeps no
+// buffer either.
 //
-// # Goroutines and locks
+// # Invariants
 //
-// One goroutine at a time reads. It calls the Owner's methods, except for Gone,
-// under no lock. One goroutine at a time writes: by TryWrite, or by Write. Anybody
-// may close. The order of the locks stands in the documentation of package node.
+//   - One goroutine at a time reads. It calls the methods of the Owner, except for
+//     Gone, and holds no lock then.
+//   - One goroutine at a time writes, with [Link.TryWrite] or [Link.Write]. The
+//     queue of the Owner sees to it.
+//   - Any goroutine may call [Link.Kill] or [Link.HangUp]. The first one closes the
+//     socket and calls [Owner.Gone], once.
+//   - The descriptor is only used while Go keeps it open. So a call never reaches
+//     a later connection with the same number.
+//
+// # Locks
+//
+//   - Watcher.mu guards the start and the end of the poller.
+//   - socket.reading is held during a read of a TLS connection, even while the read
+//     waits for the client. TryWrite only tries to lock it: a client that renews
+//     its keys could make TryWrite block.
+//   - socket.mu guards whether the socket is watched or closed.
+//
+// The state of a Link is a set of atomic bits. The documentation of package node has
+// the order of all locks.
 package link
 
 import (
@@ -20,90 +37,91 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// Owner learns of all that happens on its link. The reading goroutine calls these
-// methods, with payloads that are valid until they return, and calls no two at a
-// time.
+// Owner learns of everything that happens on its link. The reading goroutine calls
+// these methods one at a time. A payload is valid until the method returns.
 type Owner interface {
-	// Message brings a message; a text is valid UTF-8.
+	// Message brings a message. A text is valid UTF-8.
 	Message(l *Link, text bool, payload []byte)
 	// Ping brings the payload of a ping (RFC 6455, section 5.5.2). Answer follows.
 	Ping(l *Link, payload []byte)
-	// Answer asks for the answers to pings to be written, all at once.
+	// Answer asks the Owner to write the answers to all pings so far.
 	Answer(l *Link)
-	// Pong tells of a pong.
+	// Pong reports a pong.
 	Pong(l *Link)
-	// PeerClosed brings a close frame, with code 1005 if it has none. Nothing is
-	// read any more. HangUp must be called once the answer is written.
+	// PeerClosed brings a close frame, with code 1005 if the frame has none. The
+	// link reads nothing more. The Owner must call HangUp after it has written its
+	// answer.
 	PeerClosed(l *Link, code int, reason string)
-	// Rejected tells of a message that can't be handed on: see frame.Handler. The
-	// link reads on, so that the client can see a close frame.
+	// Rejected reports an invalid message: see [frame.Handler]. The link reads on,
+	// so that the client can receive a close frame.
 	Rejected(l *Link, err error)
-	// Lost tells of the end of reading: by a frame.Violation, after which the link
-	// stays open for a close frame; by io.EOF or another error of the network; or
-	// by ErrGoexit.
+	// Lost reports the end of reading. The error is a [frame.Violation], io.EOF,
+	// another error of the network, or ErrGoexit. After a Violation the link stays
+	// open for a close frame, and Lost is called again at the end of input.
 	Lost(l *Link, err error)
-	// Gone tells that the socket is closed. It is the last call, and comes from
-	// the goroutine that has closed it.
+	// Gone reports the end of the socket. The goroutine of Kill or HangUp calls it,
+	// once, possibly at the same time as other methods.
 	Gone(l *Link)
 }
 
-// Options are the settings of a Link.
+// Options holds the settings of a Link.
 type Options struct {
-	// MaxMessageSize is the size of the largest message, in bytes.
+	// MaxMessageSize limits the size of a message, in bytes.
 	MaxMessageSize int
-	// Deflate says whether the client may compress messages.
+	// Deflate allows the client to compress messages.
 	Deflate bool
-	// ReadBufferSize is the size in bytes of the buffer of a link that can't read
-	// without blocking.
+	// ReadBufferSize is the size of the buffer for blocking reads, in bytes.
 	ReadBufferSize int
 }
 
-// Link is a socket with a client behind it. Its methods are safe for concurrent
-// use, apart from those for the goroutine that reads or writes.
+// Link is the socket of one client. Its methods are safe for concurrent use, except
+// for those of the reading and of the writing goroutine.
 type Link struct {
 	conn    net.Conn // immutable
 	owner   Owner    // immutable
 	watcher *Watcher // immutable
-	socket  socket   // conn without blocking
+	socket  socket   // reads and writes conn without blocking
 
-	// The reading goroutine owns these.
+	// The reading goroutine owns these fields.
 	frames   frame.Reader
 	try      func(fd uintptr) bool // readReady, bound once
 	borrowed *[]byte               // from buffers; nil while waiting
-	kept     []byte                // the buffer of reading that blocks; or what came early
-	err      error                 // of readReady
-	n        int32                 // of readReady
-	size     int32                 // of kept as a buffer
-	full     int8                  // how many reads in a row have filled kept, two at most
-	early    bool                  // kept holds what the client sent along with its handshake
-	once     bool                  // readReady must not wait
-	stays    bool                  // the reading goroutine does, until the end
-	ponged   bool                  // the bytes received last had a pong
+	kept     []byte                // the buffer for blocking reads, or the early bytes
+	err      error                 // the result of readReady
+	n        int32                 // the result of readReady
+	size     int32                 // the size of kept as a buffer
+	full     int8                  // counts the last reads that filled kept, two at most
+	early    bool                  // kept holds bytes sent along with the handshake
+	noWait   bool                  // readReady must not wait
+	stays    bool                  // the reading goroutine stays until the end
+	ponged   bool                  // the last bytes had a pong
 	pinged   bool                  // a ping awaits Owner.Answer
-	prompt   int8                  // how many more times pings are answered before a message of these bytes
+
+	answersLeft int8 // how often Message may still answer pings first: see maxAnswers
 
 	state atomic.Uint32 // see its bits
 }
 
 // Bits of Link.state.
 const (
-	gone       = 1 << iota // somebody closes the socket, or has closed it
+	gone       = 1 << iota // a goroutine closes the socket or has closed it
 	peerClosed             // the client's close frame has come
 	violated               // the client has broken the protocol
 	heard                  // the client has sent something since Heard
-	waiting                // the reading goroutine waits itself
+	waiting                // the reading goroutine waits for the client itself
 )
 
-// set sets a bit, and reports whether it was set before.
+// set sets a bit and reports whether it was set before.
 func (l *Link) set(bit uint32) (before bool) { return l.state.Or(bit)&bit != 0 }
 
-// clear clears a bit, and reports whether it was set before.
+// clear clears a bit and reports whether it was set before.
 func (l *Link) clear(bit uint32) (before bool) { return l.state.And(^bit)&bit != 0 }
 
 func (l *Link) is(bit uint32) bool { return l.state.Load()&bit != 0 }
 
-// New returns a link over a network connection. Early is what the client sent along
-// with its handshake; the link takes it over. Nothing is read before Start or Wait.
+// New returns a link over a network connection. Early holds the bytes sent along
+// with the handshake; the link owns them from now on. New reads nothing: call Start
+// or Wait.
 func New(conn net.Conn, early []byte, owner Owner, w *Watcher, o Options) *Link {
 	l := &Link{conn: conn, owner: owner, watcher: w, kept: early, early: early != nil, size: int32(o.ReadBufferSize)}
 	l.frames.Init(o.MaxMessageSize, o.Deflate)
@@ -120,8 +138,9 @@ func (l *Link) Conn() net.Conn { return l.conn }
 // Heard reports whether the client has sent something since the last call.
 func (l *Link) Heard() bool { return l.clear(heard) }
 
-// TryWrite writes as much as goes without blocking: see outbox.TryWrite.
+// TryWrite writes as much as possible without blocking. An n less than len(p) with a
+// nil error means: the socket accepts no more.
 func (l *Link) TryWrite(p []byte) (int, error) { return l.socket.tryWrite(p) }
 
-// Write writes all of p, however long it takes.
+// Write writes all of p. It blocks until the client has made space for it.
 func (l *Link) Write(p []byte) (int, error) { return l.conn.Write(p) }

@@ -7,9 +7,9 @@ import (
 	"net"
 )
 
-// socket would read and write without blocking. Where the system is not known to
-// allow that, it takes nothing, and each connection with something to write has a
-// goroutine that blocks.
+// socket reads and writes nothing here: this system has no known way to do so
+// without blocking. One goroutine of each connection reads, and one writes while
+// there is something to write.
 type socket struct{}
 
 func (*socket) open(net.Conn) {}
@@ -26,8 +26,8 @@ func (*socket) watch(*Link) bool { return false }
 
 func (*socket) tryWrite([]byte) (int, error) { return 0, nil }
 
-// readBlocking reads from the connection, whatever that may have to wait for.
+// readBlocking reads from the connection and may block.
 func (*socket) readBlocking(conn net.Conn, p []byte) (int, error) { return conn.Read(p) }
 
-// readReady is never called, since canBeRead reports false.
+// readReady is never called: canBeRead reports false.
 func (*Link) readReady(uintptr) bool { return true }

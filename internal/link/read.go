@@ -8,31 +8,32 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// ErrGoexit tells the Owner that one of its methods ended the reading goroutine.
+// ErrGoexit reports to [Owner.Lost]: a method of the Owner ended the reading
+// goroutine with runtime.Goexit.
 var ErrGoexit = errors.New("websocket: a handler ended its goroutine with runtime.Goexit")
 
-// promptAnswers limits how many times the pings of one read are answered before a
-// message's handlers are called.
-const promptAnswers = 4
+// maxAnswers limits how often, in one read, pings are answered before the handlers
+// of the next message run.
+const maxAnswers = 4
 
-// Start has the link read, and returns at once. It reads on a goroutine of its own:
-// that of the caller may have a large stack, and no stack shrinks by itself.
+// Start starts reading and returns at once. The link reads on a new goroutine: the
+// caller's may have a large stack, and stacks rarely shrink.
 func (l *Link) Start() {
 	if !l.hasNothing() || !l.park() {
 		go l.read(l.stays)
 	}
 }
 
-// Wait reads on the caller's goroutine until the end, instead of Start.
+// Wait reads on the caller's goroutine until the end. It replaces Start.
 func (l *Link) Wait() {
 	l.stays = true
 	l.read(true)
 }
 
-// read is the reading goroutine. It ends when the client is gone, or when it has
-// nothing to do and the watcher can start another one; while the client sends, it
-// waits itself, which is cheaper. If wait is false, it first looks whether anything
-// has come.
+// read runs on the reading goroutine. While the client is active, it waits for input
+// itself: this is cheaper than the watcher. It returns at the end of the connection,
+// or when the client is silent and the watcher waits instead. If wait is false, read
+// first looks for input without waiting.
 func (l *Link) read(wait bool) {
 	returned := false
 	defer l.exited(&returned)
@@ -44,7 +45,7 @@ func (l *Link) read(wait bool) {
 		if err == errNothing {
 			if l.park() {
 				returned = true
-				return // another goroutine may be reading by now
+				return // another goroutine may already be reading
 			}
 			wait = true
 			continue
@@ -53,13 +54,13 @@ func (l *Link) read(wait bool) {
 			if !l.is(heard) {
 				l.set(heard)
 			}
-			l.ponged, l.prompt = false, promptAnswers
+			l.ponged, l.answersLeft = false, maxAnswers
 			err = l.frames.Feed(data, (*incoming)(l))
 			if l.pinged {
 				l.answer()
 			}
 			l.release()
-			wait = l.stays || !l.ponged // a client that only answers pings isn't using the connection
+			wait = l.stays || !l.ponged // a client is silent if it only answers pings
 		}
 		if err != nil {
 			l.readToEnd(err)
@@ -69,15 +70,15 @@ func (l *Link) read(wait bool) {
 	}
 }
 
-// exited is deferred: a handler may have called runtime.Goexit, as testing's FailNow
-// does.
+// exited reports a call of runtime.Goexit by a handler; FailNow of a test makes one.
+// read defers it.
 func (l *Link) exited(returned *bool) {
 	if !*returned {
 		l.owner.Lost(l, ErrGoexit)
 	}
 }
 
-// readToEnd ends the link after reading has failed with err.
+// readToEnd ends the link after its read loop failed with err.
 func (l *Link) readToEnd(err error) {
 	var violation frame.Violation
 	switch {
@@ -87,8 +88,8 @@ func (l *Link) readToEnd(err error) {
 		l.owner.Lost(l, violation)
 		l.clear(waiting)
 		_ = l.conn.SetReadDeadline(time.Time{})
-		// The system resets a connection whose data nobody reads, and the client
-		// might not see the close frame.
+		// Read on: with unread data, the system would reset the connection, and
+		// the client might miss the close frame.
 		_, _ = io.Copy(io.Discard, l.conn)
 		l.owner.Lost(l, io.EOF)
 	default:
@@ -96,22 +97,22 @@ func (l *Link) readToEnd(err error) {
 	}
 }
 
-// answer asks for the answers to the pings that have come: one call for all of one
-// read, so that pings cost no more than messages.
+// answer calls Owner.Answer once for all pings of a read. So pings cost no more than
+// messages.
 func (l *Link) answer() {
 	l.pinged = false
 	l.owner.Answer(l)
 }
 
-// incoming implements frame.Handler for a link. The reading goroutine calls it.
+// incoming implements [frame.Handler] for a link. The reading goroutine calls it.
 type incoming Link
 
-// Message implements frame.Handler. Handlers may take long, so a few messages of one
-// read don't hold up the answers to the pings before them.
+// Message implements frame.Handler. Handlers may take long. So the pings before a
+// message are answered first, at most maxAnswers times in one read.
 func (in *incoming) Message(text bool, payload []byte) {
 	l := (*Link)(in)
-	if l.pinged && l.prompt > 0 {
-		l.prompt--
+	if l.pinged && l.answersLeft > 0 {
+		l.answersLeft--
 		l.answer()
 	}
 	l.owner.Message(l, text, payload)

@@ -7,21 +7,23 @@ import (
 	"time"
 )
 
-// errNothing is returned by receive if nothing has come yet.
+// errNothing is the error of receive when there is no input yet.
 var errNothing = errors.New("nothing has been received")
 
-// buffers are for reading; large enough for many a message at once.
+// buffers holds read buffers, each large enough for many messages.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// hasNothing reports whether all that has come is in the system's hands, which the
-// watcher knows of.
+// hasNothing reports whether no input is buffered in the process. The watcher sees
+// only the input in the socket's buffer.
 func (l *Link) hasNothing() bool { return l.try != nil && !l.early }
 
-// receive returns the next bytes of the client. They are valid until release, which
-// must be called before the next receive. If nothing has come, receive waits; or it
-// returns errNothing, if wait is false, or if somebody sets the read deadline to
-// longAgo while the link alone sets deadlines (mine). After errNothing no buffer,
-// such as that of TLS, holds a part of what comes next.
+// receive returns the next bytes of the client. They are valid until release. Call
+// release before the next receive.
+//
+// Without input, receive waits if wait is true and returns errNothing if it is
+// false. It also returns errNothing when the read deadline passes and mine is true:
+// then only the link sets deadlines, and [Link.Idle] has set one. After errNothing
+// no buffer, not even the one of TLS, holds input.
 func (l *Link) receive(wait, mine bool) (data []byte, err error) {
 	if l.early {
 		data, l.kept, l.early = l.kept, nil, false
@@ -40,7 +42,7 @@ func (l *Link) receive(wait, mine bool) (data []byte, err error) {
 }
 
 func (l *Link) receiveReady(wait bool) ([]byte, error) {
-	l.once = !wait
+	l.noWait = !wait
 	if err := l.socket.read(l.try); err != nil {
 		return nil, err
 	}
@@ -52,14 +54,14 @@ func (l *Link) receiveReady(wait bool) ([]byte, error) {
 }
 
 func (l *Link) receiveBlocking(wait bool) ([]byte, error) {
-	if !wait { // TLS returns what it has, and asks the network nothing
+	if !wait { // TLS returns its buffered bytes and reads nothing from the network
 		_ = l.conn.SetReadDeadline(longAgo)
 	}
 	if l.kept == nil {
 		l.kept = make([]byte, l.size)
 	}
 	buffer := l.kept
-	if l.full > 1 { // a large message is on its way
+	if l.full > 1 { // a large message is arriving
 		l.borrowed = buffers.Get().(*[]byte)
 		buffer = *l.borrowed
 	}
@@ -71,16 +73,16 @@ func (l *Link) receiveBlocking(wait bool) ([]byte, error) {
 		l.full = 0
 	}
 	if n > 0 {
-		return buffer[:n], nil // an error comes again
+		return buffer[:n], nil // the next read returns the error again
 	}
 	l.release()
 	return nil, err
 }
 
-// rest gives up the buffer that only a reading goroutine needs.
-func (l *Link) rest() { l.kept, l.full = nil, 0 }
+// dropBuffer frees the buffer for blocking reads while nobody reads.
+func (l *Link) dropBuffer() { l.kept, l.full = nil, 0 }
 
-// release gives up the bytes that receive returned.
+// release ends the use of the bytes from receive.
 func (l *Link) release() {
 	if l.borrowed != nil {
 		buffers.Put(l.borrowed)

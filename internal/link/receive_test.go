@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestBlockingReadsBorrowABuffer for a large message, and go back to the small one
-// that the connection keeps.
+// TestBlockingReadsBorrowABuffer: blocking reads borrow a larger buffer for a large
+// message and then return to the small one of the connection.
 func TestBlockingReadsBorrowABuffer(t *testing.T) {
 	const size = 100
 	client, server := net.Pipe() // can't be read without blocking
@@ -47,7 +47,7 @@ func TestBlockingReadsBorrowABuffer(t *testing.T) {
 		}
 		<-written
 	}
-	if l.rest(); l.kept != nil || l.full != 0 {
+	if l.dropBuffer(); l.kept != nil || l.full != 0 {
 		t.Error("something is kept while nobody reads")
 	}
 }

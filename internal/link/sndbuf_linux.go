@@ -11,16 +11,17 @@ import (
 	"unsafe"
 )
 
-// knowsRoom reports whether hasRoom can tell for a socket: not if what hasn't been
-// sent yet is limited by itself (TCP_NOTSENT_LOWAT).
-func knowsRoom(fd int) bool {
+// canAskForSpace reports whether hasSpace is reliable for a socket. It isn't if the
+// unsent bytes have a limit of their own (TCP_NOTSENT_LOWAT).
+func canAskForSpace(fd int) bool {
 	const option = 25
 	limit, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, option)
-	// The largest uint32, no limit, is negative as an int32; 0 is the system's.
+	// The largest uint32 means no limit; as an int32 it is negative. 0 means: use
+	// the setting of the system.
 	return err == nil && (int32(limit) < 0 || limit == 0 && unsentIsUnlimited())
 }
 
-// unsentIsUnlimited is the system's setting of the same.
+// unsentIsUnlimited reports whether the system sets no limit for unsent bytes.
 var unsentIsUnlimited = sync.OnceValue(func() bool {
 	data, err := os.ReadFile("/proc/sys/net/ipv4/tcp_notsent_lowat")
 	if err != nil {
@@ -30,10 +31,10 @@ var unsentIsUnlimited = sync.OnceValue(func() bool {
 	return err == nil && limit >= 1<<31
 })
 
-// hasRoom reports whether the system takes n bytes for a socket without waiting
-// for the peer. It asks for the socket's memory (SO_MEMINFO, Linux 4.12), in
-// which a little data may take much more than its length.
-func hasRoom(fd, n int) bool {
+// hasSpace reports whether the send buffer of a socket has space for n bytes now. It
+// asks for the memory of the socket (SO_MEMINFO, Linux 4.12). Small pieces of data
+// may occupy much more memory than their length, so it demands a reserve.
+func hasSpace(fd, n int) bool {
 	const (
 		option     = 55
 		sendBuffer = 3 // SK_MEMINFO_SNDBUF

@@ -2,9 +2,9 @@
 
 package link
 
-// knowsRoom reports that hasRoom can't tell.
-func knowsRoom(int) bool { return false }
+// canAskForSpace reports false: hasSpace can't ask this system.
+func canAskForSpace(int) bool { return false }
 
-// hasRoom reports that the system doesn't say: a goroutine of the connection's own
-// writes then, which may wait.
-func hasRoom(int, int) bool { return false }
+// hasSpace reports false. A goroutine of the connection writes instead, and may
+// block.
+func hasSpace(int, int) bool { return false }

@@ -8,10 +8,11 @@ import (
 	"github.com/kataras/iris/websocket/internal/poller"
 )
 
-// Watcher has links read once their clients send something, so that no goroutine
-// waits for a silent client. The zero value watches nothing until Start.
+// Watcher waits for all silent clients on one goroutine. When a client sends
+// something, it starts the reading goroutine of its link. The zero value watches
+// nothing until Start.
 type Watcher struct {
-	poller atomic.Pointer[poller.Poller[*Link]] // nil until the first link is silent; changed under mu
+	poller atomic.Pointer[poller.Poller[*Link]] // nil until the first silence; changed under mu
 
 	mu      sync.Mutex // guards started
 	started bool
@@ -24,7 +25,7 @@ func (w *Watcher) Start() {
 	w.started = true
 }
 
-// Stop ends the watch, and its goroutine. Start may follow.
+// Stop ends the watch and its goroutine. Start may follow.
 func (w *Watcher) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -35,7 +36,7 @@ func (w *Watcher) Stop() {
 // Active reports whether the watcher occupies a goroutine.
 func (w *Watcher) Active() bool { return w.poller.Load() != nil }
 
-// get returns the poller; nil if the system has none to offer, or after Stop.
+// get returns the poller. It returns nil after Stop, or if the system has no poller.
 func (w *Watcher) get() *poller.Poller[*Link] {
 	if p := w.poller.Load(); p != nil {
 		return p
@@ -50,13 +51,13 @@ func (w *Watcher) get() *poller.Poller[*Link] {
 	return w.poller.Load()
 }
 
-// park leaves it to the watcher to have the link read. If it reports true, the
-// caller isn't the reading goroutine any more.
+// park hands the wait for input to the watcher. If it reports true, the caller is no
+// longer the reading goroutine.
 func (l *Link) park() bool {
 	if l.stays {
 		return false
 	}
-	l.rest()
+	l.dropBuffer()
 	l.clear(waiting)
 	if l.socket.watch(l) {
 		return true
@@ -65,13 +66,13 @@ func (l *Link) park() bool {
 	return false
 }
 
-// Idle ends the wait of a reading goroutine for a silent client: the watcher waits
-// instead.
+// Idle ends the wait of the reading goroutine. The watcher waits instead. The sweep
+// of package node calls it for silent clients.
 func (l *Link) Idle() {
 	if l.is(waiting) {
 		_ = l.conn.SetReadDeadline(longAgo)
 	}
 }
 
-// longAgo, as a deadline, ends a wait at once.
+// longAgo is a deadline in the past: it ends a wait at once.
 var longAgo = time.Unix(1, 0)

@@ -10,23 +10,24 @@ import (
 	"syscall"
 )
 
-// socket reads from and writes to a network connection without blocking, past
-// Go's poller: the poller's bookkeeping costs more than the rest of a flush. What
-// is done with the descriptor is done while Go keeps it open (RawConn.Control), so
-// that it is never another connection's of the same number, whoever closes it. One
-// flusher at a time uses it, since an outbox has one writer.
+// socket reads and writes a network connection without blocking. It bypasses Go's
+// poller, whose bookkeeping would cost more than the rest of a flush. It uses the
+// descriptor only inside of RawConn.Control or RawConn.Read: Go keeps it open during
+// the call, so it never belongs to a later connection. An outbox has one writer, so
+// one flusher at a time writes here.
 type socket struct {
 	raw    syscall.RawConn // nil without a descriptor; immutable after open
-	secure *tls.Conn       // what reads and writes; nil without TLS; immutable after open
+	secure *tls.Conn       // reads and writes; nil without TLS; immutable after open
 
-	// reading is held by who reads from secure, and by who writes to it without
-	// blocking: a client that renews its keys makes Read write the answer, and
-	// that may block, with a lock held that Write needs.
+	// reading is held during a read of secure, and during a write without blocking.
+	// It keeps the two apart: when a client renews its keys, Read writes the
+	// answer. That write may block while Read holds a lock of secure, and Write
+	// would wait for the lock.
 	reading sync.Mutex
 
-	mu      sync.Mutex // guards what follows
-	closed  bool       // or about to be
-	watched bool       // the poller has watched it before
+	mu      sync.Mutex // guards the fields below
+	closed  bool       // the socket is closed or about to be
+	watched bool       // the poller has watched the socket before
 
 	direct bool // tryWriteTLS may write; immutable after open, so not guarded
 }
@@ -47,23 +48,22 @@ func (s *socket) open(conn net.Conn) {
 	}
 	s.raw, s.secure = raw, secure
 	if isSecure {
-		s.direct = raw.Control(func(fd uintptr) { s.direct = knowsRoom(int(fd)) }) == nil && s.direct
+		s.direct = raw.Control(func(fd uintptr) { s.direct = canAskForSpace(int(fd)) }) == nil && s.direct
 	}
 }
 
-// canBeRead reports whether the descriptor yields what the client has sent: with
-// TLS it doesn't.
+// canBeRead reports whether the descriptor yields the client's bytes as they are.
+// With TLS it doesn't.
 func (s *socket) canBeRead() bool { return s.raw != nil && s.secure == nil }
 
-// read calls try until it reports true, and waits for something to read between the
-// calls.
+// read calls try until it reports true. Between the calls it waits for input.
 func (s *socket) read(try func(fd uintptr) bool) error { return s.raw.Read(try) }
 
 // canBeWatched reports whether the poller may watch the socket.
 func (s *socket) canBeWatched() bool { return s.raw != nil }
 
-// watch has the watcher read the link once there is something to read. It reports
-// false if that isn't possible.
+// watch asks the watcher to start reading at the next input. It reports false if the
+// socket is closed or can't be watched.
 func (s *socket) watch(l *Link) (ok bool) {
 	p := l.watcher.get()
 	s.mu.Lock()
@@ -76,7 +76,7 @@ func (s *socket) watch(l *Link) (ok bool) {
 	return ok && err == nil
 }
 
-// close must be called before the network connection is closed.
+// close ends the watch. Call it before the network connection is closed.
 func (s *socket) close(l *Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,23 +86,23 @@ func (s *socket) close(l *Link) {
 	}
 }
 
-// descriptorCall is what is done with a descriptor, and what came of it.
+// descriptorCall holds the arguments and the results of one call with a descriptor.
 type descriptorCall struct {
-	data    []byte
-	n       int
-	ok      bool
-	err     error
-	write   func(fd uintptr) // writeAll, bound once
-	hasRoom func(fd uintptr) // askForRoom, bound once
+	data     []byte
+	n        int
+	ok       bool
+	err      error
+	write    func(fd uintptr) // writeAll, bound once
+	hasSpace func(fd uintptr) // askForSpace, bound once
 }
 
 var descriptorCalls = sync.Pool{New: func() any {
 	c := new(descriptorCall)
-	c.write, c.hasRoom = c.writeAll, c.askForRoom
+	c.write, c.hasSpace = c.writeAll, c.askForSpace
 	return c
 }}
 
-func (c *descriptorCall) release() {
+func (c *descriptorCall) recycle() {
 	c.data, c.n, c.ok, c.err = nil, 0, false, nil
 	descriptorCalls.Put(c)
 }
@@ -123,51 +123,52 @@ func (c *descriptorCall) writeAll(fd uintptr) {
 	}
 }
 
-func (c *descriptorCall) askForRoom(fd uintptr) { c.ok = hasRoom(int(fd), c.n) }
+func (c *descriptorCall) askForSpace(fd uintptr) { c.ok = hasSpace(int(fd), c.n) }
 
-// tryWrite is an outbox.TryWrite.
+// tryWrite implements Link.TryWrite.
 func (s *socket) tryWrite(p []byte) (int, error) {
 	switch {
 	case s.raw == nil:
-		return 0, nil // the writer that blocks has to do it
+		return 0, nil // the blocking writer has to do it
 	case s.secure != nil:
 		return s.tryWriteTLS(p)
 	}
 	c := descriptorCalls.Get().(*descriptorCall)
-	defer c.release()
+	defer c.recycle()
 	c.data = p
 	if s.raw.Control(c.write) != nil {
-		return 0, nil // it is closed: the writer that blocks finds out why
+		return 0, nil // the socket is closed: the blocking writer gets the error
 	}
 	return c.n, c.err
 }
 
-// tryWriteTLS writes all or nothing: TLS can't go back on a record of which only
-// a part was taken, so the system is asked before. While somebody reads, nothing is
-// written: see reading.
+// tryWriteTLS writes all or nothing: TLS can't take back a record after a part of it
+// was written. So it first asks the system for space. While a goroutine reads,
+// it writes nothing: see reading.
 func (s *socket) tryWriteTLS(p []byte) (int, error) {
 	if !s.direct || !s.reading.TryLock() {
 		return 0, nil
 	}
 	defer s.reading.Unlock()
 	c := descriptorCalls.Get().(*descriptorCall)
-	defer c.release()
+	defer c.recycle()
 	c.n = len(p)
-	if s.raw.Control(c.hasRoom) != nil || !c.ok {
+	if s.raw.Control(c.hasSpace) != nil || !c.ok {
 		return 0, nil
 	}
 	return s.secure.Write(p)
 }
 
-// readBlocking reads from the connection, whatever that may have to wait for.
+// readBlocking reads from the connection and may block.
 func (s *socket) readBlocking(conn net.Conn, p []byte) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	return conn.Read(p)
 }
 
-// readReady reads, or reports false if nothing has come. RawConn.Read calls it, and
-// keeps the descriptor open meanwhile.
+// readReady reads without blocking. It reports false if there is no input and
+// RawConn.Read shall wait and call again. RawConn.Read keeps the descriptor open
+// during the call.
 func (l *Link) readReady(fd uintptr) bool {
 	if l.borrowed == nil {
 		l.borrowed = buffers.Get().(*[]byte)
@@ -180,9 +181,9 @@ func (l *Link) readReady(fd uintptr) bool {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			l.release() // nobody knows for how long
+			l.release() // the wait may be long
 			l.n, l.err = 0, errNothing
-			return l.once
+			return l.noWait
 		default:
 			l.n, l.err = int32(n), err
 		}

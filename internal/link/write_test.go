@@ -44,8 +44,8 @@ func overTLS(t *testing.T) (server, client *tls.Conn) {
 	return server, client
 }
 
-// TestATLSReaderExcludesTryWrite: Read may wait for the client with a lock held that
-// Write needs, so TryWrite must not write meanwhile.
+// TestATLSReaderExcludesTryWrite: Read may wait for the client while it holds a lock
+// of the TLS connection, and Write needs this lock. So TryWrite must not write then.
 func TestATLSReaderExcludesTryWrite(t *testing.T) {
 	server, client := overTLS(t)
 	l := New(server, nil, nil, new(Watcher), Options{ReadBufferSize: 512})
@@ -58,7 +58,7 @@ func TestATLSReaderExcludesTryWrite(t *testing.T) {
 	}
 	all := len(ping)
 	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
-		all = 0 // nobody asks the system for room: a goroutine writes, which may wait
+		all = 0 // nobody asks the system for space: a goroutine writes and may block
 	}
 	l.socket.reading.Lock()
 	expect("while somebody reads", 0)

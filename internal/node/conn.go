@@ -11,34 +11,35 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// Face is the side of a connection that the application sees. A Conn calls its
-// methods one at a time, except for Pinged, Leaving and Released, and under no lock.
-// What is passed is valid until the method returns.
+// Face connects a Conn with the application. The Conn calls its methods one at a
+// time, except for Pinged, Leaving and Released. It holds no lock then, except for
+// Node.sweeping around Pinged and Released. Arguments are valid until the method
+// returns.
 type Face interface {
-	// Event brings an event of the client's.
+	// Event brings an event of the client.
 	Event(e wire.Event)
-	// Malformed brings an event that can't be taken apart, as far as it is known.
+	// Malformed brings a malformed event, with the parts known so far.
 	Malformed(e wire.Event, err error)
-	// Native brings a message that is no event.
+	// Native brings a native message, text or binary.
 	Native(text bool, message []byte)
-	// Pinged tells that a ping has been sent. It must not block.
+	// Pinged reports a ping to the client. It must not block.
 	Pinged()
-	// Ponged tells that a pong has come.
+	// Ponged reports a pong of the client.
 	Ponged()
-	// Leaving tells that the connection is about to leave a room.
+	// Leaving reports: the connection is about to leave a room.
 	Leaving(room string)
-	// Ending tells that the connection has ended, while it is still in its rooms.
-	// No handler runs any more.
+	// Ending reports the end of the connection. It is still in its rooms. No
+	// handler runs any more.
 	Ending(cause error)
-	// Ended tells that it has left its rooms.
+	// Ended reports: the connection has left its rooms.
 	Ended()
-	// Released tells that the connection takes neither a descriptor nor a
-	// goroutine any more. It comes last, from any goroutine, and must not block.
+	// Released reports: the connection holds no descriptor and no goroutine any
+	// more. It is the last call, from any goroutine, and must not block.
 	Released()
 }
 
 // Conn is a connection, from before the response of its handshake until Released.
-// It is to be a part of a larger struct. Its methods are safe for concurrent use.
+// It is a field of a larger struct. Its methods are safe for concurrent use.
 type Conn struct {
 	node   *Node // immutable
 	face   Face  // immutable
@@ -49,13 +50,13 @@ type Conn struct {
 
 	liveness liveness
 	turn     turn
-	ends     atomic.Uint32 // counts the end of the handlers and that of the socket
-	gone     atomic.Bool   // the link has closed its socket, or there will be none
-	reading  atomic.Bool   // somebody reads, or is about to: Wait must not
+	ends     atomic.Uint32 // counts the two ends, of the handlers and of the socket
+	gone     atomic.Bool   // the socket is closed, or there will be none
+	reading  atomic.Bool   // a goroutine reads or is about to: Wait must not
 	added    bool          // the node counts it; immutable after Add
 }
 
-// Init prepares a connection for Node.Add. Deflate says whether the client takes
+// Init prepares a connection for Node.Add. Deflate is true if the client accepts
 // compressed messages. Messages wait until Open.
 func (c *Conn) Init(n *Node, face Face, deflate bool) {
 	c.node, c.face = n, face
@@ -66,7 +67,8 @@ func (c *Conn) Init(n *Node, face Face, deflate bool) {
 	c.reading.Store(true) // until Open, nobody may read
 }
 
-// InitFailed prepares a connection that takes nothing: err is its cause.
+// InitFailed prepares a connection after a failed handshake. It accepts no messages.
+// err is its cause.
 func (c *Conn) InitFailed(n *Node, face Face, err error) {
 	c.node, c.face = n, face
 	c.member.Init(c)
@@ -75,9 +77,9 @@ func (c *Conn) InitFailed(n *Node, face Face, err error) {
 	c.turn.end()
 }
 
-// Attach gives the connection its socket. Early is what the client sent along with
-// its handshake. Attach reports false, and has closed the socket, if the connection
-// has been killed meanwhile.
+// Attach gives the connection its socket. Early holds the bytes sent along with the
+// handshake. If the connection has been killed meanwhile, Attach closes the socket
+// and reports false.
 func (c *Conn) Attach(socket net.Conn, early []byte, deflate bool) bool {
 	cfg := &c.node.config
 	l := link.New(socket, early, (*owner)(c), &c.node.watcher, link.Options{
@@ -86,32 +88,32 @@ func (c *Conn) Attach(socket net.Conn, early []byte, deflate bool) bool {
 		ReadBufferSize: cfg.ReadBufferSize,
 	})
 	c.link.Store(l)
-	if c.gone.Load() { // before anybody could see the link
+	if c.gone.Load() { // Kill ran before it could see the link
 		l.Kill()
 		return false
 	}
 	return true
 }
 
-// Open lets messages go out, once the handshake has been answered. Serve or Wait
-// must follow, for messages to come in.
+// Open starts the sending of messages. Call it after the response of the handshake.
+// Serve or Wait must follow and start the receiving.
 func (c *Conn) Open() {
 	c.turn.begin()
 	outbox.FlushNow(c)
 }
 
-// Serve calls open, in the connection's turn, and then has the client's messages
-// read. It returns before they are.
-func (c *Conn) Serve(open func()) {
+// Serve calls announce as it would call a handler, then starts reading the client's
+// messages, and returns.
+func (c *Conn) Serve(announce func()) {
 	returned := false
 	defer func() {
 		if !returned {
 			c.exited()
 		}
 	}()
-	if c.turn.enter() {
-		open()
-		c.leave()
+	if c.turn.take() {
+		announce()
+		c.giveBackTurn()
 	}
 	returned = true
 	c.link.Load().Start()
@@ -121,23 +123,23 @@ func (c *Conn) Serve(open func()) {
 func (c *Conn) Await() { c.reading.Store(false) }
 
 // Wait reads the client's messages until the connection ends. It returns at once if
-// Await was not called before, or Wait was.
+// Await was not called before, or if Wait was.
 func (c *Conn) Wait() {
 	if c.added && c.reading.CompareAndSwap(false, true) {
 		c.link.Load().Wait()
 	}
 }
 
-// Face returns what Init was called with.
+// Face returns the Face of Init.
 func (c *Conn) Face() Face { return c.face }
 
-// Added reports whether Add has let the connection in.
+// Added reports whether Add has counted the connection.
 func (c *Conn) Added() bool { return c.added }
 
-// ID returns the identifier; empty before Add.
+// ID returns the identifier. It is empty before Add.
 func (c *Conn) ID() string { return c.member.ID() }
 
-// Socket returns the network connection; nil before Attach.
+// Socket returns the network connection. It is nil before Attach.
 func (c *Conn) Socket() net.Conn {
 	if l := c.link.Load(); l != nil {
 		return l.Conn()
@@ -145,10 +147,11 @@ func (c *Conn) Socket() net.Conn {
 	return nil
 }
 
-// Cause returns why the connection has ended or is ending; nil while it is open.
+// Cause returns the reason why the connection has ended or is ending. It is nil
+// while the connection is open.
 func (c *Conn) Cause() error { return c.out.Cause() }
 
-// Alive reports whether the connection takes messages.
+// Alive reports whether the connection accepts messages.
 func (c *Conn) Alive() bool { return c.out.Open() }
 
 // HasEnded reports whether no handler starts any more.
@@ -160,24 +163,24 @@ func (c *Conn) Join(room string) { c.node.hub.Join(&c.member, room) }
 // IsJoined reports whether the connection is in a room.
 func (c *Conn) IsJoined(room string) bool { return c.node.hub.IsJoined(&c.member, room) }
 
-// Leave takes the connection out of a room, after Face.Leaving. It reports false if
-// it was not in the room, or is leaving it.
+// Leave calls Face.Leaving and then removes the connection from a room. It reports
+// false if the connection is not in the room, or is already leaving it.
 func (c *Conn) Leave(room string) bool {
 	if !c.node.hub.BeginLeave(&c.member, room) {
 		return false
 	}
-	defer c.node.hub.EndLeave(&c.member, room) // also after runtime.Goexit in a function
+	defer c.node.hub.EndLeave(&c.member, room) // also after runtime.Goexit in Leaving
 	c.face.Leaving(room)
 	return true
 }
 
-// LeaveAll takes the connection out of all its rooms, that of its own ID last.
+// LeaveAll removes the connection from all its rooms, the room of its own ID last.
 func (c *Conn) LeaveAll() { c.leaveEach(c.node.hub.Rooms(&c.member)) }
 
 func (c *Conn) leaveEach(rooms []string) {
 	next := 0
 	defer func() {
-		if next < len(rooms) { // a function has called runtime.Goexit
+		if next < len(rooms) { // Leaving has called runtime.Goexit
 			c.leaveEach(rooms[next:])
 		}
 	}()
@@ -187,9 +190,10 @@ func (c *Conn) leaveEach(rooms []string) {
 	}
 }
 
-// Send queues a frame for this connection alone and writes it, as far as that goes
-// without blocking. It returns ErrAlreadyDisconnected or ErrSlowConsumer if the
-// connection didn't take the frame.
+// Send queues a frame for this connection alone. It writes as much as possible
+// without blocking, and slows down a goroutine that sends in a loop: see
+// [outbox.Outbox.GiveWay]. It returns ErrAlreadyDisconnected or ErrSlowConsumer if
+// the frame wasn't queued.
 func (c *Conn) Send(f *frame.Frame) error {
 	switch c.out.Enqueue(f) {
 	case outbox.Start:

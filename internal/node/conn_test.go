@@ -15,10 +15,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen before it fails.
+// patience is the longest wait for an expected event. After it, the test fails.
 const patience = 20 * time.Second
 
-// recorder is a Face that tells what is called.
+// recorder is a Face that records the calls.
 type recorder struct{ calls chan string }
 
 func (r *recorder) Event(e wire.Event)              { r.calls <- "event " + string(e.Name) }
@@ -53,7 +53,7 @@ func newNode() *Node {
 	})
 }
 
-// connected returns a connection that serves the other end of a socket, and that end.
+// connected returns an open connection and the client's end of its socket.
 func connected(t *testing.T, n *Node) (c *Conn, r *recorder, client net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,17 +83,21 @@ func connected(t *testing.T, n *Node) (c *Conn, r *recorder, client net.Conn) {
 	return c, r, client
 }
 
-// masked is a short frame of a client's.
+// masked returns a short frame of a client.
 func masked(first byte, payload string) []byte {
 	return append([]byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 }
 
-// TestFace: what a client sends arrives as it is, and the goodbye in its order.
+// TestFace: the messages of a client arrive unchanged, and the calls for the end
+// come in order.
 func TestFace(t *testing.T) {
 	n := newNode()
 	c, face, client := connected(t, n)
 	c.Join("room")
-	for _, f := range [][]byte{masked(0x81, "p:hi;0;x"), masked(0x82, "plain"), masked(0x81, "p:hi"), masked(0x8A, "")} {
+	frames := [][]byte{
+		masked(0x81, "p:hi;0;x"), masked(0x82, "plain"), masked(0x81, "p:hi"), masked(0x8A, ""),
+	}
+	for _, f := range frames {
 		if _, err := client.Write(f); err != nil {
 			t.Fatal(err)
 		}
@@ -106,8 +110,8 @@ func TestFace(t *testing.T) {
 	}
 }
 
-// TestClosingAfterTheSocketIsGone leaves nothing behind, no timer either. It
-// happens if a client vanishes at that moment.
+// TestClosingAfterTheSocketIsGone: Close leaves nothing behind, not even a timer, if
+// the client vanishes at the same moment.
 func TestClosingAfterTheSocketIsGone(t *testing.T) {
 	n := newNode()
 	c, face, _ := connected(t, n)
@@ -120,7 +124,8 @@ func TestClosingAfterTheSocketIsGone(t *testing.T) {
 	face.want(t, "ending: "+ErrDisconnected.Error(), "leaving id", "ended", "released")
 }
 
-// TestAttachAfterTheEnd closes the socket: nobody else could.
+// TestAttachAfterTheEnd: Attach closes the socket of a dead connection, since
+// nothing else can.
 func TestAttachAfterTheEnd(t *testing.T) {
 	n := newNode()
 	var c Conn
@@ -143,33 +148,34 @@ func TestAttachAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestTurn: one goroutine at a time, and the last says goodbye.
+// TestTurn: one goroutine at a time has the turn. After the end, its holder must
+// call TearDown.
 func TestTurn(t *testing.T) {
 	var turn turn
 	turn.await()
-	if turn.enter() {
+	if turn.take() {
 		t.Error("a handler starts before the handshake is answered")
 	}
 	turn.begin()
-	if !turn.enter() || turn.enter() {
+	if !turn.take() || turn.take() {
 		t.Error("want one at a time")
 	}
-	if turn.leave() {
-		t.Error("the goodbye of an open connection")
+	if turn.giveBack() {
+		t.Error("an open connection is torn down")
 	}
-	if !turn.enter() {
+	if !turn.take() {
 		t.Error("the turn is lost")
 	}
 	if first, idle := turn.end(); !first || idle {
-		t.Error("the goodbye belongs to who has the turn")
+		t.Error("the holder of the turn must tear it down")
 	}
 	if first, _ := turn.end(); first {
 		t.Error("the second end is the first")
 	}
-	if !turn.leave() || turn.enter() {
-		t.Error("after the end")
+	if !turn.giveBack() || turn.take() {
+		t.Error("after the end, the holder must tear it down, and no handler may start")
 	}
 	if !turn.tearDown() || turn.tearDown() {
-		t.Error("want one goodbye")
+		t.Error("want one teardown")
 	}
 }

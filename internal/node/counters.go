@@ -6,13 +6,13 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// Counters only ever grow. The root's Stats says what they mean.
+// Counters never decrease. Stats of the root package documents them.
 type Counters struct {
 	Upgrades, Refused, Received, Rejected, Unhandled, Slow, Dead, Failed, Dropped, Panics atomic.Uint64
 }
 
-// countEnd counts a connection that ended for a cause. It is called before anybody
-// can learn of the end.
+// countEnd counts the end of a connection by its cause. It runs before the
+// application learns of the end.
 func (n *Counters) countEnd(cause error) {
 	switch cause {
 	case ErrSlowConsumer, ErrWriteTimeout:
@@ -25,7 +25,7 @@ func (n *Counters) countEnd(cause error) {
 	}
 	if e, ok := cause.(*protocolError); ok {
 		n.Rejected.Add(1)
-		if _, violation := e.reason.(frame.Violation); !violation { // a message that can't be decompressed
+		if _, violation := e.reason.(frame.Violation); !violation { // a corrupt compressed message
 			n.Received.Add(1)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
-// Kind says how a Target names its recipients.
+// Kind selects the fields of a Target with its recipients.
 type Kind byte
 
 // The kinds of a Target.
@@ -23,29 +23,29 @@ const (
 	One   // Conn
 )
 
-// Target is whom a message goes to. Immutable.
+// Target names the recipients of a message. It is immutable.
 type Target struct {
 	Kind   Kind
-	Joined bool // of a Room or of Rooms: without the connection of that ID
+	Joined bool // for Room and Rooms: without the connection whose ID is the name
 	Name   string
-	Names  []string // sorted, none twice
+	Names  []string // sorted, without duplicates
 	Conn   *Conn
 
-	Sender   *Conn    // left out; nil for none
-	Except   []string // IDs and rooms, left out
-	Volatile bool     // clients that are behind don't get it, and stay
+	Sender   *Conn    // gets nothing; nil for none
+	Except   []string // these IDs and rooms get nothing
+	Volatile bool     // slow clients don't get the message and stay connected
 }
 
 // delivery is one frame on its way to a target.
 type delivery struct {
 	Target
 	frame *frame.Frame
-	seen  map[*Conn]struct{} // those that have been offered it; only used for several rooms
-	ended bool               // a recipient has ended, or is about to
+	seen  map[*Conn]struct{} // the recipients so far; only used for several rooms
+	ended bool               // a recipient has ended or is ending
 	start []*Conn            // to be flushed
 	slow  []*Conn            // to be disconnected
-	crowd *Conn              // a recipient that is crowded; nil for none
-	count int                // how many have been offered it
+	crowd *Conn              // a crowded recipient; nil for none
+	count int                // the number of recipients so far
 	visit func(*Conn)        // offer, bound once
 }
 
@@ -55,14 +55,14 @@ var deliveries = sync.Pool{New: func() any {
 	return d
 }}
 
-// Deliver queues a frame for each connection of a target. The lock of a room makes
-// the order the same for all of its members; it is released before anything is
-// written. Those that are too slow are disconnected. If the target is one connection
-// of kind One, Deliver returns ErrAlreadyDisconnected or ErrSlowConsumer if that
-// didn't take the frame.
+// Deliver queues a frame for each connection of a target. All members of a room get
+// the same order of frames, because the room is locked meanwhile. Deliver writes
+// after it has unlocked the room. It disconnects recipients with a full queue. It
+// slows down a goroutine that delivers in a loop. For a target of kind One, it
+// returns ErrAlreadyDisconnected or ErrSlowConsumer if the frame wasn't queued.
 func (n *Node) Deliver(f *frame.Frame, to Target) error {
 	d := deliveries.Get().(*delivery)
-	defer d.release()
+	defer d.recycle()
 	d.Target, d.frame = to, f
 	d.offerAll(n)
 	switch {
@@ -111,7 +111,7 @@ func (d *delivery) offerAll(n *Node) {
 	}
 }
 
-// offer queues the frame for one connection, under the room's lock.
+// offer queues the frame for one connection, under the lock of the room.
 func (d *delivery) offer(c *Conn) {
 	if c == d.Sender || len(d.Except) > 0 && c.isOneOf(d.Except) {
 		return
@@ -147,7 +147,8 @@ func (d *delivery) offer(c *Conn) {
 	}
 }
 
-// isBehind reports whether the connection is too slow for volatile messages.
+// isBehind reports whether the client is too slow for volatile messages: more than
+// an eighth of Config.MaxQueuedBytes waits for it.
 func (c *Conn) isBehind() bool { return c.out.Bytes() > c.node.config.MaxQueuedBytes/8 }
 
 // isOneOf reports whether the connection has one of the IDs or is in one of the
@@ -168,16 +169,16 @@ func (d *delivery) giveWay() {
 	case d.count == 1:
 		d.crowd.out.GiveWay()
 	default:
-		// The flushers' turn; no more than that, or a slow member would slow the
-		// room down.
+		// Let the flushers run, but don't wait: one slow member must not slow
+		// down the room.
 		for range 3 {
 			runtime.Gosched()
 		}
 	}
 }
 
-// release gives the delivery back, with nothing in it.
-func (d *delivery) release() {
+// recycle empties the delivery and puts it back into the pool.
+func (d *delivery) recycle() {
 	clear(d.start)
 	clear(d.slow)
 	if len(d.seen) > 1024 {

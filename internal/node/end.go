@@ -8,8 +8,9 @@ import (
 )
 
 // Close ends the connection in an orderly way: the queue is written, then a close
-// frame (code 0 for one without a code); the client has Config.CloseTimeout to take
-// it and to answer. It reports false if the connection has ended, or is ending.
+// frame. Code 0 makes a close frame without a code. The client has
+// Config.CloseTimeout to read all of it and to answer. Close reports false if the
+// connection has ended or is ending.
 func (c *Conn) Close(code int, text string, cause error) bool {
 	return c.close(frame.NewCloseFrame(code, text), cause)
 }
@@ -24,10 +25,10 @@ func (c *Conn) close(f *frame.Frame, cause error) bool {
 	return true
 }
 
-// closing follows once a close frame is queued.
+// closing starts the end of the connection after its close frame is queued.
 func (c *Conn) closing(result outbox.Result) {
 	c.node.addClosing(c, time.AfterFunc(c.node.config.CloseTimeout, c.closeLink))
-	if c.gone.Load() { // before it could see the timer
+	if c.gone.Load() { // unlinked ran before it could see the timer
 		c.node.removeClosing(c)
 	}
 	if result == outbox.Start {
@@ -38,16 +39,16 @@ func (c *Conn) closing(result outbox.Result) {
 	}
 }
 
-// Kill ends the connection at once. Its cause counts unless the connection has
-// ended, or is ending, for another one.
+// Kill ends the connection at once and drops its queue. The cause counts only if it
+// is the first.
 func (c *Conn) Kill(cause error) {
 	if c.KillHere(cause) {
 		go c.TearDown()
 	}
 }
 
-// KillHere is Kill for those who may call handlers: if it reports true, the caller
-// must call TearDown.
+// KillHere is Kill for a goroutine that may call handlers. If it reports true, the
+// caller must call TearDown.
 func (c *Conn) KillHere(cause error) bool {
 	if c.out.Kill(cause) {
 		c.node.Counters.countEnd(cause)
@@ -56,8 +57,9 @@ func (c *Conn) KillHere(cause error) bool {
 	return c.end()
 }
 
-// end lets no handler start any more, and nobody find the connection. It reports
-// true once, to the caller that must call TearDown, unless a handler runs.
+// end keeps new handlers from starting and makes the connection unknown. It reports
+// true at most once: then the caller must call TearDown. If a handler runs, its
+// goroutine must do so.
 func (c *Conn) end() bool {
 	first, idle := c.turn.end()
 	if !first {
@@ -68,12 +70,13 @@ func (c *Conn) end() bool {
 	return idle
 }
 
-// TearDown says goodbye, once. No handler runs, and none will.
+// TearDown calls the methods of the Face for the end, once. No handler runs during
+// or after it.
 func (c *Conn) TearDown() {
 	if !c.turn.tearDown() {
-		return // a function has called runtime.Goexit during the first call
+		return // the Face called runtime.Goexit during the first call
 	}
-	// Deferred, because functions may call runtime.Goexit.
+	// Deferred, because the Face may call runtime.Goexit.
 	defer c.handlersEnded()
 	defer c.face.Ended()
 	defer c.LeaveAll()
@@ -87,19 +90,19 @@ func (c *Conn) handlersEnded() {
 	}
 }
 
-// closeLink closes the socket at once, whatever is under way.
+// closeLink closes the socket at once. It interrupts reads and writes.
 func (c *Conn) closeLink() {
 	if l := c.link.Load(); l != nil {
 		l.Kill()
 		return
 	}
 	c.unlinked()
-	if l := c.link.Load(); l != nil { // attached before it could see that
+	if l := c.link.Load(); l != nil { // Attach ran before it could see gone
 		l.Kill()
 	}
 }
 
-// unlinked is called when the socket is closed, or will never be there.
+// unlinked ends the part of the socket: it is closed, or there will be none.
 func (c *Conn) unlinked() {
 	if !c.gone.CompareAndSwap(false, true) {
 		return
@@ -111,8 +114,8 @@ func (c *Conn) unlinked() {
 	}
 }
 
-// endOne counts the end of the handlers and that of the socket: until both have
-// come, the connection takes memory and a descriptor.
+// endOne counts two ends: of the handlers and of the socket. After both, the
+// connection is released.
 func (c *Conn) endOne() {
 	if c.ends.Add(1) == 2 {
 		c.face.Released()

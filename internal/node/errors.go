@@ -8,7 +8,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// Causes of a connection's end, and errors of those that send to it. The root
+// Causes of the end of a connection, and errors of Send and Deliver. The root
 // package exports them under the same names and documents them.
 var (
 	ErrAlreadyDisconnected = errors.New("websocket: already disconnected")
@@ -31,7 +31,7 @@ func (e *protocolError) Error() string { return fmt.Sprintf("%v: %v", ErrProtoco
 // Unwrap returns ErrProtocol and the reason.
 func (e *protocolError) Unwrap() []error { return []error{ErrProtocol, e.reason} }
 
-// lost returns the cause of a connection whose client went without a close frame.
+// lost returns the cause of a connection lost without a close frame.
 func (n *Node) lost(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF

@@ -1,38 +1,61 @@
-// Package node holds the connections of one server: it finds them by ID, room and
-// user, queues messages for them, and ends them. It knows no Iris and no handler: a
-// connection's Face has those.
+// Package node holds the connections of one server. A [Node] finds them by ID, room
+// and user, delivers messages to them, and ends them. A [Conn] joins the parts of a
+// connection: its queue (package outbox), its socket (package link) and its rooms
+// (package hub). The package knows neither Iris nor handlers: the [Face] of a
+// connection has those.
 //
 // # Invariants
 //
-//   - Frames wait in a Conn's outbox, never in its link.
-//   - The queue has one writer at a time: a flusher, or the goroutine of Conn.drain.
+//   - Frames wait in the outbox of a Conn, never in its link.
+//   - One writer at a time works on a queue: a flusher or the goroutine of
+//     Conn.drain.
 //   - One goroutine at a time calls the handlers of a connection: see turn.
-//   - The first cause of an end wins, and is counted once.
-//   - Ended comes after the last handler has returned, Released after Ended and the
-//     end of the socket. Each comes once.
-//   - No lock is held while a Face is called.
+//   - The first cause of an end wins and is counted once.
+//   - Face.Ended comes after the last handler has returned. Face.Released comes
+//     after Ended and after the end of the socket. Each comes once.
+//   - A Face is called without any lock, with one exception: Pinged and Released may
+//     run under Node.sweeping. So may Config.PeerClosed.
 //
 // # Locks
 //
-// A goroutine that holds a lock of this list may take locks further down, none
-// further up, and no other of the same line, except for rooms:
+// This list has all mutexes of the module, except for those of the examples. While a
+// goroutine holds a lock, it may only take locks further down in the list, and no
+// second one of the same line. There is one exception: it may lock several rooms, in
+// the order of their names.
 //
-//	Node.sweeping            one sweep at a time
-//	Node.mu                  the connections that are open or closing
-//	link.Watcher.mu          whether there is a poller
-//	hub: rooms, everyone     who is in a room; several only in the order of names
-//	hub: shards              which member or room has a name
-//	hub: Member.mu           which rooms a member is in
-//	link: socket.reading     TLS is read, or written without blocking
-//	outbox: Flushers.mu      which connections wait for a flusher
+//	Node.sweeping            one sweep at a time; held during the whole sweep
+//	Node.mu                  the number of connections; those being closed
+//	link: Watcher.mu         start and end of the poller
+//	hub: room.mu             the members of a room, or all members
+//	hub: memberShard.mu      the members by ID
+//	hub: roomShard.mu        the rooms by name
+//	hub: Member.mu           the ID and the rooms of a member
+//	link: socket.reading     TLS: a read, or a write without blocking
+//	outbox: Flushers.mu      the connections to flush
 //	outbox: Outbox.mu        the queue of a connection
-//	link: socket.mu          whether the socket is watched, or closed
-//	poller: Poller.mu        which descriptors are watched
+//	link: socket.mu          is the socket watched or closed?
+//	poller: Poller.mu        the watched descriptors
+//	frame: Frame.deflate     a sync.Once: one goroutine compresses a frame
+//	link: unsentIsUnlimited  a sync.Once: reads a setting of the system
 //
-// The root package has more, and holds none of them while it calls this package or
-// a function of the application: connection.mu (what is stored with a connection),
-// Server.mu (what is registered for all), interruptedServers.mu, ConnectionValues.mu,
-// and the budgets of the log; handshake.Places has one.
+// Both hubs of a Node follow this order. A visit of a user's room may take the
+// Member.mu of the other hub.
+//
+// Below all of these come the locks of the root package and of package handshake. No
+// other lock of the list is taken under them:
+//
+//	connection.mu            the request and the values of a connection
+//	Server.mu                the functions registered on a server
+//	interruptedServers.mu    the servers to shut down; held while Iris registers it
+//	ConnectionValues.mu      the values of a connection
+//	step.running             a call of next of a middleware
+//	budget.mu                the rate of one kind of log entry
+//	handshake: Places.mu     the number of connections
+//
+// The root package holds none of its locks while it calls a function of the
+// application, or a function of this package with locks. There is one exception:
+// step.running is held while handlers run, and no other goroutine waits for it but the
+// one that called the middleware. Released takes Places.mu under Node.sweeping.
 package node
 
 import (
@@ -46,7 +69,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
-// Config is the configuration of a Node. All of it is required, except where a field
+// Config is the configuration of a Node. Each field is required unless its comment
 // says otherwise.
 type Config struct {
 	Prefix         string // begins each event
@@ -60,15 +83,16 @@ type Config struct {
 	PingPeriod   time.Duration
 	CloseTimeout time.Duration
 
-	// PeerClosed makes the cause of a connection that its client has closed, or
-	// that was lost, from the code and the text of the close frame, or the error.
+	// PeerClosed makes the cause of an end by the client: from the code and the text
+	// of its close frame, or from the error of a lost connection. It must not block:
+	// it may run under Node.sweeping.
 	PeerClosed func(code int, text string, err error) error
 }
 
 // Node holds connections. Its methods are safe for concurrent use and don't block,
 // except for Shutdown.
 type Node struct {
-	// Counters of all connections there have been.
+	// Counters counts over all connections, past ones included.
 	Counters Counters
 
 	config   Config // immutable
@@ -78,16 +102,16 @@ type Node struct {
 	flushers outbox.Flushers[*Conn]
 	watcher  link.Watcher // runs while there are connections
 
-	mu          sync.Mutex    // guards what follows
-	open        int           // connections from Add to Released
+	mu          sync.Mutex    // guards the fields below
+	counted     int           // the connections from Add to Released
 	stopSweeper chan struct{} // closed to end the sweeper; nil while none runs
-	// closing holds the connections with a close frame under way, which the hub
-	// doesn't know any more, and the timers that end their patience.
+	// closing holds the connections with a close frame under way. They have left the
+	// hub. Each has a timer for Config.CloseTimeout.
 	closing  map[*Conn]*time.Timer
 	shutdown bool
 
-	// sweeping is held by a sweeper at work: the last one may not have stopped yet
-	// when the next one starts.
+	// sweeping is held during a sweep. The old sweeper may still be running when the
+	// next one starts.
 	sweeping sync.Mutex
 
 	// live counts each connection twice: until Ended has returned, and until its
@@ -97,7 +121,7 @@ type Node struct {
 
 // Errors of Add.
 var (
-	// ErrTaken says that another connection has the ID.
+	// ErrTaken reports: another connection has the ID.
 	ErrTaken = errors.New("the ID is taken")
 )
 
@@ -112,10 +136,10 @@ func New(config Config) *Node {
 	}
 }
 
-// Add makes a connection known under an ID and as one of a user's; an empty user is
-// nobody. Its socket may follow later: it can be found, messages for it are queued,
-// and others can end it. If Add returns ErrServerClosed or ErrTaken, the connection
-// isn't known; Kill must be called after ErrTaken.
+// Add registers a connection under an ID and for a user; an empty user is nobody.
+// The socket may follow later: from now on the connection can be found, queues
+// messages, and can be ended. If Add returns ErrServerClosed or ErrTaken, the
+// connection isn't registered. After ErrTaken, call Kill.
 func (n *Node) Add(c *Conn, id, user string) error {
 	if !n.register(c) {
 		return ErrServerClosed
@@ -125,7 +149,7 @@ func (n *Node) Add(c *Conn, id, user string) error {
 		return ErrTaken
 	}
 	c.joinUser()
-	if n.Closed() { // Shutdown may have asked the hub before it knew of c
+	if n.Closed() { // Shutdown may have listed the hub before c was in it
 		c.Close(frame.CloseGoingAway, "", ErrServerClosed)
 	}
 	return nil
@@ -139,7 +163,7 @@ func (n *Node) register(c *Conn) bool {
 		return false
 	}
 	n.live.Add(2) // under mu, so never after Shutdown has begun to wait
-	if n.open++; n.open == 1 {
+	if n.counted++; n.counted == 1 {
 		n.stopSweeper = make(chan struct{})
 		go n.sweep(n.stopSweeper)
 		n.watcher.Start()
@@ -148,18 +172,18 @@ func (n *Node) register(c *Conn) bool {
 	return true
 }
 
-// unregister ends what register began, once for each connection.
+// unregister reverses register, once for each connection.
 func (n *Node) unregister() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.open--; n.open == 0 {
+	if n.counted--; n.counted == 0 {
 		close(n.stopSweeper)
 		n.stopSweeper = nil
 		n.watcher.Stop()
 	}
 }
 
-// Get returns the connection of an ID.
+// Get returns the connection with an ID.
 func (n *Node) Get(id string) (*Conn, bool) { return n.hub.Get(id) }
 
 // All returns the connections, in no particular order.
@@ -168,12 +192,12 @@ func (n *Node) All() []*Conn { return n.hub.All() }
 // Len returns the number of connections.
 func (n *Node) Len() int { return n.hub.Len() }
 
-// Members returns the connections in a room, in no particular order. Some may have
-// ended.
+// Members returns the connections in a room, in no particular order. Some of them
+// may have ended.
 func (n *Node) Members(room string) []*Conn { return n.hub.Members(room) }
 
-// MembersOfUser returns the connections of a user, in no particular order. Some may
-// have ended.
+// MembersOfUser returns the connections of a user, in no particular order. Some of
+// them may have ended.
 func (n *Node) MembersOfUser(user string) []*Conn { return n.users.Members(user) }
 
 // Closed reports whether Shutdown or Close was called.
@@ -183,5 +207,5 @@ func (n *Node) Closed() bool {
 	return n.shutdown
 }
 
-// Watching reports whether a goroutine waits for the clients that are silent.
+// Watching reports whether the node has a goroutine that waits for silent clients.
 func (n *Node) Watching() bool { return n.watcher.Active() }

@@ -16,14 +16,14 @@ type owner Conn
 // Message implements link.Owner.
 func (o *owner) Message(_ *link.Link, text bool, payload []byte) {
 	c := (*Conn)(o)
-	if c.turn.enter() {
+	if c.turn.take() {
 		c.node.Counters.Received.Add(1)
 		c.dispatch(text, payload)
-		c.leave()
+		c.giveBackTurn()
 	}
 }
 
-// dispatch tells the face of a message.
+// dispatch calls the Face with a message.
 func (c *Conn) dispatch(text bool, message []byte) {
 	prefix := c.node.config.Prefix
 	if !wire.IsEvent(prefix, message) {
@@ -38,7 +38,7 @@ func (c *Conn) dispatch(text bool, message []byte) {
 	c.face.Event(event)
 }
 
-// Ping implements link.Owner: the answer waits for Answer.
+// Ping implements link.Owner. The pong waits for Answer.
 func (o *owner) Ping(_ *link.Link, payload []byte) { o.out.Answer(payload) }
 
 // Answer implements link.Owner.
@@ -51,14 +51,14 @@ func (o *owner) Answer(*link.Link) {
 // Pong implements link.Owner.
 func (o *owner) Pong(*link.Link) {
 	c := (*Conn)(o)
-	if c.turn.enter() {
+	if c.turn.take() {
 		c.face.Ponged()
-		c.leave()
+		c.giveBackTurn()
 	}
 }
 
-// PeerClosed implements link.Owner: the close frame is answered (RFC 6455, section
-// 5.5.1), and the socket closed thereafter.
+// PeerClosed implements link.Owner. It answers the close frame (RFC 6455, section
+// 5.5.1). The socket is closed afterwards.
 func (o *owner) PeerClosed(l *link.Link, code int, reason string) {
 	c := (*Conn)(o)
 	answer := frame.NewCloseFrame(code, "")
@@ -70,7 +70,7 @@ func (o *owner) PeerClosed(l *link.Link, code int, reason string) {
 	}
 }
 
-// Rejected implements link.Owner: such messages end the connection.
+// Rejected implements link.Owner. An invalid message ends the connection.
 func (o *owner) Rejected(_ *link.Link, err error) {
 	c := (*Conn)(o)
 	switch err {
@@ -109,12 +109,13 @@ func (o *owner) Gone(*link.Link) { (*Conn)(o).unlinked() }
 // exited ends the connection after a handler has called runtime.Goexit.
 func (c *Conn) exited() {
 	c.Kill(link.ErrGoexit)
-	c.leave()
+	c.giveBackTurn()
 }
 
-// leave gives the turn back, and says goodbye if the connection has ended meanwhile.
-func (c *Conn) leave() {
-	if c.turn.leave() {
+// giveBackTurn ends the turn. If the connection has ended meanwhile, it calls
+// TearDown.
+func (c *Conn) giveBackTurn() {
+	if c.turn.giveBack() {
 		c.TearDown()
 	}
 }

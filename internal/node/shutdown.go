@@ -9,13 +9,14 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// Shutdown lets no connection in any more and closes all, in turn: no more than
-// about 10,000 a second, or as many as it takes to be through in half the time that
-// ctx has. It waits until Ended of each has returned and each socket is closed. When
-// ctx is done, it kills the rest and returns the error of ctx.
+// Shutdown refuses new connections and closes all others in batches, at about 10,000
+// a second. If ctx has a deadline, it goes faster if necessary and sends all close
+// frames in the first half of the time. It waits until Ended of each connection has
+// returned and each socket is closed. When ctx is done, it kills the rest and
+// returns the error of ctx.
 func (n *Node) Shutdown(ctx context.Context) error {
 	connections := n.refuseAll()
-	closeInTurn(ctx, connections)
+	closeInBatches(ctx, connections)
 	done := make(chan struct{})
 	go func() {
 		n.live.Wait()
@@ -32,14 +33,14 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close is Shutdown without turns and without waiting.
+// Close is Shutdown without pauses and without waiting.
 func (n *Node) Close() {
 	for _, c := range n.refuseAll() {
 		c.goAway()
 	}
 }
 
-// refuseAll lets no connection in any more, and returns the connections.
+// refuseAll refuses new connections and returns the others.
 func (n *Node) refuseAll() []*Conn {
 	n.mu.Lock()
 	n.shutdown = true
@@ -51,8 +52,8 @@ func (c *Conn) goAway() {
 	c.Close(frame.CloseGoingAway, "the server is shutting down", ErrServerClosed)
 }
 
-// closeInTurn closes connections, batch by batch.
-func closeInTurn(ctx context.Context, connections []*Conn) {
+// closeInBatches closes connections, with a pause between two batches.
+func closeInBatches(ctx context.Context, connections []*Conn) {
 	const batch, perSecond = 100, 10000
 	pause := batch * time.Second / perSecond
 	if deadline, ok := ctx.Deadline(); ok && len(connections) > 0 {
@@ -69,14 +70,14 @@ func closeInTurn(ctx context.Context, connections []*Conn) {
 	}
 }
 
-// addClosing remembers a connection with a close frame under way.
+// addClosing registers a connection with a close frame under way.
 func (n *Node) addClosing(c *Conn, timer *time.Timer) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closing[c] = timer
 }
 
-// removeClosing forgets a connection whose socket is closed.
+// removeClosing removes a connection after the end of its socket.
 func (n *Node) removeClosing(c *Conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
-// liveness counts sweeps. Guarded by Node.sweeping.
+// liveness counts sweeps. Node.sweeping guards it.
 type liveness struct {
 	silent   uint64          // since the client last sent something
 	stuck    uint64          // since the writer last got something out
@@ -14,14 +14,14 @@ type liveness struct {
 	progress outbox.Progress // at the last sweep
 }
 
-// Sweeps are the timeouts of a Config in sweeps.
+// Sweeps holds the timeouts of a Config as numbers of sweeps.
 type Sweeps struct {
 	Interval            time.Duration // between two sweeps
-	Silent, Stuck, Ping uint64        // of years, in milliseconds, 32 bits don't hold the number
+	Silent, Stuck, Ping uint64        // 32 bits are too few for years in milliseconds
 }
 
-// Sweeps chooses how often to sweep: often enough to keep each timeout within about
-// a quarter of it, and to spread pings over the period.
+// Sweeps computes the interval between sweeps. It is short enough to keep each
+// timeout to about a quarter of its length, and to spread pings over the period.
 func (cfg Config) Sweeps() Sweeps {
 	silence := cfg.PongTimeout
 	interval := cfg.PingPeriod / 16
@@ -44,7 +44,7 @@ func (cfg Config) Sweeps() Sweeps {
 	return s
 }
 
-// sweeps returns how many sweeps must pass until a duration is certainly over.
+// sweeps returns the number of sweeps after which a duration is certainly over.
 func sweeps(d, interval time.Duration) uint64 {
 	n := uint64(d/interval) + 1
 	if d%interval > 0 {
@@ -53,8 +53,9 @@ func sweeps(d, interval time.Duration) uint64 {
 	return n
 }
 
-// sweep pings and ends connections until stop is closed. One goroutine does so for
-// all of them: a timer for each would cost more than the rest of an idle connection.
+// sweep pings connections and ends dead ones until stop is closed. One goroutine
+// serves all connections: a timer for each would cost more than the rest of an idle
+// connection.
 func (n *Node) sweep(stop <-chan struct{}) {
 	limits := n.config.Sweeps()
 	ticker := time.NewTicker(limits.Interval)
@@ -84,8 +85,8 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	live, l := &c.liveness, c.link.Load()
 	last, now := live.progress, c.out.Progress()
 	live.progress = now
-	// A client is alive if it sends; if it takes what it had let wait; and as far as
-	// anybody knows while a handler keeps us from reading.
+	// A client is alive if it has sent something, or if a waiting write has moved
+	// on. It also counts as alive while a handler runs: nothing is read then.
 	if l.Heard() || last.Writing && now.Waited != last.Waited || c.turn.is(busy) {
 		live.silent = 0
 	} else if live.silent++; live.silent >= limits.Silent {
@@ -105,7 +106,7 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	}
 }
 
-// ping sends a ping, however much waits for the client.
+// ping sends a ping, regardless of the queue.
 func (c *Conn) ping() {
 	switch c.out.Ping(c.node.ping) {
 	case outbox.Closed:

@@ -2,40 +2,40 @@ package node
 
 import "sync/atomic"
 
-// turn decides who may call the handlers of a connection. At most one goroutine at a
-// time has the turn; whoever ends the connection while another one has it leaves the
-// goodbye to that one.
+// turn gives one goroutine at a time the right to call the handlers of a connection.
+// If another goroutine ends the connection meanwhile, the holder of the turn must
+// call TearDown when it gives the turn back.
 type turn struct{ bits atomic.Uint32 }
 
 // Bits of a turn.
 const (
-	busy       = 1 << iota // a goroutine calls handlers
+	busy       = 1 << iota // a goroutine has the turn
 	ended                  // no handler may start any more
-	tornDown               // the goodbye has begun
-	unanswered             // the handshake has not been answered: no handler may start yet
+	tornDown               // TearDown has begun
+	unanswered             // before the response of the handshake: no handler may start yet
 )
 
-// await keeps everybody out until begin. It must be called first.
+// await keeps handlers from starting until begin. Call it first.
 func (t *turn) await() { t.bits.Store(unanswered) }
 
-// begin lets handlers be called.
+// begin allows handlers to start.
 func (t *turn) begin() { t.bits.And(^uint32(unanswered)) }
 
-// enter takes the turn, or reports false. leave must follow.
-func (t *turn) enter() bool { return t.bits.CompareAndSwap(0, busy) }
+// take takes the turn, or reports false. giveBack must follow.
+func (t *turn) take() bool { return t.bits.CompareAndSwap(0, busy) }
 
-// leave gives the turn back. It reports true if the connection has ended meanwhile:
-// the caller must see to the goodbye.
-func (t *turn) leave() bool { return !t.bits.CompareAndSwap(busy, 0) }
+// giveBack ends the turn. If it reports true, the connection has ended meanwhile and
+// the caller must call TearDown.
+func (t *turn) giveBack() bool { return !t.bits.CompareAndSwap(busy, 0) }
 
-// end lets no handler start any more. The first call reports first, and idle if the
-// caller must see to the goodbye, because nobody has the turn.
+// end keeps new handlers from starting. first is true for the first call. idle is
+// true if no goroutine has the turn: then the first caller must call TearDown.
 func (t *turn) end() (first, idle bool) {
 	old := t.bits.Or(ended)
 	return old&ended == 0, old&busy == 0
 }
 
-// tearDown reports whether the caller is the first to begin the goodbye.
+// tearDown reports whether the caller is the first one.
 func (t *turn) tearDown() bool { return t.bits.Or(tornDown)&tornDown == 0 }
 
 func (t *turn) is(bit uint32) bool { return t.bits.Load()&bit != 0 }

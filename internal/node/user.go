@@ -2,15 +2,15 @@ package node
 
 import "github.com/kataras/iris/websocket/internal/hub"
 
-// user is a connection's membership among the connections of its user. They are a
-// room of Node.users, a hub of its own, so that no room of the application has its
-// name.
+// user is the membership of a connection among the connections of its user. They are
+// a room of Node.users. This is a second hub, so names of users never clash with
+// rooms of the application.
 type user struct {
 	name   string
 	member hub.Member[*Conn]
 }
 
-// User returns the name of the user; empty for nobody in particular.
+// User returns the name of the user. It is empty for nobody in particular.
 func (c *Conn) User() string {
 	if c.user == nil {
 		return ""
@@ -18,7 +18,7 @@ func (c *Conn) User() string {
 	return c.user.name
 }
 
-// setUser is called before anybody can find the connection.
+// setUser sets the user. It is called before the connection can be found.
 func (c *Conn) setUser(name string) {
 	if name != "" {
 		c.user = &user{name: name}
@@ -26,14 +26,14 @@ func (c *Conn) setUser(name string) {
 	}
 }
 
-// joinUser makes the connection known as one of its user's, unless it has ended.
+// joinUser adds the connection to those of its user, unless it has ended.
 func (c *Conn) joinUser() {
 	if c.user != nil {
 		c.node.users.Join(&c.user.member, c.user.name)
 	}
 }
 
-// leaveUser ends that.
+// leaveUser reverses joinUser.
 func (c *Conn) leaveUser() {
 	u := c.user
 	if u == nil {

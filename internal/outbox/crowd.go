@@ -6,20 +6,21 @@ import (
 )
 
 const (
-	// pace is how far apart a loop that emits to a crowded client is kept.
+	// pace is the minimum time between two frames of a loop to a crowded client.
 	pace = time.Millisecond
-	// patience is how long a client may take nothing before nobody gives way to
-	// it any more. One that takes 16 KiB within it gets 64 KiB a second.
+	// patience is the maximum time between two blocking writes. If a write takes
+	// longer, GiveWay doesn't wait for this client. A client gets 64 KiB a second if
+	// it reads one chunk of 16 KiB within patience.
 	patience = 250 * time.Millisecond
 )
 
-// moment is a time in microseconds. It comes again after an hour, when it is of no
-// consequence: somebody gives way once too often, or too seldom.
+// moment is a time in microseconds. It wraps around after about an hour. This is
+// harmless: a goroutine then waits once too often or once too seldom.
 type moment uint32
 
 func now() moment { return moment(time.Now().UnixMicro()) }
 
-// since returns how long ago another moment was; less than zero if it is to come.
+// since returns the time from then to m. It is negative if then is later.
 func (m moment) since(then moment) time.Duration {
 	return time.Duration(int32(m-then)) * time.Microsecond
 }
@@ -27,28 +28,28 @@ func (m moment) since(then moment) time.Duration {
 // crowded reports, under mu, whether more than half of the limit waits.
 func (o *Outbox) crowded() bool { return o.bytes > o.limit/2 }
 
-// free tells who gives way, under mu, that the crowd is gone or that nothing will
-// be written any more.
-func (o *Outbox) free() {
+// signalFreed wakes the goroutines in GiveWay if the outbox is no longer crowded or
+// is dead. The caller holds mu.
+func (o *Outbox) signalFreed() {
 	if o.freed != nil && (!o.crowded() || o.state == dead) {
 		close(o.freed)
 		o.freed = nil
 	}
 }
 
-// blocked notes that the writer will have to wait for the client.
-func (o *Outbox) blocked() {
+// noteBlocked records the start of a blocking write.
+func (o *Outbox) noteBlocked() {
 	moved := now()
 	o.mu.Lock()
 	o.moved = moved
 	o.mu.Unlock()
 }
 
-// GiveWay is for who has queued a frame and was told Crowded: it slows a loop
-// down, which is faster than any network. It waits until the crowd is gone, but no
-// longer than until a millisecond after the last call: so a loop over many
-// crowded clients waits no longer than one over a single client does. It doesn't
-// wait at all for a client that takes nothing.
+// GiveWay slows down a goroutine that emits in a loop: a loop is faster than any
+// network. Call it after Enqueue has returned Crowded. It waits until the outbox is
+// no longer crowded, but at most until a millisecond after the last call. So a loop
+// over many crowded clients waits no longer than a loop over one. GiveWay doesn't
+// wait for a client that has accepted nothing for 250 ms.
 func (o *Outbox) GiveWay() {
 	freed, wait := o.giveWay()
 	for range 3 { // often the writer only needs a processor
@@ -74,12 +75,13 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// giveWay returns what to wait for and how long; nil if there is no need to wait.
+// giveWay returns a channel to wait for and the longest time to wait. The channel is
+// nil if there is no need to wait.
 func (o *Outbox) giveWay() (freed <-chan struct{}, wait time.Duration) {
 	now := now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if ago := now.since(o.paced); ago >= -pace { // else it is so long ago that the moments have begun anew
+	if ago := now.since(o.paced); ago >= -pace { // else the moments have wrapped around
 		wait = min(pace-ago, pace)
 	}
 	o.paced = now + moment(max(wait, 0)/time.Microsecond)

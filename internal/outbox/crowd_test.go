@@ -10,8 +10,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// crowd returns an outbox with a writer that is at work and of which more than half
-// of the limit waits.
+// crowd returns a crowded outbox: a writer runs, and more than half of the limit
+// waits.
 func crowd(t *testing.T) *Outbox {
 	t.Helper()
 	o := new(Outbox)
@@ -24,7 +24,7 @@ func crowd(t *testing.T) *Outbox {
 	return o
 }
 
-// TestGiveWay: what it waits for, and how long, in the time of a bubble.
+// TestGiveWay: the duration of each wait, in the time of a synctest bubble.
 func TestGiveWay(t *testing.T) {
 	waited := func(f func()) time.Duration {
 		start := time.Now()
@@ -118,7 +118,7 @@ func TestGiveWay(t *testing.T) {
 		}, 0},
 		{"a client that takes nothing", func(t *testing.T) time.Duration {
 			o := crowd(t)
-			_, _ = new(Flusher).Flush(o, func([]byte) (int, error) { return 0, nil }) // it is full
+			_, _ = new(Flusher).Flush(o, func([]byte) (int, error) { return 0, nil }) // the socket is full
 			o.GiveWay()
 			time.Sleep(patience + pace)
 			return waited(func() {
@@ -159,8 +159,8 @@ func TestGiveWay(t *testing.T) {
 	}
 }
 
-// TestControlIsBounded: of pings that are not answered yet, there is memory for
-// some; of more, the newest is answered.
+// TestControlIsBounded: the memory for unanswered pings is limited. Above the limit,
+// only the newest ping is answered.
 func TestControlIsBounded(t *testing.T) {
 	o := new(Outbox)
 	o.Init(1000, false)
@@ -180,7 +180,8 @@ func TestControlIsBounded(t *testing.T) {
 	if outcome, err := new(Flusher).Flush(o, written.Write); outcome != Idle || err != nil {
 		t.Fatal(outcome, err)
 	}
-	if newest := []byte{0x8A, 2, 9999 >> 8, 9999 & 0xFF}; !bytes.HasSuffix(bytes.TrimSuffix(written.Bytes(), []byte{0x81, 0}), newest) {
+	newest := []byte{0x8A, 2, 9999 >> 8, 9999 & 0xFF}
+	if !bytes.HasSuffix(bytes.TrimSuffix(written.Bytes(), []byte{0x81, 0}), newest) {
 		t.Errorf("the last bytes are %x, want those of %x", written.Bytes()[max(0, written.Len()-8):], newest)
 	}
 	if n := o.Bytes(); n != 0 {

@@ -7,17 +7,17 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// chunk is how much goes out in one blocking write, so that each piece of a
-// large message is seen as progress. It is also the size of a TLS record.
+// chunk is the size of one blocking write, in bytes. So each piece of a large
+// message counts as progress. It is also the size of a TLS record.
 const chunk = 16 << 10
 
-// chunks holds the buffers for gluing; they leave it only while a writer works.
+// chunks holds the buffers for gluing. A writer borrows one while it works.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
 
-// Drain is the writer that blocks: it writes until nothing is left, and
-// reports what ended it: nil if the queue was empty, io.EOF if the close frame
-// has been written, else the error of the write, which killed the outbox. It
-// must be called exactly once for each Start, or for a Flush that was Blocked.
+// Drain is the blocking writer. It writes until the queue is empty and returns nil.
+// It returns io.EOF after it has written the close frame. If a write fails, it kills
+// the outbox and returns the error. Call Drain exactly once for each Start or after
+// a Flush was Blocked.
 func (o *Outbox) Drain(w io.Writer) error {
 	batch, skip := o.rest, o.skip
 	o.rest, o.skip = nil, 0
@@ -50,15 +50,14 @@ func (o *Outbox) drainBatch(w io.Writer, batch []*frame.Frame, skip int) error {
 				return err
 			}
 			data = data[n:]
-			o.progressed()
+			o.noteWrite()
 		}
 	}
 	return nil
 }
 
-// progressed tells whoever looks that a write that may have waited has
-// returned.
-func (o *Outbox) progressed() {
+// noteWrite counts a write of the blocking writer.
+func (o *Outbox) noteWrite() {
 	moved := now()
 	o.mu.Lock()
 	o.progress.Steps++
@@ -67,8 +66,8 @@ func (o *Outbox) progressed() {
 	o.mu.Unlock()
 }
 
-// pieces goes through the bytes of a batch except for the first skip: small
-// frames glued together in the buffer, larger ones as they are.
+// pieces yields the bytes of a batch, without the first skip bytes. Small frames are
+// glued together in the buffer; larger ones are yielded as they are.
 func (o *Outbox) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		glue := buffer[:0]
@@ -99,15 +98,15 @@ func (o *Outbox) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yiel
 	}
 }
 
-// take releases the batch that was written and returns what piled up
-// meanwhile. It returns nil, and the caller has ceased to be the writer, if
-// that is nothing; last says whether that is because the close frame is out.
+// take releases the written batch and returns the next one. It returns nil if the
+// queue is empty: the caller is no longer the writer then. last reports whether the
+// close frame was the end.
 func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.release(written)
 	o.progress.Steps++
-	o.free()
+	o.signalFreed()
 	if o.takeControl(); len(o.queue) > 0 {
 		return o.takeQueue(), false
 	}
@@ -120,7 +119,7 @@ func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, last bool) 
 	return nil, false
 }
 
-// fail ends the outbox, and the writer, after a failed write.
+// fail ends the outbox and the writer after a failed write.
 func (o *Outbox) fail(batch []*frame.Frame, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -19,16 +19,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func text(s string) *frame.Frame { return frame.NewFrame(frame.OpText, []byte(s)) }
 
-// recorder is a transport that keeps what is written to it and notices two
-// writers at once.
+// recorder is a transport that stores all writes and notices two writers at once.
 type recorder struct {
 	busy    atomic.Bool
 	overlap atomic.Bool
 	writes  int
 	data    bytes.Buffer
-	err     error         // of each write, if set
-	entered chan struct{} // receives at each write, if set
-	release chan struct{} // each write waits for it, if set
+	err     error         // the result of each write, if set
+	entered chan struct{} // gets a value at each write, if set
+	proceed chan struct{} // each write waits for a value, if set
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
@@ -38,7 +37,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	defer r.busy.Store(false)
 	if r.entered != nil {
 		r.entered <- struct{}{}
-		<-r.release
+		<-r.proceed
 	}
 	if r.err != nil {
 		return 0, r.err
@@ -131,12 +130,13 @@ func TestFailedWriteEndsIt(t *testing.T) {
 	}
 }
 
-// The bound is on memory: what is being written counts until the write is over.
+// TestBytesCountUntilTheWriteReturns: the limit is on memory, so a frame counts
+// until its write is over.
 func TestBytesCountUntilTheWriteReturns(t *testing.T) {
 	frame := text("0123456789")
 	o := newOutbox(2 * size(frame))
 	o.Enqueue(frame)
-	r := recorder{entered: make(chan struct{}), release: make(chan struct{})}
+	r := recorder{entered: make(chan struct{}), proceed: make(chan struct{})}
 	done := make(chan error)
 	go func() { done <- o.Drain(&r) }()
 	<-r.entered
@@ -149,9 +149,9 @@ func TestBytesCountUntilTheWriteReturns(t *testing.T) {
 	if got := o.Enqueue(frame); got != Full {
 		t.Errorf("third: %v, want Full", got)
 	}
-	r.release <- struct{}{}
+	r.proceed <- struct{}{}
 	<-r.entered
-	r.release <- struct{}{}
+	r.proceed <- struct{}{}
 	if err := <-done; err != nil || o.Bytes() != 0 {
 		t.Errorf("Drain: %v, %d bytes", err, o.Bytes())
 	}
@@ -160,7 +160,7 @@ func TestBytesCountUntilTheWriteReturns(t *testing.T) {
 func TestKillDropsTheQueue(t *testing.T) {
 	o := newOutbox(1 << 20)
 	o.Enqueue(text("being written"))
-	r := recorder{entered: make(chan struct{}), release: make(chan struct{})}
+	r := recorder{entered: make(chan struct{}), proceed: make(chan struct{})}
 	done := make(chan error)
 	go func() { done <- o.Drain(&r) }()
 	<-r.entered
@@ -168,7 +168,7 @@ func TestKillDropsTheQueue(t *testing.T) {
 	if !o.Kill(errors.New("first")) || o.Kill(errors.New("second")) {
 		t.Error("the first Kill isn't the one that counts")
 	}
-	r.release <- struct{}{}
+	r.proceed <- struct{}{}
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -177,8 +177,8 @@ func TestKillDropsTheQueue(t *testing.T) {
 	}
 }
 
-// TestManyEmitters: whatever the scheduling, one writer at a time, each
-// emitter's frames in order, none missing, none behind the close frame.
+// TestManyEmitters: one writer at a time; each emitter's frames in order, none
+// missing, none after the close frame.
 func TestManyEmitters(t *testing.T) {
 	const emitters, each = 8, 500
 	o := newOutbox(1 << 30)
@@ -225,7 +225,7 @@ func checkOrder(t *testing.T, data []byte, emitters, each int) {
 	}
 }
 
-// TestKillWhileWriting: emitters, a writer and a killer at once leave nothing
+// TestKillWhileWriting: emitters, a writer and Kill at the same time leave nothing
 // behind.
 func TestKillWhileWriting(t *testing.T) {
 	for range 200 {

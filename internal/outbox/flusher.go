@@ -6,41 +6,41 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// glueSize is how much a Flusher glues together: all that a socket's buffer is
-// likely to take.
+// glueSize limits the bytes that a Flusher glues together: about the free space of
+// the send buffer of a socket.
 const glueSize = 64 << 10
 
-// Outcome is how a Flush ended.
+// Outcome is the result of a Flush.
 type Outcome byte
 
 // The outcomes of Flush.
 const (
-	// Idle: nothing is left to be written.
+	// Idle: the queue is empty.
 	Idle Outcome = iota
-	// Blocked: the socket takes no more. The caller is still the writer and
-	// must see to it that Drain is called.
+	// Blocked: the socket accepts no more. The caller is still the writer and must
+	// start Drain.
 	Blocked
 	// Finished: the close frame has been written.
 	Finished
-	// Failed: a write failed, which killed the outbox.
+	// Failed: a write failed and killed the outbox.
 	Failed
 )
 
-// Flusher is a writer that never blocks, and that glues what is to be written
-// only once for connections to which the same is to be written. It serves one
-// outbox at a time.
+// Flusher is a writer that never blocks. It serves one outbox at a time. It glues
+// the frames of a batch together, and uses the result again for the next outbox with
+// the same batch.
 type Flusher struct {
-	glue    []byte         // holds the frames of glued; room for pieces if there are none
-	glued   []*frame.Frame // what glue was made of last
-	deflate bool           // whether it was made of deflated frames
+	glue    []byte         // the bytes of glued, or a buffer for pieces
+	glued   []*frame.Frame // the frames in glue
+	deflate bool           // glue holds compressed frames
 }
 
-// TryWrite writes as much as goes without waiting. An n less than len(p) with a
-// nil error means that the socket takes no more.
+// TryWrite writes as much as possible without blocking. An n less than len(p) with a
+// nil error means: the socket accepts no more.
 type TryWrite func(p []byte) (n int, err error)
 
-// Flush writes what is queued as far as it goes without blocking. It must be
-// called at most once for each Start. The error is that of a write that Failed.
+// Flush writes as much of the queue as possible without blocking. Call it at most
+// once for each Start. The error is not nil if and only if the outcome is Failed.
 func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 	var batch []*frame.Frame
 	for {
@@ -58,21 +58,21 @@ func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 		}
 		if !whole {
 			o.rest, o.skip = batch, n
-			o.blocked()
+			o.noteBlocked()
 			return Blocked, nil
 		}
 	}
 }
 
-// write writes a batch, and reports how many bytes went out and whether that
-// was all.
+// write writes a batch. It returns the number of bytes written, and whether the
+// batch is complete.
 func (f *Flusher) write(o *Outbox, batch []*frame.Frame, try TryWrite) (written int, whole bool, err error) {
 	if len(batch) == 1 {
 		data := o.encode(batch[0])
 		n, err := try(data)
 		return n, n == len(data), err
 	}
-	if f.isGlued(o, batch) || f.stick(o, batch) {
+	if f.isGlued(o, batch) || f.glueAll(o, batch) {
 		n, err := try(f.glue)
 		return n, n == len(f.glue), err
 	}
@@ -86,8 +86,8 @@ func (f *Flusher) write(o *Outbox, batch []*frame.Frame, try TryWrite) (written 
 	return written, true, nil
 }
 
-// stick glues a batch, unless it is too large for that.
-func (f *Flusher) stick(o *Outbox, batch []*frame.Frame) bool {
+// glueAll glues a batch. It reports false if the batch is larger than glueSize.
+func (f *Flusher) glueAll(o *Outbox, batch []*frame.Frame) bool {
 	f.Forget()
 	if f.glue == nil {
 		f.glue = make([]byte, 0, glueSize)
@@ -104,12 +104,12 @@ func (f *Flusher) stick(o *Outbox, batch []*frame.Frame) bool {
 	return true
 }
 
-// isGlued reports whether glue holds just this batch.
+// isGlued reports whether glue holds exactly this batch.
 func (f *Flusher) isGlued(o *Outbox, batch []*frame.Frame) bool {
 	return f.deflate == o.deflate && slices.Equal(f.glued, batch)
 }
 
-// Forget lets go of the frames that are kept for the next outbox.
+// Forget drops the references to the glued frames.
 func (f *Flusher) Forget() {
 	clear(f.glued)
 	f.glued = f.glued[:0]

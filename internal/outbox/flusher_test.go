@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ func TestTheSameFramesAreGluedOnce(t *testing.T) {
 			o.Enqueue(frame)
 		}
 		outcome, err := f.Flush(o, func(p []byte) (int, error) {
-			if want := string(frames[0].Bytes()) + string(frames[1].Bytes()) + string(frames[2].Bytes()); string(p) != want {
+			want := slices.Concat(frames[0].Bytes(), frames[1].Bytes(), frames[2].Bytes())
+			if !bytes.Equal(p, want) {
 				t.Errorf("wrote %q, want %q", p, want)
 			}
 			glued = append(glued, &p[0])
@@ -74,8 +76,8 @@ func TestOneFrameIsNotCopied(t *testing.T) {
 	}
 }
 
-// TestWhatASocketRefusesIsNotLost: wherever a socket stops taking, the blocking
-// writer goes on with the next byte.
+// TestWhatASocketRefusesIsNotLost: at any byte the socket may accept no more; the
+// blocking writer continues with the next byte.
 func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 100 {
@@ -87,10 +89,10 @@ func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 			want.Write(o.encode(frame))
 			o.Enqueue(frame)
 		}
-		room := random.IntN(want.Len() + 100)
+		space := random.IntN(want.Len() + 100)
 		outcome, err := new(Flusher).Flush(o, func(p []byte) (int, error) {
-			n := min(len(p), room)
-			room -= n
+			n := min(len(p), space)
+			space -= n
 			return got.Write(p[:n])
 		})
 		if err != nil {
@@ -118,21 +120,23 @@ func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 func TestFlushTellsHowItEnded(t *testing.T) {
 	o := newOutbox(1 << 20)
 	o.Close(frame.NewCloseFrame(1000, ""), io.EOF)
-	if outcome, err := new(Flusher).Flush(o, func(p []byte) (int, error) { return len(p), nil }); outcome != Finished || err != nil || !o.Finished() {
+	outcome, err := new(Flusher).Flush(o, func(p []byte) (int, error) { return len(p), nil })
+	if outcome != Finished || err != nil || !o.Finished() {
 		t.Errorf("%v, %v", outcome, err)
 	}
 	o = newOutbox(1 << 20)
 	o.Enqueue(text("a"))
 	broken := errors.New("broken")
-	if outcome, err := new(Flusher).Flush(o, func([]byte) (int, error) { return 0, broken }); outcome != Failed || !errors.Is(err, broken) || !errors.Is(o.Cause(), broken) {
+	outcome, err = new(Flusher).Flush(o, func([]byte) (int, error) { return 0, broken })
+	if outcome != Failed || !errors.Is(err, broken) || !errors.Is(o.Cause(), broken) {
 		t.Errorf("%v, %v, cause %v", outcome, err, o.Cause())
 	}
 }
 
-// TestTheFlushersQueueDoesNotGrow when it is never empty: what has been taken is
-// given up.
+// TestTheFlushersQueueDoesNotGrow: a queue that is never empty gives up the slots of
+// taken sources.
 func TestTheFlushersQueueDoesNotGrow(t *testing.T) {
-	flushers := Flushers[*source]{running: 1 << 20} // so that none is started
+	flushers := Flushers[*source]{running: 1 << 20} // so none is started
 	sources := make([]*source, share)
 	for i := range sources {
 		sources[i] = new(source)
@@ -146,12 +150,11 @@ func TestTheFlushersQueueDoesNotGrow(t *testing.T) {
 		}
 	}
 	if c := cap(flushers.queue); c > 8*share {
-		t.Errorf("%d sources wait in room for %d", len(flushers.queue)-flushers.next, c)
+		t.Errorf("%d sources wait in %d slots", len(flushers.queue)-flushers.next, c)
 	}
 }
 
-// source is a Source over a buffer, which the race detector guards against two
-// writers at once.
+// source is a Source over a buffer. The race detector finds two writers at once.
 type source struct {
 	out  Outbox
 	data bytes.Buffer // owned by the writer
@@ -159,8 +162,8 @@ type source struct {
 
 func (s *source) Flush(f *Flusher) { _, _ = f.Flush(&s.out, s.data.Write) }
 
-// TestFlushers: whatever is submitted, by however many, is written, in order, and
-// then no goroutine is left.
+// TestFlushers: all submitted sources are written, in order, and then no goroutine
+// is left.
 func TestFlushers(t *testing.T) {
 	const emitters, each, members = 4, 200, 100
 	var flushers Flushers[*source]
@@ -170,7 +173,7 @@ func TestFlushers(t *testing.T) {
 		sources[i].out.Init(1<<30, false)
 	}
 	var work sync.WaitGroup
-	var room sync.Mutex // so that all see one order, as a room's members do
+	var room sync.Mutex // all members of a room get one order
 	for e := range emitters {
 		work.Go(func() {
 			for i := range each {

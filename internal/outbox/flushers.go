@@ -5,35 +5,35 @@ import (
 	"sync"
 )
 
-// Source is what Flushers flush: something with an outbox.
+// Source is an owner of an outbox.
 type Source interface {
-	// Flush has the flusher write what is queued, and sees to what comes of
-	// it. It must not block.
+	// Flush calls the flusher with the outbox and handles the outcome. It must not
+	// block.
 	Flush(*Flusher)
 }
 
-// Flushers are a few goroutines that write for all connections, so that who
-// emits to many doesn't wait for the system calls, and what piles up meanwhile
-// goes out together. They exist only while there is something to write. The
-// zero value is ready for use.
+// Flushers writes for many connections on a few goroutines. So a broadcast doesn't
+// wait for the system calls of each recipient, and the frames of the meantime are
+// written together. The goroutines exist only while there is something to write.
+// The zero value is ready for use.
 type Flushers[S Source] struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	queue   []S
-	next    int // the first of queue that hasn't been taken
+	next    int // the index of the first source not yet taken
 	running int
 	runs    func() // run, bound once: a go statement with a method allocates
 }
 
-// share is how many sources a flusher takes at a time, and how many more must
-// wait for another flusher to be started.
+// share is the number of sources that a flusher takes at a time. For each further
+// share in the queue, another flusher starts, up to GOMAXPROCS.
 const share = 32
 
-// Submit has sources flushed, each once, soon. It doesn't block; the slice
-// remains the caller's.
+// Submit queues sources to be flushed once each. It doesn't block. The caller may
+// use the slice again.
 func (f *Flushers[S]) Submit(sources []S) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.next > len(f.queue)/2 { // under a steady load it may never be empty
+	if f.next > len(f.queue)/2 { // under a steady load the queue may never be empty
 		n := copy(f.queue, f.queue[f.next:])
 		clear(f.queue[n:])
 		f.queue, f.next = f.queue[:n], 0
@@ -65,8 +65,8 @@ func (f *Flushers[S]) run() {
 	}
 }
 
-// take takes some sources off the queue; none means that the flusher has ceased
-// to run.
+// take moves up to share sources from the queue to taken and returns their number.
+// If it returns 0, the flusher must end.
 func (f *Flushers[S]) take(taken *[share]S) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,16 +11,16 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// model is the outbox as its documentation describes it, without its cleverness:
-// what the real one must do step by step, however steps are mixed.
+// model is a simple outbox after the documentation. The real one must do the same in
+// each step, for any sequence of steps.
 type model struct {
 	limit    int
 	queue    []*frame.Frame
 	batch    []*frame.Frame // being written
 	bytes    int
 	exempt   *frame.Frame // larger than the limit, and admitted
-	control  []byte       // pings and pongs that wait
-	behind   int          // how many frames of the queue they come behind
+	control  []byte       // waiting pings and pongs
+	behind   int          // the number of frames before them in the queue
 	writing  bool
 	state    state
 	cause    error
@@ -67,7 +67,7 @@ func (m *model) add(opcode byte, payload []byte) {
 	m.control, m.behind = append(m.control, frame.NewFrame(opcode, payload).Bytes()...), len(m.queue)
 }
 
-// start is what follows: a writer, unless there is one.
+// start starts a writer for pings and pongs unless one runs.
 func (m *model) start() Result {
 	if len(m.control) == 0 || m.writing {
 		return Queued
@@ -76,8 +76,8 @@ func (m *model) start() Result {
 	return Start
 }
 
-// gone is what becomes of frames that were written, or won't be.
-func (m *model) gone(frames []*frame.Frame) {
+// release subtracts the bytes of frames after their write or without one.
+func (m *model) release(frames []*frame.Frame) {
 	for _, f := range frames {
 		switch {
 		case f == m.exempt:
@@ -102,15 +102,15 @@ func (m *model) kill(cause error) bool {
 		m.cause = cause
 	}
 	m.state = dead
-	m.gone(m.queue)
+	m.release(m.queue)
 	m.queue, m.control = nil, nil
 	return first
 }
 
-// next is what a writer finds after its write: pings and pongs, which are no
-// frame of ours, and then the queue.
+// next does the step of a writer after a write. It returns the waiting pings and
+// pongs as bytes, and the queue.
 func (m *model) next() (control []byte, batch []*frame.Frame, last bool) {
-	m.gone(m.batch)
+	m.release(m.batch)
 	control, m.control = m.control, nil
 	m.batch, m.queue, m.promised = m.queue, nil, false
 	if len(control)+len(m.batch) > 0 {
@@ -125,13 +125,13 @@ func (m *model) next() (control []byte, batch []*frame.Frame, last bool) {
 }
 
 func (m *model) fail(cause error) {
-	m.gone(m.batch)
+	m.release(m.batch)
 	m.batch, m.writing = nil, false
 	m.kill(cause)
 }
 
-// run does what the steps say to the model and to a real outbox, and compares.
-// A writer's step happens only while there is a writer, as in life.
+// run does the same steps with the model and a real outbox, and compares them. The
+// steps of a writer happen only while there is one.
 func run(t *testing.T, steps []byte) {
 	t.Helper()
 	const limit = 1000
@@ -178,7 +178,8 @@ func run(t *testing.T, steps []byte) {
 			got := batch
 			if len(wantControl) > 0 {
 				if len(got) <= m.behind || !bytes.Equal(got[m.behind].Bytes(), wantControl) {
-					t.Fatalf("step %d: took %d frames, without %x behind the first %d", i, len(got), wantControl, m.behind)
+					t.Fatalf("step %d: took %d frames, without %x behind the first %d",
+						i, len(got), wantControl, m.behind)
 				}
 				got = slices.Delete(slices.Clone(got), m.behind, m.behind+1)
 			}

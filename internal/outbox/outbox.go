@@ -1,18 +1,34 @@
-// Package outbox is the outbound side of one connection: a queue of frames
-// that is bounded in bytes, written by at most one goroutine at a time, which
-// exists only while there is something to write.
+// Package outbox queues the outbound frames of a connection and writes them. An
+// [Outbox] is bounded in bytes. At most one goroutine at a time writes its queue,
+// and only while there is something to write.
 //
-// The invariants, which the tests hold against a model:
+// A frame goes this way: [Outbox.Enqueue] queues it. If no writer runs, the result
+// is [Start], and the caller starts one. The first writer is a [Flusher], which
+// never blocks; [Flushers] run a few of them for all connections. If the socket
+// accepts no more, [Outbox.Drain] writes the rest on a goroutine of the connection,
+// and blocks. A goroutine that emits faster than a client reads can wait in
+// [Outbox.GiveWay].
+//
+// # Invariants
+//
+// The tests compare the outbox with a model of these:
 //
 //   - Enqueue never blocks and does no I/O.
-//   - Writing is true iff exactly one writer runs. It becomes false in the
-//     critical section in which that writer found the queue empty, so no frame
-//     is left behind and no second writer starts.
-//   - The bytes of a frame count until its write has returned. What the limit
-//     admitted by exception doesn't count, and neither do pings and pongs that
-//     nobody asked for: they wait in a place of their own.
-//   - The close frame is the last; after it nothing is queued.
-//   - The first cause of the end wins, whoever comes later.
+//   - Progress.Writing is true if and only if exactly one writer runs. It becomes
+//     false in the critical section in which the writer found the queue empty. So no
+//     frame is left behind, and no second writer starts.
+//   - The bytes of a frame count until its write has returned. Two kinds of frames
+//     don't count: a single frame above the limit, and the pings and pongs of the
+//     library itself. Those pings and pongs wait outside of the queue.
+//   - The close frame is the last. Nothing is queued after it.
+//   - The first cause of the end wins.
+//
+// # Locks
+//
+// Outbox.mu guards the queue, Flushers.mu the list of connections to flush. Both are
+// held for a few instructions, never during a write, and no other lock is taken
+// under them. The batch of a writer, Outbox.rest and Outbox.skip belong to the
+// writer alone. The documentation of package node has the order of all locks.
 package outbox
 
 import (
@@ -21,87 +37,88 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// FrameOverhead is what a queued frame counts in addition to its bytes: the
-// Frame, its place in the queue, and what the allocator rounds up.
+// FrameOverhead is the number of bytes that a queued frame counts in addition to its
+// own: for the Frame, its slot in the queue, and the rounding of the allocator.
 const FrameOverhead = 112
 
-// Result says what became of a frame.
+// Result is the result of queueing a frame.
 type Result byte
 
 // The results of Enqueue and Close.
 const (
-	// Queued: a writer is at work and will write the frame.
+	// Queued: a writer runs and will write the frame.
 	Queued Result = iota
-	// Crowded: a writer is at work, and more than half of the limit waits for
-	// it. Who goes on without giving it a chance may end a healthy connection.
+	// Crowded: a writer runs, and more than half of the limit waits for it. Call
+	// GiveWay before the next frame: a loop that doesn't may end a healthy
+	// connection.
 	Crowded
-	// Start: the frame is queued and the caller must see to it that a writer
-	// is called once: Flusher.Flush or Drain, by any goroutine.
+	// Start: the frame is queued, and the caller must start a writer: one call of
+	// [Flusher.Flush] or [Outbox.Drain], by any goroutine.
 	Start
-	// Closed: the outbox takes nothing any more.
+	// Closed: the outbox accepts nothing any more.
 	Closed
 	// Full: the frame would exceed the limit and was not queued.
 	Full
 )
 
-// maxControl is how many bytes of pings and pongs may wait; of more, only the
-// newest does, which is all that a client may expect (RFC 6455, section 5.5.3).
+// maxControl limits the bytes of waiting pings and pongs. Above it only the newest
+// waits; a client may expect no more (RFC 6455, section 5.5.3).
 const maxControl = 4 << 10
 
-// Outbox is the queue of one connection. Its methods are safe for concurrent
-// use, except for the writers'.
+// Outbox is the queue of one connection. Its methods are safe for concurrent use,
+// except for those of the writer.
 type Outbox struct {
 	limit int // bytes; immutable
 
-	mu       sync.Mutex     // guards what follows; held for a few instructions only
+	mu       sync.Mutex     // guards the fields below; held for a few instructions only
 	queue    []*frame.Frame // in the order of their arrival
-	control  *control       // pings and pongs that wait; nil for none
-	exempt   *frame.Frame   // queued or being written though larger than limit; nil for none
-	bytes    int            // of the queue and of the batch being written, except for exempt
+	control  *control       // waiting pings and pongs; nil for none
+	exempt   *frame.Frame   // queued or being written, larger than limit; nil for none
+	bytes    int            // of the queue and the batch being written, without exempt
 	progress Progress       // of the writers
 	state    state
-	inlined  bool          // a batch that is being written lies in inline
-	deflate  bool          // the client takes compressed frames; immutable, so not guarded
-	moved    moment        // when a writer that may have to wait last got something out; 0 for others
-	paced    moment        // when who queued the last frame in a crowd goes on
-	cause    error         // why state is not open; the first one given
-	freed    chan struct{} // closed when the outbox isn't crowded any more; nil while nobody waits
+	inlined  bool          // the batch being written is stored in inline
+	deflate  bool          // the client accepts compressed frames; immutable, not guarded
+	moved    moment        // the last write of a blocked writer; 0 for other writers
+	paced    moment        // the end of the last wait in GiveWay
+	cause    error         // the reason for the end, the first one; nil while open
+	freed    chan struct{} // closed when the crowd is gone; nil while nobody waits
 
-	inline [inlineFrames]*frame.Frame // where a queue begins
+	inline [inlineFrames]*frame.Frame // holds the queue while it is short
 
-	// What a Flusher's write left over; owned by the writer.
+	// The rest of a Flusher's write; owned by the writer.
 	rest []*frame.Frame // the batch
-	skip int            // how many bytes of it are out
+	skip int            // the bytes of the batch already written
 }
 
-// control is pings and pongs of our own accord. A pong comes behind what was queued
-// before it, so that whoever waits for it knows that all of that has come; how much
-// later it comes doesn't matter.
+// control holds the pings and pongs of the library itself. A pong is written after
+// all frames that were queued before it. So its receipt proves theirs. It may be
+// written later still.
 type control struct {
 	frame  *frame.Frame
-	behind int // how many frames of the queue
+	behind int // the number of frames before it in the queue
 }
 
 type state byte
 
 const (
 	open    state = iota
-	closing       // the close frame is queued or written
-	dead          // killed, or the close frame is out, or a write failed
+	closing       // the close frame is queued or being written
+	dead          // killed, or the close frame is written, or a write failed
 )
 
-// Init prepares an outbox that queues up to limit bytes; a frame that alone is
-// larger is taken when nothing else waits, in addition to them. With deflate,
-// frames are written compressed. It must be called once, before any other method.
+// Init prepares an outbox for up to limit bytes. A larger frame is accepted if
+// nothing else waits; it doesn't count against the limit. With deflate, frames are
+// written compressed. Call Init once, before any other method.
 func (o *Outbox) Init(limit int, deflate bool) {
 	o.limit, o.deflate = limit, deflate
 }
 
-// Hold has what is queued wait for a Flush, as if a writer were at work. It must be
-// called before anything is queued.
+// Hold keeps the queue waiting for a Flush, as if a writer were running. Call it
+// before anything is queued.
 func (o *Outbox) Hold() { o.progress.Writing, o.moved = true, now() }
 
-// Enqueue queues a frame.
+// Enqueue queues a frame. It never blocks.
 func (o *Outbox) Enqueue(f *frame.Frame) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -120,8 +137,8 @@ func (o *Outbox) Enqueue(f *frame.Frame) Result {
 	}
 }
 
-// Answer has a pong written, soon: StartControl must be called thereafter. It
-// does nothing once the outbox is closed.
+// Answer adds a pong to the waiting pings and pongs. Call StartControl afterwards.
+// Answer does nothing on a closed outbox.
 func (o *Outbox) Answer(payload []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -130,15 +147,16 @@ func (o *Outbox) Answer(payload []byte) {
 	}
 }
 
-// StartControl is to be called after Answer. It reports Start as Enqueue does, or
-// Queued if nothing waits to be written, or a writer is at work.
+// StartControl starts the writing of pongs after Answer. It returns Start as Enqueue
+// does. It returns Queued if no pong waits, or if a writer runs.
 func (o *Outbox) StartControl() Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.startControl()
 }
 
-// Ping has a ping written, whatever waits. The frame is one of frame.NewControl.
+// Ping adds a ping to the waiting pings and pongs, regardless of the limit. The
+// frame must come from [frame.NewControl].
 func (o *Outbox) Ping(f *frame.Frame) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -175,9 +193,9 @@ func (o *Outbox) startControl() Result {
 	return Start
 }
 
-// Close queues the close frame behind what is queued, whatever the limit, and
-// lets nothing follow it. It reports Closed, and does nothing, if the outbox is
-// closed or killed already.
+// Close queues the close frame after all other frames, regardless of the limit.
+// Nothing can follow it. If the outbox is already closed or killed, Close returns
+// Closed and does nothing.
 func (o *Outbox) Close(f *frame.Frame, cause error) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -188,39 +206,39 @@ func (o *Outbox) Close(f *frame.Frame, cause error) Result {
 	return o.push(f, f.Len()+FrameOverhead)
 }
 
-// Kill ends the outbox at once: what is queued is dropped. A write that is
-// under way is not interrupted; the caller does that by closing the transport.
-// It reports whether the cause given is the one that counts.
+// Kill ends the outbox at once and drops the queue. It doesn't interrupt a write;
+// the caller does so by closing the socket. Kill reports whether this cause is the
+// first.
 func (o *Outbox) Kill(cause error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.kill(cause)
 }
 
-// Cause returns why the outbox ended or is ending; nil while it is open.
+// Cause returns the reason why the outbox ended or is ending. It returns nil while
+// the outbox is open.
 func (o *Outbox) Cause() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.cause
 }
 
-// Open reports whether Enqueue may still take frames.
+// Open reports whether Enqueue may still accept frames.
 func (o *Outbox) Open() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.state == open
 }
 
-// Finished reports whether nothing will be written any more, save for what a
-// writer is writing just now.
+// Finished reports whether no further write will start.
 func (o *Outbox) Finished() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.state == dead
 }
 
-// Bytes returns how many bytes are queued or being written, FrameOverhead for
-// each frame included. Pings and pongs of our own accord don't count.
+// Bytes returns the number of bytes that are queued or being written, with
+// FrameOverhead for each frame. The library's own pings and pongs don't count.
 func (o *Outbox) Bytes() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -230,25 +248,25 @@ func (o *Outbox) Bytes() int {
 	return o.bytes
 }
 
-// Progress is what can be seen of the writers from outside.
+// Progress describes the work of the writers.
 type Progress struct {
-	// Steps changes with each step of a writer: seen twice the same, with a
-	// writer at work, it has been waiting for as long.
+	// Steps changes with each step of a writer. If it stays the same while Writing
+	// is true, the writer is waiting.
 	Steps uint32
-	// Waited counts the writes that a writer waited for, or may have.
+	// Waited counts the writes by blocking writers: each of them may have waited.
 	Waited uint32
-	// Writing is whether a writer is at work.
+	// Writing reports whether a writer runs.
 	Writing bool
 }
 
-// Progress returns how far the writers are.
+// Progress returns the current progress.
 func (o *Outbox) Progress() Progress {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.progress
 }
 
-// push appends under mu.
+// push appends a frame to the queue, under mu.
 func (o *Outbox) push(f *frame.Frame, size int) Result {
 	o.put(f)
 	o.bytes += size
@@ -262,7 +280,7 @@ func (o *Outbox) push(f *frame.Frame, size int) Result {
 	return Start
 }
 
-// kill is Kill under mu.
+// kill does the work of Kill, under mu.
 func (o *Outbox) kill(cause error) bool {
 	first := o.cause == nil
 	if first {
@@ -271,6 +289,6 @@ func (o *Outbox) kill(cause error) bool {
 	o.state = dead
 	o.release(o.queue)
 	o.queue, o.control = nil, nil
-	o.free()
+	o.signalFreed()
 	return first
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// A queue begins within its outbox, where nobody has to look for it; one with a
-// backlog borrows room. So neither a steady flow of messages nor a burst
-// allocates, and an idle connection keeps nothing.
+// A short queue is stored inside of its outbox. A longer one borrows a buffer. So
+// neither a steady flow of messages nor a burst allocates, and an idle connection
+// keeps no buffer.
 const (
 	inlineFrames   = 2
 	borrowedFrames = 128
@@ -32,7 +32,7 @@ func (o *Outbox) put(f *frame.Frame) {
 	o.queue = append(o.queue, f)
 }
 
-// takeQueue takes what is queued, under mu.
+// takeQueue takes all frames out of the queue, under mu.
 func (o *Outbox) takeQueue() []*frame.Frame {
 	batch := o.queue
 	o.queue = nil
@@ -40,7 +40,7 @@ func (o *Outbox) takeQueue() []*frame.Frame {
 	return batch
 }
 
-// takeControl puts the pings and pongs that wait into the queue, under mu.
+// takeControl moves the waiting pings and pongs into the queue, under mu.
 func (o *Outbox) takeControl() {
 	c := o.control
 	if c == nil {
@@ -52,8 +52,8 @@ func (o *Outbox) takeControl() {
 	o.queue[c.behind] = c.frame
 }
 
-// release takes the bytes of a batch off the count, and gives its room back,
-// under mu.
+// release ends the life of a batch: it subtracts the bytes and gives the buffer
+// back, under mu.
 func (o *Outbox) release(batch []*frame.Frame) {
 	for _, f := range batch {
 		switch {
@@ -74,5 +74,6 @@ func (o *Outbox) release(batch []*frame.Frame) {
 	}
 }
 
-// isInline tells the two apart: whatever is borrowed, or has grown, is larger.
+// isInline reports whether a queue is stored in Outbox.inline. Borrowed and grown
+// buffers are larger.
 func isInline(queue []*frame.Frame) bool { return cap(queue) == inlineFrames }

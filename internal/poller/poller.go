@@ -1,26 +1,42 @@
-// Package poller tells when something can be read from network connections, so
-// that those which are silent for long need no goroutine to wait on them: a
-// goroutine's stack is the largest part of what an idle connection takes.
+// Package poller waits for input on many network connections with one goroutine. So
+// a silent connection needs no goroutine of its own: its stack would be the largest
+// part of the memory of an idle connection.
 //
-// Where the system has no way to do so, a Poller watches nothing and says so;
-// goroutines wait then.
+// A [Poller] watches descriptors. Each descriptor has a value. At the first input or
+// error, the Poller calls its wake function with the value, once. To wait again,
+// call [Poller.Watch] again. The Poller uses epoll on Linux. On other systems, and
+// with the build tag portable, [New] fails, and the caller must wait on goroutines.
+//
+// # Invariants
+//
+//   - Each successful Watch leads to at most one call of wake. It leads to exactly
+//     one if input comes, unless Forget comes first.
+//   - At the end, by Close or by a failure of the system, wake is called for all
+//     watched values: nothing else would wake them.
+//   - A descriptor may be closed and its number used again. So a call of wake may
+//     come without input. The caller must check.
+//
+// # Locks
+//
+// Poller.mu guards the watched values. It is never held during wake, and no other
+// lock is taken under it.
 package poller
 
 import "sync"
 
-// Poller watches descriptors, each for one event at a time. The zero value and
-// nil watch nothing; make one with New. Its methods are safe for concurrent use.
+// Poller watches descriptors, each for one event at a time. The zero value and nil
+// watch nothing; make a Poller with New. Its methods are safe for concurrent use.
 type Poller[T comparable] struct {
 	wake  func(T) // immutable
-	queue queue   // the system's; immutable
+	queue queue   // of the system; immutable
 
-	mu      sync.Mutex // guards what follows
-	watched []T        // by descriptor; the zero T for those that aren't watched
+	mu      sync.Mutex // guards the fields below
+	watched []T        // by descriptor; the zero T for an unwatched one
 	stopped bool
 }
 
-// New returns a Poller that calls wake, which must not block, on a goroutine of
-// its own. Close ends it.
+// New returns a Poller. It calls wake on its own goroutine; wake must not block.
+// Close ends the goroutine. New returns an error if the system has no support.
 func New[T comparable](wake func(T)) (*Poller[T], error) {
 	p := &Poller[T]{wake: wake}
 	if err := p.queue.open(); err != nil {
@@ -33,8 +49,8 @@ func New[T comparable](wake func(T)) (*Poller[T], error) {
 	return p, nil
 }
 
-// stop is the end, by Close or because the system has failed: what is watched is
-// woken, since nobody else will.
+// stop ends the Poller after Close or a failure of the system. It wakes all watched
+// values, since nothing else will.
 func (p *Poller[T]) stop() {
 	p.mu.Lock()
 	watched := p.watched
@@ -48,10 +64,10 @@ func (p *Poller[T]) stop() {
 	}
 }
 
-// Watch has wake called with the value once, as soon as something can be read
-// from the descriptor, be it an error. It must not be called again before that.
-// again says whether the descriptor has been watched before; it must stay open
-// meanwhile. False means that it can't be watched.
+// Watch watches a descriptor: wake is called with the value once, at the first input
+// or error. Input that has already come counts. Don't call Watch again before wake.
+// Pass true for again if the descriptor has been watched before. The descriptor must
+// stay open during the call. Watch reports false if the descriptor can't be watched.
 func (p *Poller[T]) Watch(fd int, value T, again bool) bool {
 	if p == nil {
 		return false
@@ -73,8 +89,8 @@ func (p *Poller[T]) Watch(fd int, value T, again bool) bool {
 	return true
 }
 
-// Forget ends the watch of a descriptor that is about to be closed, if there is
-// one for that value.
+// Forget ends the watch of a descriptor for a value, if there is one. Call it before
+// the descriptor is closed.
 func (p *Poller[T]) Forget(fd int, value T) {
 	if p == nil {
 		return
@@ -87,8 +103,8 @@ func (p *Poller[T]) Forget(fd int, value T) {
 	}
 }
 
-// ready is called when a descriptor can be read from. It may be another one by
-// now, of the same number: its value is woken for nothing, and has to look.
+// ready wakes the value of a descriptor with input. The number may belong to another
+// descriptor by now. Then wake is called without input.
 func (p *Poller[T]) ready(fd int) {
 	var none T
 	p.mu.Lock()
@@ -102,7 +118,7 @@ func (p *Poller[T]) ready(fd int) {
 	}
 }
 
-// Close ends the Poller; what it watches is woken. It may be called once.
+// Close ends the Poller and wakes all watched values. Call it at most once.
 func (p *Poller[T]) Close() {
 	if p != nil {
 		p.queue.close()

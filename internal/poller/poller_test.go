@@ -14,10 +14,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen before it fails.
+// patience is the longest wait for an expected event. After it, the test fails.
 const patience = 20 * time.Second
 
-// start returns a poller and what it has woken.
+// start returns a poller and a channel of the woken values.
 func start(t *testing.T) (*Poller[string], <-chan string) {
 	t.Helper()
 	woken := make(chan string, 100)
@@ -29,7 +29,7 @@ func start(t *testing.T) (*Poller[string], <-chan string) {
 	return p, woken
 }
 
-// pair returns both ends of a TCP connection, and the first one's descriptor.
+// pair returns both ends of a TCP connection, and the descriptor of the first.
 func pair(t *testing.T) (here *net.TCPConn, fd int, there *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,8 +83,8 @@ func wantWoken(t *testing.T, woken <-chan string, want string) {
 	}
 }
 
-// wantNothing finds out that nothing has been woken by having something woken
-// that comes later.
+// wantNothing checks for missing wakes: it wakes another value and wants it to be
+// the next one.
 func wantNothing(t *testing.T, p *Poller[string], woken <-chan string) {
 	t.Helper()
 	_, fd, there := pair(t)
@@ -102,7 +102,7 @@ func TestWakesOnceForEachWatch(t *testing.T) {
 	wantWoken(t, woken, "a")
 	send(t, there)
 	wantNothing(t, p, woken)
-	watch(t, p, fd, "a", true) // what came meanwhile counts
+	watch(t, p, fd, "a", true) // earlier input counts
 	wantWoken(t, woken, "a")
 }
 
@@ -128,7 +128,7 @@ func TestForget(t *testing.T) {
 	p, woken := start(t)
 	_, fd, there := pair(t)
 	watch(t, p, fd, "a", false)
-	p.Forget(fd, "another") // of which the descriptor was before
+	p.Forget(fd, "another") // an earlier value of the descriptor
 	p.Forget(1<<20, "a")
 	send(t, there)
 	wantWoken(t, woken, "a")
@@ -142,8 +142,8 @@ func TestForget(t *testing.T) {
 	wantNothing(t, p, woken)
 }
 
-// TestADescriptorIsReused: what a closed connection was watched for concerns the
-// next one of that number only as something to look at.
+// TestADescriptorIsReused: the watch of a closed connection doesn't affect the next
+// one with the same descriptor.
 func TestADescriptorIsReused(t *testing.T) {
 	p, woken := start(t)
 	here, fd, _ := pair(t)
@@ -159,7 +159,7 @@ func TestADescriptorIsReused(t *testing.T) {
 		}
 		defer func() { _ = syscall.Close(fd) }()
 	}
-	watch(t, p, fd, "new", false) // is not known any more
+	watch(t, p, fd, "new", false) // epoll has dropped the closed descriptor
 	send(t, there)
 	wantWoken(t, woken, "new")
 }
@@ -184,7 +184,7 @@ func TestCantBeWatched(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	const many = 300 // more than are taken at a time
+	const many = 300 // more than one call of epoll_wait returns
 	woken := make(chan int, many)
 	p, err := New(func(value int) { woken <- value })
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// queue is an epoll instance, for which Go's own poller waits: so the goroutine
-// that reads it occupies no thread.
+// queue is an epoll instance. Go's own poller waits for it, so the goroutine of the
+// Poller occupies no thread.
 type queue struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -19,8 +19,8 @@ func (q *queue) open() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	// What makes os.NewFile leave the waiting to Go's poller; epoll itself has
-	// no use for it.
+	// os.NewFile hands only non-blocking descriptors to Go's poller. epoll itself
+	// doesn't need this.
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		_ = syscall.Close(fd)
 		return os.NewSyscallError("fcntl", err)
@@ -30,7 +30,7 @@ func (q *queue) open() error {
 	return err
 }
 
-// arm asks for one event of a descriptor. What can be read already counts.
+// arm asks for one event of a descriptor. Input that has already come counts.
 func (q *queue) arm(fd int, again bool) error {
 	operation := syscall.EPOLL_CTL_ADD
 	if again {
@@ -38,8 +38,9 @@ func (q *queue) arm(fd int, again bool) error {
 	}
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(fd)}
 	var failed error
-	if err := q.raw.Control(func(queue uintptr) { failed = syscall.EpollCtl(int(queue), operation, fd, &event) }); err != nil {
-		return err // it has been closed
+	err := q.raw.Control(func(queue uintptr) { failed = syscall.EpollCtl(int(queue), operation, fd, &event) })
+	if err != nil {
+		return err // the queue is closed
 	}
 	return failed
 }
@@ -48,7 +49,8 @@ func (q *queue) arm(fd int, again bool) error {
 func (q *queue) run(ready func(fd int)) {
 	events := make([]syscall.EpollEvent, 128)
 	n := 0
-	// Go's poller tells of changes only: it is waited for when nothing is left.
+	// Go's poller reports changes only. So take reads until no event is left, and
+	// only then waits.
 	take := func(queue uintptr) bool {
 		var err error
 		for {

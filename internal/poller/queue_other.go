@@ -4,7 +4,7 @@ package poller
 
 import "errors"
 
-// queue is for systems on which goroutines wait.
+// queue watches nothing: on these systems goroutines wait.
 type queue struct{}
 
 func (*queue) open() error         { return errors.ErrUnsupported }

@@ -1,7 +1,8 @@
-// Package quote makes texts that come from clients, or from code that quotes
-// clients, fit for a log and for an error message: one line each, of bounded
-// length, in which nothing can pass for a line of its own or act on a terminal.
-// It does no I/O and is safe for concurrent use.
+// Package quote makes texts safe for logs and error messages. The texts come from
+// clients, or from code that quotes clients. The result is one line of bounded
+// length, except for [Lines]. It contains no line breaks and no escape sequences for
+// terminals. So a client can't forge a line of a log or control a terminal. The
+// functions do no I/O, hold no locks, and are safe for concurrent use.
 package quote
 
 import (
@@ -11,30 +12,30 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with escape sequences, as Go writes them, in place of what is
-// not visible: control characters, line breaks of all kinds, characters that turn
-// the direction of writing, bytes that are not UTF-8. What is longer than most
-// bytes is cut between two characters, and the length of s added. A text that has
-// been through here before, within the same limit, stays as it is.
+// Text replaces all invisible parts of s by Go's escape sequences: control
+// characters, all kinds of line breaks, characters that change the direction of
+// writing, and bytes outside of UTF-8. It cuts a text of more than most bytes
+// between two characters and appends the length of s. If a result within the limit
+// goes through Text again, it doesn't change.
 func Text(s string, most int) string { return clip(s, most, strconv.IsGraphic, "") }
 
-// Any is Text for how fmt prints a value.
+// Any is Text for a value as fmt prints it.
 func Any(v any, most int) string { return Text(fmt.Sprint(v), most) }
 
-// String is Text in double quotes, for values within a text: whatever s is, one
-// can see where it ends.
+// String is Text in double quotes, for a value within a text. The quotes mark its
+// end for any s.
 func String(s string, most int) string {
 	return clip(s, most, func(r rune) bool { return strconv.IsGraphic(r) && r != '"' && r != '\\' }, `"`)
 }
 
-// Lines is Text for several lines: line breaks and tabs stay. It is for what no
-// client has a part in.
+// Lines is Text for several lines: it keeps line breaks and tabs. Use it only for
+// texts without any part from a client.
 func Lines(s string, most int) string {
 	return clip(s, most, func(r rune) bool { return strconv.IsGraphic(r) || r == '\n' || r == '\t' }, "")
 }
 
-// Cut returns the beginning of s, of at most so many bytes, without half a
-// character at its end. It escapes nothing.
+// Cut returns the first bytes of s, at most so many, without half a character at
+// the end. It escapes nothing.
 func Cut(s []byte, most int) []byte {
 	if len(s) <= most {
 		return s
@@ -44,10 +45,11 @@ func Cut(s []byte, most int) []byte {
 			return s[:end]
 		}
 	}
-	return s[:most] // it isn't UTF-8 there
+	return s[:most] // not UTF-8 at this point
 }
 
-// clip writes what it may keep of s, and the rest escaped, within most bytes.
+// clip keeps the characters of s allowed by keep and escapes the others, within most
+// bytes. It puts the text between two copies of around.
 func clip(s string, most int, keep func(rune) bool, around string) string {
 	var b strings.Builder
 	b.WriteString(around)

@@ -3,6 +3,7 @@ package quote_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -50,9 +51,11 @@ func TestString(t *testing.T) {
 		{"'\n", 10, `"'\n"`},
 		{"123456", 5, `"12345"… (6 bytes in all)`},
 	} {
-		if got := quote.String(test.in, test.most); got != test.want {
-			t.Errorf("got %s, want %s", got, test.want)
-		}
+		t.Run(fmt.Sprintf("%q", test.in), func(t *testing.T) {
+			if got := quote.String(test.in, test.most); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
 	}
 }
 
@@ -70,11 +73,16 @@ func TestAny(t *testing.T) {
 		in   any
 		want string
 	}{
-		{errors.New("a\nb"), `a\nb`}, {nil, "<nil>"}, {[]int{1, 2}, "[1 2]"}, {map[string]int{"\n": 1}, `map[\n:1]`},
+		{errors.New("a\nb"), `a\nb`},
+		{nil, "<nil>"},
+		{[]int{1, 2}, "[1 2]"},
+		{map[string]int{"\n": 1}, `map[\n:1]`},
 	} {
-		if got := quote.Any(test.in, 100); got != test.want {
-			t.Errorf("got %q, want %q", got, test.want)
-		}
+		t.Run(test.want, func(t *testing.T) {
+			if got := quote.Any(test.in, 100); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
@@ -84,17 +92,26 @@ func TestCut(t *testing.T) {
 		most int
 		want string
 	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"abö", 3, "ab"}, {"a日", 3, "a"}, {"😀😀", 7, "😀"}, {"öö", 1, ""}, {"öö", 2, "ö"},
-		{"a\xbf\xbf\xbf\xbf\xbf\xbf", 5, "a\xbf\xbf\xbf\xbf"}, {"\xff\n", 1, "\xff"},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "abc"},
+		{"abö", 3, "ab"},
+		{"a日", 3, "a"},
+		{"😀😀", 7, "😀"},
+		{"öö", 1, ""},
+		{"öö", 2, "ö"},
+		{"a\xbf\xbf\xbf\xbf\xbf\xbf", 5, "a\xbf\xbf\xbf\xbf"},
+		{"\xff\n", 1, "\xff"},
 	} {
-		if got := quote.Cut([]byte(test.in), test.most); string(got) != test.want {
-			t.Errorf("%q cut to %d: %q, want %q", test.in, test.most, got, test.want)
-		}
+		t.Run(fmt.Sprintf("%q to %d", test.in, test.most), func(t *testing.T) {
+			if got := quote.Cut([]byte(test.in), test.most); string(got) != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
-// FuzzText: whatever comes in, one visible line of bounded length comes out, and
-// comes out the same of another pass.
+// FuzzText: each result is one visible line of bounded length, and another pass
+// doesn't change it.
 func FuzzText(f *testing.F) {
 	f.Add("a\n\x1b\u2028\u202e\xff", 20)
 	f.Add(`"\`, 5)

@@ -1,14 +1,25 @@
-// Package wire is the message format that every client of this library
-// speaks, and the frames that carry it: pure functions without I/O, safe for
-// concurrent use.
+// Package wire encodes and decodes the messages of this library. Its functions do no
+// I/O, hold no locks, and are safe for concurrent use.
 //
 // An event travels as
 //
 //	<prefix><event>;<type>;<payload>
 //
-// where type is one digit. A message that does not begin with the prefix is a
-// native message and has no structure. The format has been unchanged since
-// 2016; clients that cannot be updated depend on each byte of it.
+// The type is one digit: see [Type]. The name of an event is not empty and contains
+// no ';'. A message without the prefix is a native message and has no structure.
+//
+// [Append] encodes an event: the Go type of the value selects the type digit.
+// [Decode] splits a message into the parts of an [Event] without reading the
+// payload. The methods of Event read the payload as a Go value. They are lenient
+// only where the client script of 2016 is careless.
+//
+// # Invariants
+//
+//   - The format has not changed since 2016. Clients without updates depend on each
+//     byte of it. testdata/vectors.json fixes it for the tests in Go and JavaScript.
+//   - Decode loses nothing: the prefix and the parts of a decoded message make the
+//     same bytes again.
+//   - Decoding never panics and never changes the message.
 package wire
 
 import (
@@ -23,15 +34,15 @@ import (
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
-// DefaultPrefix begins each event unless the server is configured otherwise.
+// DefaultPrefix begins each event if the server configures no prefix.
 const DefaultPrefix = "iris-websocket-message:"
 
 const separator = ';'
 
-// Type says how the payload of an event is to be read.
+// Type is the type of a payload.
 type Type byte
 
-// The types of a payload. Their numbers are on the wire.
+// The types of a payload. Their numbers are the type digits on the wire.
 const (
 	String Type = iota
 	Int
@@ -40,7 +51,7 @@ const (
 	JSON
 )
 
-// String returns the type's name as it stands in error messages.
+// String returns the name of the type for error messages.
 func (t Type) String() string {
 	switch t {
 	case String:
@@ -58,8 +69,8 @@ func (t Type) String() string {
 	}
 }
 
-// Errors of Decode and ValidEvent. Those of Decode arrive wrapped with what is
-// known of the message.
+// Errors of Decode and ValidEvent. The root package wraps those of Decode in a
+// MessageError with the known parts of the message.
 var (
 	ErrEmptyEvent   = errors.New("the event name is empty")
 	ErrEventName    = errors.New("the event name contains a ';', which ends it on the wire")
@@ -71,7 +82,7 @@ var (
 	errPrefixFormat = errors.New("the prefix contains a ';', which separates the parts of a message")
 )
 
-// ValidEvent reports why name cannot name an event; nil if it can.
+// ValidEvent returns an error if name is not a valid name of an event.
 func ValidEvent(name string) error {
 	if name == "" {
 		return ErrEmptyEvent
@@ -82,8 +93,7 @@ func ValidEvent(name string) error {
 	return nil
 }
 
-// ValidPrefix reports why prefix cannot begin the events of a server; nil if
-// it can.
+// ValidPrefix returns an error if prefix is not a valid prefix of events.
 func ValidPrefix(prefix string) error {
 	if prefix == "" {
 		return errPrefixLength
@@ -97,8 +107,7 @@ func ValidPrefix(prefix string) error {
 	return nil
 }
 
-// Event is a decoded message. Name and Payload point into the message that it
-// was decoded from.
+// Event is a decoded message. Name and Payload point into the message.
 type Event struct {
 	Name    []byte
 	Type    Type
@@ -110,9 +119,9 @@ func IsEvent(prefix string, message []byte) bool {
 	return len(message) >= len(prefix) && string(message[:len(prefix)]) == prefix
 }
 
-// Decode takes an event apart without reading its payload. The message must
-// begin with the prefix (see IsEvent). When it is malformed, the returned Event
-// still has the name if there was one.
+// Decode splits a message into the parts of an event, without reading its payload.
+// The message must begin with the prefix (see [IsEvent]). If the message is
+// malformed but has a name, the returned Event has the name too.
 func Decode(prefix string, message []byte) (Event, error) {
 	rest := message[len(prefix):]
 	end := bytes.IndexByte(rest, separator)
@@ -136,10 +145,10 @@ func Decode(prefix string, message []byte) (Event, error) {
 	return event, nil
 }
 
-// Append appends the event to dst and returns the longer slice. The value's Go
-// type decides the wire type: string, int, bool and []byte have their own;
-// everything else, including named types, goes as JSON through marshal. The
-// name must be valid (see ValidEvent). On an error dst is returned as it was.
+// Append appends an event to dst and returns the longer slice. The Go type of the
+// value selects the type on the wire: string, int, bool and []byte have their own.
+// All other types, including named ones, are encoded as JSON by marshal. The name
+// must be valid (see [ValidEvent]). On an error, Append returns dst unchanged.
 func Append(dst []byte, prefix, name string, value any, marshal func(any) ([]byte, error)) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, prefix...)
@@ -163,8 +172,8 @@ func Append(dst []byte, prefix, name string, value any, marshal func(any) ([]byt
 	return dst, nil
 }
 
-// MaxLen is what Append will at most append for the value, when that is known
-// without encoding it; else a guess that saves the first reallocations.
+// MaxLen returns the largest number of bytes appended by Append for a string,
+// []byte, int or bool. For other values it guesses, to save the first reallocations.
 func MaxLen(prefix, name string, value any) int {
 	n := len(prefix) + len(name) + len(";0;")
 	switch v := value.(type) {
@@ -185,5 +194,5 @@ func appendType(dst []byte, t Type) []byte {
 	return append(dst, separator, '0'+byte(t), separator)
 }
 
-// MarshalJSON is the marshal function of servers that configure none.
+// MarshalJSON is the default marshal function of a server.
 func MarshalJSON(v any) ([]byte, error) { return json.Marshal(v) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// vectors are what goes over the wire, for the tests of Go and of JavaScript.
+// vectors are messages on the wire, for the tests in Go and in JavaScript.
 type vectors struct {
 	Events []struct {
 		Name, Prefix, Message, Event, Payload string
@@ -37,7 +38,8 @@ func loadVectors(t testing.TB) vectors {
 		t.Fatal(err)
 	}
 	if len(v.Events) < 25 || len(v.Native) == 0 || len(v.Malformed) == 0 {
-		t.Fatalf("the vectors are incomplete: %d events, %d native, %d malformed", len(v.Events), len(v.Native), len(v.Malformed))
+		t.Fatalf("the vectors are incomplete: %d events, %d native, %d malformed",
+			len(v.Events), len(v.Native), len(v.Malformed))
 	}
 	return v
 }
@@ -50,7 +52,7 @@ func decodeJSON[T any](t *testing.T, raw json.RawMessage) (value T) {
 	return value
 }
 
-// goValue is the value that a vector says the server encodes.
+// goValue returns the value of a vector for encoding.
 func goValue(t *testing.T, kind string, raw json.RawMessage) any {
 	switch kind {
 	case "string":
@@ -85,7 +87,8 @@ func TestVectorsDecode(t *testing.T) {
 				t.Fatal(err)
 			}
 			if string(event.Name) != v.Event || event.Type != v.Type || string(event.Payload) != v.Payload {
-				t.Errorf("decoded %q %v %q, want %q %v %q", event.Name, event.Type, event.Payload, v.Event, v.Type, v.Payload)
+				t.Errorf("decoded %q %v %q, want %q %v %q",
+					event.Name, event.Type, event.Payload, v.Event, v.Type, v.Payload)
 			}
 			text, err := event.AsString()
 			checkRead(t, v.Read, "string", text, err)
@@ -171,39 +174,49 @@ func TestVectorsEncode(t *testing.T) {
 
 func TestVectorsNative(t *testing.T) {
 	for _, message := range loadVectors(t).Native {
-		if wire.IsEvent(wire.DefaultPrefix, []byte(message)) {
-			t.Errorf("%q is taken for an event", message)
-		}
+		t.Run(message, func(t *testing.T) {
+			if wire.IsEvent(wire.DefaultPrefix, []byte(message)) {
+				t.Errorf("%q is taken for an event", message)
+			}
+		})
 	}
 }
 
 func TestVectorsMalformed(t *testing.T) {
 	for _, v := range loadVectors(t).Malformed {
-		event, err := wire.Decode(wire.DefaultPrefix, []byte(v.Message))
-		if err == nil {
-			t.Errorf("%q (%s) is decoded to %q %v %q", v.Message, v.Why, event.Name, event.Type, event.Payload)
-		}
-		if string(event.Name) != v.Event {
-			t.Errorf("%q (%s): the event's name is %q, want %q", v.Message, v.Why, event.Name, v.Event)
-		}
+		t.Run(v.Why, func(t *testing.T) {
+			event, err := wire.Decode(wire.DefaultPrefix, []byte(v.Message))
+			if err == nil {
+				t.Errorf("%q is decoded to %q %v %q", v.Message, event.Name, event.Type, event.Payload)
+			}
+			if string(event.Name) != v.Event {
+				t.Errorf("%q: the event's name is %q, want %q", v.Message, event.Name, v.Event)
+			}
+		})
 	}
 }
 
-// Types that have no type of their own on the wire go as JSON, as ever: a
-// client that looks at the type digit may depend on it.
+// TestOtherTypesGoAsJSON: Go types without a type on the wire are sent as JSON, as
+// ever. Clients may depend on the type digit.
 func TestOtherTypesGoAsJSON(t *testing.T) {
 	type name string
 	for _, test := range []struct {
 		value any
 		want  string
 	}{
-		{int64(5), "p:e;4;5"}, {uint8(5), "p:e;4;5"}, {1.5, "p:e;4;1.5"}, {nil, "p:e;4;null"},
-		{name("x"), `p:e;4;"x"`}, {struct{ A int }{1}, `p:e;4;{"A":1}`},
+		{int64(5), "p:e;4;5"},
+		{uint8(5), "p:e;4;5"},
+		{1.5, "p:e;4;1.5"},
+		{nil, "p:e;4;null"},
+		{name("x"), `p:e;4;"x"`},
+		{struct{ A int }{1}, `p:e;4;{"A":1}`},
 	} {
-		got, err := wire.Append(nil, "p:", "e", test.value, wire.MarshalJSON)
-		if err != nil || string(got) != test.want {
-			t.Errorf("%T: %q, %v; want %q", test.value, got, err, test.want)
-		}
+		t.Run(fmt.Sprintf("%T", test.value), func(t *testing.T) {
+			got, err := wire.Append(nil, "p:", "e", test.value, wire.MarshalJSON)
+			if err != nil || string(got) != test.want {
+				t.Errorf("%q, %v; want %q", got, err, test.want)
+			}
+		})
 	}
 }
 
@@ -232,8 +245,8 @@ func TestValidNames(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever a client sends, decoding doesn't panic, and what it
-// accepts is what encoding the same parts gives.
+// FuzzDecode: decoding never panics, and encoding the decoded parts gives the same
+// message.
 func FuzzDecode(f *testing.F) {
 	v := loadVectors(f)
 	for _, event := range v.Events {
@@ -270,7 +283,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip: what Go encodes, Go decodes to the same value.
+// FuzzRoundTrip: decoding an encoded value gives the same value.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add("chat", "hello", 42, true)
 	f.Add("größe", "a;1;b", -1, false)
@@ -302,7 +315,7 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// TestANameThatBeginsWithASeparator is none, either.
+// TestANameThatBeginsWithASeparator: such a name is invalid.
 func TestANameThatBeginsWithASeparator(t *testing.T) {
 	if wire.ValidEvent(";a") == nil {
 		t.Error("it is valid")

@@ -8,18 +8,18 @@ import (
 	"strconv"
 )
 
-// The readers below turn a payload into a Go value. They are lenient exactly
-// where the client script of 2016 is careless, and nowhere else: it sends true
-// as the int "true", 1.5 as the int "1.5", [] as the int "" and every string
-// that looks like a number as an int; an event without data has the type
-// string and an empty payload. What it meant is what arrives.
+// The methods below read a payload as a Go value. They are lenient exactly where the
+// client script of 2016 is careless, and nowhere else. The script sends true as the
+// int "true", 1.5 as the int "1.5", [] as the int "", and number-like strings as an
+// int. An event without data has the type string and an empty payload. The
+// methods return the value meant by the script.
 
-// ErrMismatch is returned (wrapped, or as it is) when a payload is of another
-// type than the one asked for.
+// ErrMismatch reports a payload of another type than the requested one. It may be
+// wrapped.
 var ErrMismatch = errors.New("the payload is of another type")
 
-// AsString reads a payload for a string: the text as it was sent, and of JSON
-// only a JSON string (or null, the empty string).
+// AsString reads a payload as a string: the text as sent. If the type is JSON, the
+// payload must be a JSON string, or null for the empty string.
 func (e Event) AsString() (string, error) {
 	if e.Type != JSON {
 		return string(e.Payload), nil
@@ -31,13 +31,13 @@ func (e Event) AsString() (string, error) {
 	return s, nil
 }
 
-// AsInt reads a payload for an int. An integer that does not fit is an error.
+// AsInt reads a payload as an int. An integer out of range is an error.
 func (e Event) AsInt() (int, error) {
 	n, err := e.AsInt64(strconv.IntSize)
 	return int(n), err
 }
 
-// AsInt64 reads a payload for a signed integer of so many bits.
+// AsInt64 reads a payload as a signed integer of so many bits.
 func (e Event) AsInt64(bits int) (int64, error) {
 	digits, err := e.Digits()
 	if digits == nil {
@@ -50,7 +50,7 @@ func (e Event) AsInt64(bits int) (int64, error) {
 	return n, nil
 }
 
-// AsUint64 reads a payload for an unsigned integer of so many bits.
+// AsUint64 reads a payload as an unsigned integer of so many bits.
 func (e Event) AsUint64(bits int) (uint64, error) {
 	digits, err := e.Digits()
 	if digits == nil {
@@ -63,14 +63,14 @@ func (e Event) AsUint64(bits int) (uint64, error) {
 	return n, nil
 }
 
-// AsFloat64 reads a payload for a floating-point number of so many bits.
+// AsFloat64 reads a payload as a floating-point number of so many bits.
 func (e Event) AsFloat64(bits int) (float64, error) {
 	digits, err := e.Digits()
 	if digits == nil {
 		return 0, err
 	}
 	if len(bytes.Trim(digits, "0123456789+-.eE")) > 0 {
-		return 0, ErrMismatch // words and notations that ParseFloat knows and JavaScript doesn't write
+		return 0, ErrMismatch // ParseFloat knows words and notations never written by JavaScript
 	}
 	n, err := strconv.ParseFloat(string(digits), bits)
 	if err != nil {
@@ -79,8 +79,8 @@ func (e Event) AsFloat64(bits int) (float64, error) {
 	return n, nil
 }
 
-// Digits returns the payload if it may be a number; nil if it stands for zero or,
-// with an error, for none.
+// Digits returns the payload if it may be a number. It returns nil without an error
+// if the payload stands for zero, and nil with an error if it is not a number.
 func (e Event) Digits() ([]byte, error) {
 	text := e.Payload
 	switch e.Type {
@@ -90,7 +90,7 @@ func (e Event) Digits() ([]byte, error) {
 			return nil, nil
 		}
 	default:
-		return nil, e.zeroUnless()
+		return nil, e.mustBeNoData()
 	}
 	if len(text) == 0 {
 		return nil, ErrMismatch
@@ -98,7 +98,7 @@ func (e Event) Digits() ([]byte, error) {
 	return text, nil
 }
 
-// notNumeric is what becomes of an error of strconv.
+// notNumeric converts an error of strconv.
 func notNumeric(err error) error {
 	if errors.Is(err, strconv.ErrRange) {
 		return fmt.Errorf("%w: the number is out of range", ErrMismatch)
@@ -106,7 +106,7 @@ func notNumeric(err error) error {
 	return ErrMismatch
 }
 
-// AsBool reads a payload for a bool: true or false, and nothing else.
+// AsBool reads a payload as a bool: true or false, and nothing else.
 func (e Event) AsBool() (bool, error) {
 	switch e.Type {
 	case Bool, Int:
@@ -124,18 +124,18 @@ func (e Event) AsBool() (bool, error) {
 		}
 		return b, nil
 	default:
-		return false, e.zeroUnless()
+		return false, e.mustBeNoData()
 	}
 }
 
-// AsBytes returns a copy of the payload as it came, whatever its type, because
-// the scripts of old cannot send the type bytes.
+// AsBytes returns a copy of the payload as sent, for each type: old scripts can't
+// send the type bytes.
 func (e Event) AsBytes() []byte {
 	return append(make([]byte, 0, len(e.Payload)), e.Payload...)
 }
 
-// AsAny reads a payload for an interface value: string, int (float64 where the
-// number is not an int), bool, []byte, or what unmarshal makes of JSON.
+// AsAny reads a payload as an interface value: a string, an int (or a float64 if the
+// number is not an int), a bool, a []byte, or the result of unmarshal for JSON.
 func (e Event) AsAny(unmarshal func([]byte, any) error) (any, error) {
 	switch e.Type {
 	case String:
@@ -155,15 +155,15 @@ func (e Event) AsAny(unmarshal func([]byte, any) error) (any, error) {
 	}
 }
 
-// number reads a payload of type Int for AsAny. It never fails: what isn't
-// written as JavaScript writes numbers was a string that the old script took for
-// one, such as a date or twenty digits; but integers always were ints, whatever
-// zeros they begin with.
+// number reads a payload of type Int for AsAny. It never fails. The old script sends
+// some strings as numbers, such as a date or twenty digits. So a text is a string
+// here unless JavaScript writes numbers this way. Integers are always ints, even
+// with leading zeros.
 func (e Event) number() any {
 	text := string(e.Payload)
 	switch text {
 	case "":
-		return []any{} // only an empty array is sent so
+		return []any{} // the script sends only an empty array this way
 	case "true":
 		return true
 	case "false":
@@ -181,10 +181,10 @@ func (e Event) number() any {
 	return text
 }
 
-// zeroUnless is the verdict on a payload of type string or bytes for a value
-// that is neither: fine if it is empty, which is an event without data and
-// fires with the zero value, else a mismatch.
-func (e Event) zeroUnless() error {
+// mustBeNoData checks a payload of type string or bytes when neither is requested.
+// An empty string is an event without data and stands for the zero value. Everything
+// else is a mismatch.
+func (e Event) mustBeNoData() error {
 	if e.Type == String && len(e.Payload) == 0 {
 		return nil
 	}

@@ -3,13 +3,15 @@ package websocket_test
 import (
 	"bytes"
 	"errors"
-	"log/slog"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	gorilla "github.com/gorilla/websocket"
+
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -20,7 +22,7 @@ func TestPanics(t *testing.T) {
 	var logged bytes.Buffer
 	errs := make(chan error, 16)
 	done := make(chan struct{})
-	s, url := onConnection(t, websocket.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, func(c websocket.Connection) {
+	s, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
 		c.OnError(func(err error) { errs <- err; panic("in OnError") })
 		c.On("panic", func(v string) { panic(v) })
 		c.On("panic", func() { _ = c.Emit("second", "handler") })
@@ -29,11 +31,11 @@ func TestPanics(t *testing.T) {
 		c.OnDisconnect(func() { panic("in OnDisconnect") })
 		c.OnDisconnect(func() { close(done) })
 	})
-	a := dial(t, url)
-	a.send("panic;0;my reason")
-	a.want("second;0;handler")
-	a.sendText("native")
-	_ = a.WriteMessage(gorilla.CloseMessage, nil)
+	client := dial(t, url)
+	client.send("panic;0;my reason")
+	client.want("second;0;handler")
+	client.sendText("native")
+	_ = client.WriteMessage(gorilla.CloseMessage, nil)
 	receive(t, done)
 	var events []string
 	for range 4 {
@@ -53,9 +55,11 @@ func TestPanics(t *testing.T) {
 	if n := s.Stats().Panics; n != 8 { // each of them, and OnError's own
 		t.Errorf("%d panics", n)
 	}
-	if lines := strings.Split(strings.TrimSpace(logged.String()), "\n"); len(lines) != 8 || !strings.Contains(lines[0], "my reason") || !strings.Contains(lines[0], "panics_test.go") {
-		t.Errorf("%d lines are logged, the first one %.300q", len(lines), lines[0])
+	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
+	if len(lines) != 8 {
+		t.Errorf("%d lines are logged", len(lines))
 	}
+	wantParts(t, "the first line", lines[0], "my reason", "recovery_test.go")
 }
 
 // TestAPanicInOnConnection: what it would have registered or checked is missing,
@@ -71,9 +75,9 @@ func TestAPanicInOnConnection(t *testing.T) {
 		})
 		s.OnConnection(func(websocket.Connection) { t.Error("the next function is called") })
 	})
-	c := dial(t, url)
-	_ = c.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
-	c.wantClosed(1011)
+	client := dial(t, url)
+	_ = client.WriteMessage(gorilla.TextMessage, []byte(prefix+"admin;0;"))
+	client.wantClosed(1011)
 	for _, ch := range []chan error{ended, errs} {
 		var caught *websocket.PanicError
 		if err := receive(t, ch); !errors.As(err, &caught) || caught.Event != "OnConnection" {
@@ -85,7 +89,8 @@ func TestAPanicInOnConnection(t *testing.T) {
 	}
 }
 
-// TestAnEventMayBeNamedLikeACallback.
+// TestAnEventMayBeNamedLikeACallback: a panic of its handler is reported like any
+// other.
 func TestAnEventMayBeNamedLikeACallback(t *testing.T) {
 	errs := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -147,13 +152,37 @@ func TestGoexitInFunctionsOfTheEnd(t *testing.T) {
 				set(c)
 				c.OnDisconnect(func() { ended <- struct{}{} })
 			})
-			c := dial(t, url)
-			c.send("leave;0;")
-			c.vanish()
+			client := dial(t, url)
+			client.send("leave;0;")
+			client.vanish()
 			receive(t, ended)
 			for _, room := range []string{"one", "two"} {
 				eventually(t, "nobody is in the room", func() bool { return websocket.RoomMembers(s, room) == 0 })
 			}
 		})
 	}
+}
+
+// TestPanicsDuringTheHandshake are answered, logged and counted, and leave no
+// place taken.
+func TestPanicsDuringTheHandshake(t *testing.T) {
+	s, url := serve(t, websocket.Config{
+		MaxConnections: 1,
+		Authenticate: func(ctx iris.Context) (string, error) {
+			if ctx.URLParam("name") == "" {
+				panic("no name")
+			}
+			return "", nil
+		},
+	}, nil)
+	for range 2 {
+		_, response, _ := gorilla.DefaultDialer.Dial(url, nil)
+		if response == nil || response.StatusCode != http.StatusInternalServerError {
+			t.Fatalf("answered %v", response)
+		}
+	}
+	if n := s.Stats().Panics; n != 2 {
+		t.Errorf("%d panics are counted", n)
+	}
+	dial(t, url+"?name=ann")
 }

@@ -116,10 +116,10 @@ func TestAConnectionWithADeadlineOfTheProgramsOwn(t *testing.T) {
 		server.Listener = agingListener{server.Listener, old}
 		server.Start()
 	}, s)
-	c := dial(t, address(server)+"/ws")
-	wantEcho(t, c)
+	client := dial(t, address(server)+"/ws")
+	wantEcho(t, client)
 	close(old)
-	c.send("chat;0;wakes the one that waits in Read")
+	client.send("chat;0;wakes the one that waits in Read")
 	if err := receive(t, ended); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("ended with %v", err)
 	}

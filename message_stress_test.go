@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -63,7 +62,8 @@ func (o *outcomes) listen(c websocket.Connection) {
 			o.mismatched.Add(1)
 		case errors.As(err, &failed):
 			o.failed.Add(1)
-		case errors.Is(err, websocket.ErrProtocol), errors.Is(err, websocket.ErrInvalidUTF8), errors.Is(err, websocket.ErrMessageTooLarge):
+		case errors.Is(err, websocket.ErrProtocol), errors.Is(err, websocket.ErrInvalidUTF8),
+			errors.Is(err, websocket.ErrMessageTooLarge):
 			o.violations.Add(1)
 		default:
 			o.other.Add(1)
@@ -125,8 +125,8 @@ func attackServer(t *testing.T, full bool) {
 		}
 	})
 	attacked, witnessed := make(chan struct{}), make(chan int)
-	c := dial(t, url+"?witness=1")
-	go func() { witnessed <- witness(t, c, attacked) }()
+	client := dial(t, url+"?witness=1")
+	go func() { witnessed <- witness(t, client, attacked) }()
 
 	const attackers = 4
 	var all sync.WaitGroup
@@ -156,7 +156,7 @@ func attackServer(t *testing.T, full bool) {
 	if asked == 0 {
 		t.Error("the witness has seen nothing")
 	}
-	c.vanish()
+	client.vanish()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil { // returns when all has been reported
@@ -164,7 +164,8 @@ func attackServer(t *testing.T, full bool) {
 	}
 
 	stats := s.Stats()
-	t.Logf("%d messages, %d rejections, %d violations: %d handled, %d native, %d unhandled, %d of a wrong type, %d failed", messages.Load(), rejections.Load(), violations.Load(),
+	t.Logf("%d messages, %d rejections, %d violations", messages.Load(), rejections.Load(), violations.Load())
+	t.Logf("%d handled, %d native, %d unhandled, %d of a wrong type, %d failed",
 		o.handled.Load(), o.native.Load(), stats.Unhandled, o.mismatched.Load(), o.failed.Load())
 	if stats.Panics != 0 {
 		t.Errorf("%d panics", stats.Panics)
@@ -175,8 +176,9 @@ func attackServer(t *testing.T, full bool) {
 	if got, want := o.violations.Load(), rejections.Load()+violations.Load(); got != want {
 		t.Errorf("%d violations and rejections are reported, want %d", got, want)
 	}
-	if got, want := o.handled.Load()+o.native.Load()+stats.Unhandled+o.mismatched.Load()+o.failed.Load(), messages.Load()+asked; got != want {
-		t.Errorf("%d messages have an outcome, want %d", got, want)
+	outcomes := o.handled.Load() + o.native.Load() + stats.Unhandled + o.mismatched.Load() + o.failed.Load()
+	if want := messages.Load() + asked; outcomes != want {
+		t.Errorf("%d messages have an outcome, want %d", outcomes, want)
 	}
 	if want := messages.Load() + rejections.Load() + asked; stats.Received != want {
 		t.Errorf("%d are counted as received, want %d", stats.Received, want)
@@ -184,8 +186,11 @@ func attackServer(t *testing.T, full bool) {
 	if stats.Rejected != o.mismatched.Load()+o.violations.Load() || stats.Failed != o.failed.Load() {
 		t.Errorf("%d are counted as rejected, %d as failed", stats.Rejected, stats.Failed)
 	}
-	for name, n := range map[string]uint64{"handled": o.handled.Load(), "native": o.native.Load(),
-		"mismatched": o.mismatched.Load(), "failed": o.failed.Load(), "rejected": rejections.Load(), "a violation": violations.Load()} {
+	for name, n := range map[string]uint64{
+		"handled": o.handled.Load(), "native": o.native.Load(),
+		"mismatched": o.mismatched.Load(), "failed": o.failed.Load(),
+		"rejected": rejections.Load(), "a violation": violations.Load(),
+	} {
 		if n == 0 {
 			t.Errorf("none was %s: the frames don't try that", name)
 		}
@@ -197,17 +202,17 @@ func attackServer(t *testing.T, full bool) {
 
 // witness asks after each attack, while others go on, and is answered. It
 // returns how often.
-func witness(t *testing.T, c *client, attacked <-chan struct{}) (n int) {
+func witness(t *testing.T, client *testClient, attacked <-chan struct{}) (n int) {
 	for range attacked {
 		if t.Failed() {
 			continue
 		}
-		if err := c.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, "%secho;1;%d", prefix, n)); err != nil {
+		if err := client.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, "%secho;1;%d", prefix, n)); err != nil {
 			t.Errorf("the witness was cut off: %v", err)
 			continue
 		}
-		_ = c.SetReadDeadline(time.Now().Add(patience))
-		_, answer, err := c.ReadMessage()
+		_ = client.SetReadDeadline(time.Now().Add(patience))
+		_, answer, err := client.ReadMessage()
 		if want := fmt.Sprintf("%secho;1;%d", prefix, n); err != nil || string(answer) != want {
 			t.Errorf("the witness received %q, %v; want %q", answer, err, want)
 			continue
@@ -230,11 +235,11 @@ type attack struct {
 // run connects, sends frames until it has sent them all or has broken the
 // protocol, and waits for the end of the connection.
 func (a *attack) run(url string) error {
-	conn, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
+	client, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
 	if err != nil {
 		return err
 	}
-	raw := conn.NetConn()
+	raw := client.NetConn()
 	defer func() { _ = raw.Close() }()
 	_ = raw.SetDeadline(time.Now().Add(patience))
 	ended := make(chan error, 1)
@@ -261,7 +266,8 @@ func (a *attack) run(url string) error {
 
 // violations of RFC 6455, each of which ends the connection.
 var violations = [][]byte{
-	frame(0x83, "x"), frame(0xF1, "x"), frame(0x91, "x"), frame(0x09, "x"), frame(0x80, "x"), frame(0x8B, ""), frame(0xC9, ""),
+	frame(0x83, "x"), frame(0xF1, "x"), frame(0x91, "x"), frame(0x09, "x"), frame(0x80, "x"),
+	frame(0x8B, ""), frame(0xC9, ""),
 	frame(0x89, string(make([]byte, 126))), frame(0x88, "\x03\xe7"), frame(0x88, "\x03"), frame(0x88, "\x03\xe8\xff"),
 	{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 	{0x81, 0x01, 'x'},
@@ -278,7 +284,9 @@ var rejections = [][]byte{
 
 // deflatedRejections are those of compressed data: corrupt, and too large.
 var deflatedRejections = [][]byte{
-	frame(0xC2, "\x07"), frame(0xC1, string(deflated([]byte("\xff")))), frame(0xC2, string(deflated(make([]byte, 4097)))),
+	frame(0xC2, "\x07"),
+	frame(0xC1, string(deflated([]byte("\xff")))),
+	frame(0xC2, string(deflated(make([]byte, 4097)))),
 	frame(0xC2, string(deflated(make([]byte, 1<<20)))),
 }
 
@@ -339,15 +347,21 @@ var deflaters = sync.Pool{New: func() any {
 }}
 
 var (
-	hostileEvents = []string{"string", "int", "small", "float", "bool", "bytes", "any", "nothing", "struct", "map", "message", "unknown", "",
-		"server int", "server struct"}
-	hostilePayloads = []string{"", "text", "42", "-7", "300", "1e400", "99999999999999999999", "true", "null", `{"A":1}`, `{"A":"x"}`, `{"A":`,
-		`[1]`, `{"x":["2020-01-01T00:00:00Z"]}`, `{"x":[1]}`, ";;;", "\x00\xff", `"\ud800"`}
+	hostileEvents = []string{
+		"string", "int", "small", "float", "bool", "bytes", "any", "nothing", "struct", "map", "message",
+		"unknown", "", "server int", "server struct",
+	}
+	hostilePayloads = []string{
+		"", "text", "42", "-7", "300", "1e400", "99999999999999999999", "true", "null",
+		`{"A":1}`, `{"A":"x"}`, `{"A":`, `[1]`, `{"x":["2020-01-01T00:00:00Z"]}`, `{"x":[1]}`,
+		";;;", "\x00\xff", `"\ud800"`,
+	}
 )
 
 // payload is an event with something wrong in it, more often than not.
 func (a *attack) payload() []byte {
-	message := []byte(prefix + pick(a, hostileEvents) + ";" + string('0'+byte(a.random.IntN(6))) + ";" + pick(a, hostilePayloads))
+	kind := string('0' + byte(a.random.IntN(6)))
+	message := []byte(prefix + pick(a, hostileEvents) + ";" + kind + ";" + pick(a, hostilePayloads))
 	for range a.random.IntN(3) {
 		at := a.random.IntN(len(message))
 		switch a.random.IntN(4) {
@@ -377,14 +391,5 @@ func (a *attack) bytes(n int) []byte {
 
 // masked is a frame with a random mask.
 func (a *attack) masked(first byte, payload []byte) []byte {
-	f := []byte{first, 0x80 | byte(min(len(payload), 126))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16(f, uint16(len(payload)))
-	}
-	mask := a.bytes(4)
-	f = append(f, mask...)
-	for i, b := range payload {
-		f = append(f, b^mask[i&3])
-	}
-	return f
+	return maskedFrame(first, [4]byte(a.bytes(4)), string(payload))
 }

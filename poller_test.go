@@ -32,11 +32,14 @@ func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url stri
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
-			s := websocket.New(app, "/ws", websocket.Config{PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute, IDGenerator: func(ctx iris.Context) string {
-				return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
-			}})
+			s := websocket.New(app, "/ws", websocket.Config{
+				PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute,
+				IDGenerator: func(ctx iris.Context) string {
+					return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
+				},
+			})
 			server := listenWith(t, app, start, s)
-			f(t, s, strings.Replace(server.URL, "http", "ws", 1)+"/ws")
+			f(t, s, address(server)+"/ws")
 		})
 	}
 }
@@ -56,28 +59,28 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 			c.On("echo", func(message string) { _ = c.Emit("echo", message) })
 			c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 		})
-		var clients []*client
+		var clients []*testClient
 		for i := range many {
 			clients = append(clients, dial(t, fmt.Sprint(url, "?id=", i)))
 		}
 		silent := func() bool { return waiting() == 0 }
 		for range 3 {
 			eventually(t, "no goroutine waits", silent)
-			for i, c := range clients {
-				c.send(fmt.Sprint("echo;0;", i))
-				c.want(fmt.Sprint("echo;0;", i))
+			for i, client := range clients {
+				client.send(fmt.Sprint("echo;0;", i))
+				client.want(fmt.Sprint("echo;0;", i))
 			}
 		}
 		eventually(t, "no goroutine waits", silent)
-		for i, c := range clients { // all ways to end
+		for i, client := range clients { // all ways to end
 			switch i % 4 {
 			case 0:
-				_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
-				c.wantClosed(gorilla.CloseNormalClosure)
+				client.sendClose(gorilla.CloseNormalClosure)
+				client.wantClosed(gorilla.CloseNormalClosure)
 			case 1:
-				c.vanish()
+				client.vanish()
 			case 2:
-				_ = c.NetConn().Close()
+				_ = client.NetConn().Close()
 			case 3:
 				if err := s.Disconnect(strconv.Itoa(i)); err != nil {
 					t.Error(err)
@@ -91,7 +94,8 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 // TestASilentClientAnswersPings: for that no goroutine stays.
 func TestASilentClientAnswersPings(t *testing.T) {
 	pongs := make(chan struct{}, 100)
-	s, url := onConnection(t, websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}, func(c websocket.Connection) {
+	cfg := websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}
+	s, url := onConnection(t, cfg, func(c websocket.Connection) {
 		c.OnPong(func() { pongs <- struct{}{} })
 	})
 	go readAll(dial(t, url).Conn)
@@ -107,19 +111,20 @@ func TestASilentClientAnswersPings(t *testing.T) {
 // TestAPongWakesForAMoment: no sweep comes by to end the wait that it may begin.
 func TestAPongWakesForAMoment(t *testing.T) {
 	pongs := make(chan struct{}, 1)
-	_, url := onConnection(t, websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}, func(c websocket.Connection) {
+	cfg := websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}
+	_, url := onConnection(t, cfg, func(c websocket.Connection) {
 		c.OnPong(func() { pongs <- struct{}{} })
 		echo(c)
 	})
-	c := dial(t, url)
+	client := dial(t, url)
 	for range 3 {
-		if err := c.WriteMessage(gorilla.PongMessage, nil); err != nil {
+		if err := client.WriteMessage(gorilla.PongMessage, nil); err != nil {
 			t.Fatal(err)
 		}
 		receive(t, pongs)
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
 	}
-	wantEcho(t, c)
+	wantEcho(t, client)
 	if waiting() != 1 {
 		t.Error("nobody waits for the next message of a client that has just sent one")
 	}
@@ -159,9 +164,11 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 // who emits to it wait, or a flusher.
 func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
 	app := newApp()
-	s := websocket.New(app, "/ws", websocket.Config{WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: func(ctx iris.Context) string { return ctx.URLParam("id") }})
+	s := websocket.New(app, "/ws", websocket.Config{
+		WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: idFromURL,
+	})
 	server := listenWith(t, app, (*httptest.Server).StartTLS, s)
-	url := strings.Replace(server.URL, "http", "ws", 1) + "/ws?id="
+	url := address(server) + "/ws?id="
 	dial(t, url+"slow")
 	healthy := dial(t, url+"healthy")
 	eventually(t, "both are connected", func() bool { return s.GetTotalConnections() == 2 })
@@ -189,7 +196,7 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 		s.On("echo", func(c websocket.Connection, message string) error { return c.Emit("echo", message) })
 		var all sync.WaitGroup
 		for i := range clients {
-			conn := dial(t, url)
+			client := dial(t, url)
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(1, uint64(i)))
 				// What a pause is for is to meet a sweep; nothing depends on it.
@@ -199,14 +206,14 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 					f := frame(0x81, prefix+"echo;0;"+message)
 					cut := random.IntN(len(f))
 					for _, part := range [][]byte{f[:cut], f[cut:]} {
-						if _, err := conn.NetConn().Write(part); err != nil {
+						if _, err := client.NetConn().Write(part); err != nil {
 							t.Error(err)
 							return
 						}
 						pause()
 					}
-					_ = conn.SetReadDeadline(time.Now().Add(patience))
-					if _, got, err := conn.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
+					_ = client.SetReadDeadline(time.Now().Add(patience))
+					if _, got, err := client.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
 						t.Errorf("message %d: %.100q, %v", n, got, err)
 						return
 					}
@@ -231,9 +238,9 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A record each, the first ones in the segment of the request.
-		request := "GET /ws HTTP/1.1\r\nHost: " + conn.RemoteAddr().String() + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-		for _, record := range []string{request, string(frame(0x81, prefix+"m;0;1")), string(frame(0x81, prefix+"m;0;2"))} {
-			if _, err := conn.Write([]byte(record)); err != nil {
+		request := []byte(goodHandshake + "\r\n")
+		for _, record := range [][]byte{request, frame(0x81, prefix+"m;0;1"), frame(0x81, prefix+"m;0;2")} {
+			if _, err := conn.Write(record); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -251,11 +258,11 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 func TestSilentAgainAfterEverybodyLeft(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	for range 3 {
-		c := dial(t, url)
-		c.want("ready;0;")
+		client := dial(t, url)
+		client.want("ready;0;")
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 && websocket.Watches(s) })
-		_ = c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, ""))
-		c.wantClosed(gorilla.CloseNormalClosure)
+		client.sendClose(gorilla.CloseNormalClosure)
+		client.wantClosed(gorilla.CloseNormalClosure)
 		eventually(t, "the poller has ended", func() bool { return !websocket.Watches(s) })
 	}
 }

@@ -1,7 +1,6 @@
 package websocket_test
 
 import (
-	"encoding/binary"
 	"io"
 	"net/http"
 	"slices"
@@ -15,15 +14,6 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// frame is a masked frame of a client; the mask is zero.
-func frame(first byte, payload string) []byte {
-	f := []byte{first, 0x80 | byte(len(payload))}
-	if len(payload) > 125 {
-		f = binary.BigEndian.AppendUint16([]byte{first, 0x80 | 126}, uint16(len(payload)))
-	}
-	return append(append(f, 0, 0, 0, 0), payload...)
-}
-
 // TestProtocol: RFC 6455 holds for each client. The code is what it is closed
 // with.
 func TestProtocol(t *testing.T) {
@@ -34,8 +24,13 @@ func TestProtocol(t *testing.T) {
 		code     int
 		native   string // the native message that arrives, if any
 	}{
-		"fragments":                 {[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), end}, false, 1000, "ab"},
-		"a ping in between":         {[][]byte{frame(0x01, "a"), frame(0x89, "x"), frame(0x80, "b"), end}, false, 1000, "ab"},
+		"fragments": {
+			[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), end}, false, 1000, "ab",
+		},
+		"a ping in between": {
+			[][]byte{frame(0x01, "a"), frame(0x89, "x"), frame(0x80, "b"), end}, false, 1000, "ab",
+		},
+
 		"empty":                     {[][]byte{frame(0x81, ""), end}, false, 1000, ""},
 		"a character in two frames": {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xba"), end}, false, 1000, "κ"},
 		"invalid UTF-8":             {[][]byte{frame(0x01, "\xce"), frame(0x80, "\xff")}, false, 1007, ""},
@@ -60,11 +55,11 @@ func TestProtocol(t *testing.T) {
 				c.OnMessage(func(data []byte) { natives <- string(data) })
 				c.OnDisconnect(func() { close(ended) })
 			})
-			c := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = test.compress })
-			if _, err := c.NetConn().Write(slices.Concat(test.frames...)); err != nil {
+			client := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = test.compress })
+			if _, err := client.NetConn().Write(slices.Concat(test.frames...)); err != nil {
 				t.Fatal(err)
 			}
-			c.wantClosed(test.code)
+			client.wantClosed(test.code)
 			receive(t, ended)
 			if len(natives) > 0 || test.native != "" {
 				if got := receive(t, natives); got != test.native {
@@ -82,7 +77,7 @@ func TestProtocol(t *testing.T) {
 // TestAViolatorStillReceivesWhatIsQueued, however long it takes within
 // CloseTimeout, and then the close frame.
 func TestAViolatorStillReceivesWhatIsQueued(t *testing.T) {
-	inBubble(t, websocket.Config{}, func(*websocket.Server) {}, violateSlowly)
+	inBubble(t, websocket.Config{}, nil, violateSlowly)
 }
 
 const violatorsBacklog = 100 << 10
@@ -103,14 +98,14 @@ func drainSlowly(t *testing.T, read func() (int, error)) {
 }
 
 func violateSlowly(t *testing.T, s *websocket.Server, app *iris.Application) {
-	conn := pipe(t, app)
+	client := pipe(t, app)
 	synctest.Wait()
 	_ = s.GetConnections()[0].EmitMessage(make([]byte, violatorsBacklog))
-	raw := conn.NetConn()
+	raw := client.NetConn()
 	if _, err := raw.Write([]byte("\x81\x01x")); err != nil { // not masked
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 16<<10)
 	drainSlowly(t, func() (int, error) { return io.ReadFull(raw, buffer) })
-	_ = conn.Close()
+	_ = client.Close()
 }

@@ -1,0 +1,107 @@
+package websocket_test
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kataras/iris/websocket"
+)
+
+// The tests of this file are about clients that do nothing wrong: whatever the
+// server does, they must not be disconnected.
+
+// TestABurstToAClientThatReads: a loop that emits is faster than any network, on
+// one processor most of all.
+func TestABurstToAClientThatReads(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const messages = 20000
+	payload := strings.Repeat("x", 200)
+	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("history", func() {
+			for i := range messages {
+				if err := c.Emit("h", payload); err != nil {
+					t.Errorf("message %d: %v", i, err)
+					return
+				}
+			}
+		})
+	})
+	client := dial(t, url)
+	client.send("history;0;")
+	for range messages {
+		client.next()
+	}
+}
+
+func TestABurstToAllWhoRead(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const messages, members = 6000, 10
+	payload := strings.Repeat("x", 200)
+	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+		c.On("burst", func() {
+			for range messages {
+				_ = c.To(websocket.All).Emit("h", payload)
+			}
+		})
+	})
+	var readers sync.WaitGroup
+	clients := make([]*testClient, members)
+	for i := range clients {
+		client := dial(t, url)
+		clients[i] = client
+		_ = client.SetReadDeadline(time.Now().Add(patience))
+		readers.Go(func() {
+			for n := range messages {
+				if _, _, err := client.ReadMessage(); err != nil {
+					t.Errorf("after %d messages: %v", n, err)
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "all are connected", func() bool { return s.GetTotalConnections() == members })
+	clients[0].send("burst;0;")
+	readers.Wait()
+	if n := s.Stats(); n.SlowConsumers > 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestALongLoopToOneClient: whichever emitter to one client it uses, the loop gives
+// way, so that a client that reads receives everything.
+func TestALongLoopToOneClient(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const messages = 200_000
+	payload := strings.Repeat("x", 200)
+	for name, emitterTo := range map[string]func(c websocket.Connection) websocket.Emitter{
+		"the connection":      func(c websocket.Connection) websocket.Emitter { return c },
+		"to its room":         func(c websocket.Connection) websocket.Emitter { return c.Server().To(c.ID()) },
+		"to its ID":           func(c websocket.Connection) websocket.Emitter { return c.Server().ToID(c.ID()) },
+		"the one with Except": func(c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
+				emitter := emitterTo(c)
+				c.On("loop", func() {
+					for range messages {
+						if err := emitter.Emit("h", payload); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			})
+			client := dial(t, url)
+			client.send("loop;0;")
+			_ = client.SetReadDeadline(time.Now().Add(2 * patience))
+			for n := range messages {
+				if _, _, err := client.NextReader(); err != nil {
+					t.Fatalf("after %d messages: %v, %+v", n, err, s.Stats())
+				}
+			}
+		})
+	}
+}
