@@ -102,6 +102,22 @@ func (o *Outbox) keep(batch []*frame.Frame) {
 	}
 }
 
+// Tell queues a message of the protocol itself, as text. It belongs to the present
+// socket: it isn't counted, and is lost without one. Of many that wait, only the last
+// may be written. The payload is copied. The result is as that of StartControl.
+func (o *Outbox) Tell(payload []byte) Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.state != open:
+		return Closed
+	case o.isDetached():
+		return Queued
+	}
+	o.appendControl(frame.OpText, payload)
+	return o.startControl()
+}
+
 // Detach ends the work for the socket: a writer that still runs writes nothing more
 // after its present write, and no other one starts. Enqueue goes on queueing.
 func (o *Outbox) Detach() {
@@ -112,13 +128,14 @@ func (o *Outbox) Detach() {
 	o.control = nil
 }
 
-// Attach begins the work for a new socket, after Detach. The count is the number of
-// counted frames that the peer has received: those behind it are written again. If
-// Attach returns Start, the caller must start a writer for the new socket. If it
+// Attach begins the work for a new socket, and ends that for the last one as Detach
+// does. The count is the number of counted frames that the peer has received: those
+// behind it are written again, after the greeting if that is not nil. The greeting must
+// come from [frame.NewControl]. If Attach returns Start, the caller must start a writer for the new socket. If it
 // returns Queued, there is nothing to write, or the writer of the old socket has not
 // returned yet; its outcome will be Moved. Attach returns ErrCount and changes
 // nothing for an impossible count.
-func (o *Outbox) Attach(count uint64) (Result, error) {
+func (o *Outbox) Attach(count uint64, greeting *frame.Frame) (Result, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state != open {
@@ -127,7 +144,9 @@ func (o *Outbox) Attach(count uint64) (Result, error) {
 	if err := o.acknowledge(count); err != nil {
 		return Closed, err
 	}
-	o.requeue()
+	o.requeue(greeting)
+	o.control = nil
+	o.replay.socket++
 	o.replay.detached = false
 	if o.progress.Writing || len(o.queue) == 0 {
 		return Queued, nil
@@ -135,17 +154,27 @@ func (o *Outbox) Attach(count uint64) (Result, error) {
 	return o.start(), nil
 }
 
-// requeue moves the kept frames back to the front of the queue, under mu.
-func (o *Outbox) requeue() {
+// requeue puts the greeting and the kept frames before the queue, under mu.
+func (o *Outbox) requeue(greeting *frame.Frame) {
 	r := o.replay
-	again := r.kept[r.first:]
+	kept := r.kept[r.first:]
 	r.kept, r.first, r.bytes = nil, 0, 0
-	if len(again) == 0 {
-		return
-	}
 	waiting := o.queue
-	o.queue = append(append(borrow(), again...), waiting...)
+	o.queue = borrow()
+	if greeting != nil {
+		o.queue = append(o.queue, greeting)
+	}
+	o.queue = append(o.queue, kept...)
+	for _, f := range waiting {
+		if !f.Automatic() { // else the greeting of a socket that was lost before
+			o.queue = append(o.queue, f)
+		}
+	}
 	recycle(waiting)
+	if len(o.queue) == 0 {
+		recycle(o.queue)
+		o.queue = nil
+	}
 }
 
 // handOver ends a writer whose socket was replaced, under mu. It reports true if the

@@ -146,7 +146,7 @@ func (l *line) attach() {
 	if !l.o.replay.detached {
 		return
 	}
-	result, err := l.o.Attach(l.count)
+	result, err := l.o.Attach(l.count, nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestImpossibleCounts(t *testing.T) {
 		}
 	}
 	l.o.Detach()
-	if _, err := l.o.Attach(4); err != ErrCount {
+	if _, err := l.o.Attach(4, nil); err != ErrCount {
 		t.Errorf("attaching with the count 4: %v", err)
 	}
 	if !l.o.replay.detached {
@@ -298,7 +298,7 @@ func TestAPongBelongsToItsSocket(t *testing.T) {
 	l.o.Answer([]byte("ping"))
 	l.o.Detach()
 	l.o.Answer([]byte("late"))
-	if result, err := l.o.Attach(0); result != Queued || err != nil {
+	if result, err := l.o.Attach(0, nil); result != Queued || err != nil {
 		t.Fatal(result, err)
 	}
 	l.enqueue()
