@@ -1,7 +1,7 @@
 package websocket
 
 import (
-	stdContext "context"
+	"context"
 	"crypto/tls"
 	"sync"
 
@@ -220,7 +220,7 @@ type connection struct {
 	mu      sync.Mutex        // guards what follows
 	values  *ConnectionValues // nil until they are asked for
 	request *request.Request
-	cancel  stdContext.CancelFunc // ends the standard context of request; nil until Context was called
+	cancel  context.CancelFunc // ends the standard context of request; nil until Context was called
 }
 
 var _ Connection = (*connection)(nil)

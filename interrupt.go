@@ -11,11 +11,12 @@ import (
 	iriscontext "github.com/kataras/iris/v12/context"
 )
 
-// interruptTimeout is how long the server drains on an interrupt; Iris gives
-// its hosts as long.
+// interruptTimeout limits Shutdown after an interrupt. Iris gives its hosts the same
+// time.
 const interruptTimeout = 10 * time.Second
 
-// drainOnInterruptOf is drainOnInterrupt once for each application; nil is none.
+// drainOnInterruptOf calls drainOnInterrupt once for each application, never for
+// nil.
 func (s *Server) drainOnInterruptOf(app *iris.Application) {
 	s.mu.Lock()
 	known := app == nil || slices.Contains(s.interruptedBy, app)
@@ -28,12 +29,11 @@ func (s *Server) drainOnInterruptOf(app *iris.Application) {
 	}
 }
 
-// drainOnInterrupt sees to it that Shutdown is called when the application is
-// interrupted. What to call is up to Iris, which calls what was registered in
-// the order of registration; its hosts register themselves when they are made,
-// which is after OnBuild. Registering makes Iris catch the signals, so that is
-// left alone unless Run is at work: whoever builds an application without it,
-// such as a test, would not be interrupted any more.
+// drainOnInterrupt makes an interrupt of the application call Shutdown. Iris calls
+// the registered functions in the order of their registration. Its hosts register
+// after OnBuild, so drainOnInterrupt registers in OnBuild, to come first. The
+// registration makes Iris catch the signals. So it happens only under
+// Application.Run: a program without Run, such as a test, must stay interruptible.
 func (s *Server) drainOnInterrupt(app *iris.Application) {
 	interrupted.mu.Lock()
 	defer interrupted.mu.Unlock()
@@ -50,12 +50,12 @@ func (s *Server) drainOnInterrupt(app *iris.Application) {
 	}
 }
 
-// interrupted are the servers of the process that an interrupt shuts down, all
-// at the same time, since Iris's hosts wait for it.
+// interrupted holds the servers of the process for an interrupt. It shuts all of
+// them down at the same time, since the hosts of Iris wait for it.
 var interrupted interruptedServers
 
 type interruptedServers struct {
-	mu      sync.Mutex // guards what follows, and changes of Application.OnBuild
+	mu      sync.Mutex // guards servers, and changes of Application.OnBuild
 	servers []*Server
 }
 
@@ -63,7 +63,7 @@ func (i *interruptedServers) add(s *Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if slices.Contains(i.servers, s) {
-		return // by another application
+		return // another application has added it
 	}
 	if i.servers = append(i.servers, s); len(i.servers) == 1 {
 		iris.RegisterOnInterrupt(i.drain)
@@ -83,14 +83,14 @@ func (i *interruptedServers) drain() {
 	all.Wait()
 }
 
-// application returns the one that is being set up: an interrupt concerns all
-// that there are.
+// application returns the newest application, or nil. Any application will do: an
+// interrupt concerns all of them.
 func application() *iris.Application {
 	app, _ := iriscontext.LastApplication().(*iris.Application)
 	return app
 }
 
-// isRunning reports whether the caller is called by Application.Run.
+// isRunning reports whether Application.Run is on the stack of the caller.
 func isRunning() bool {
 	var counters [64]uintptr
 	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters[:])])

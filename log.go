@@ -1,7 +1,7 @@
 package websocket
 
 import (
-	stdContext "context"
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,23 +10,23 @@ import (
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
-// appLogger has the methods that logger calls of an Iris application's logger.
+// appLogger is the part of an Iris application's logger used by logger.
 type appLogger interface {
 	Error(v ...any)
 	Warn(v ...any)
 }
 
-// logger writes what concerns no single caller: to Config.Logger, else to the
-// application's own logger. Clients have a part in nearly all of it, so each
-// entry is one line of bounded length, except for the stack of a panic, and each
-// kind of entry has a budget.
+// logger writes the log entries of a server to Config.Logger, or else to the logger
+// of the application. Clients cause nearly all entries. So each entry is one line of
+// bounded length, except for the stack of a panic, and each kind of entry has a
+// budget.
 type logger struct {
-	slog    *slog.Logger // nil for the application's; immutable
+	slog    *slog.Logger // nil for the application's logger; immutable
 	budgets [kinds]budget
 }
 
-// kind is what an entry is about. What clients do to exhaust the budget of one
-// doesn't hide another.
+// kind is the subject of a log entry. Each kind has its own budget, so a flood of
+// one kind doesn't hide another.
 type kind int
 
 const (
@@ -37,7 +37,7 @@ const (
 	kinds
 )
 
-// format is how entries of a kind read.
+// format holds the level and the surrounding text for the entries of each kind.
 var format = [kinds]struct {
 	level         slog.Level
 	before, after string
@@ -48,16 +48,15 @@ var format = [kinds]struct {
 	handlerPanic:     {level: slog.LevelError},
 }
 
-// What an entry may have in bytes.
+// Limits of one entry, in bytes.
 const (
 	mostMessage = 4 << 10
 	mostDetail  = 256
 	mostStack   = 16 << 10
 )
 
-// log writes an entry about an error, unless there have been too many of its
-// kind. The details are names and values in turn. The stack of a PanicError is
-// written, too.
+// log writes an entry about an error, unless the budget of its kind is spent. The
+// details alternate names and values. For a PanicError, log also writes its stack.
 func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 	note, ok := l.budgets[k].spend()
 	if !ok {
@@ -65,7 +64,7 @@ func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 	}
 	f := format[k]
 	message := f.before + quote.Any(err, mostMessage) + f.after + note
-	stack := "" // of functions, files and numbers: nothing of a client's
+	stack := "" // functions, files and numbers: no data of a client
 	if panicked, ok := err.(*PanicError); ok {
 		stack = quote.Lines(string(panicked.Stack), mostStack)
 	}
@@ -77,7 +76,7 @@ func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 		if stack != "" {
 			attributes = append(attributes, "stack", stack)
 		}
-		l.slog.Log(stdContext.Background(), f.level, message, attributes...)
+		l.slog.Log(context.Background(), f.level, message, attributes...)
 		return
 	}
 	for i := 0; i+1 < len(details); i += 2 {
@@ -93,19 +92,20 @@ func (l *logger) log(app appLogger, k kind, err error, details ...any) {
 	}
 }
 
-// budget keeps clients from filling the log: it allows entriesPerMinute.
+// budget keeps clients from filling the log: it allows entriesPerMinute entries in a
+// minute. Safe for concurrent use.
 type budget struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	since   time.Time
 	spent   int
-	omitted int // since it was spent
+	omitted int // entries omitted since the budget was spent
 }
 
 const entriesPerMinute = 10
 
-// spend reports whether something may be logged now, and returns what is to be
-// added to it: that it is the last one for a while, or how many were left out
-// since then.
+// spend reports whether an entry may be logged now, and counts it. The note belongs
+// to the text of the entry: it tells the number of omitted entries before, or
+// announces a pause after this entry. It may be empty.
 func (b *budget) spend() (note string, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 	"github.com/kataras/iris/v12/core/router"
 )
 
-// mount registers the endpoint. Where the application has a route of the same
-// path, the rule that it has chosen (SetRegisterRule) decides; Iris doesn't tell
-// the rule, but what becomes of the routes does. Two endpoints of this package on
-// one path are a mistake under each rule.
+// mount registers the endpoint. If the application has a route of the same path, its
+// SetRegisterRule decides. Iris doesn't expose this rule, so mount infers it from
+// the routes after the registration. Two endpoints of this package on one path are a
+// mistake under every rule.
 func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
 	before := slices.Clone(routesOf(party))
 	route := party.Get(endpoint, s.Handler())
@@ -28,7 +28,7 @@ func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
 		panic(fmt.Sprintf("websocket: New: Iris does not take the endpoint %q; its log says why", endpoint))
 	}
 	for _, r := range before {
-		switch { // the party's AllowMethods may have made route one of another method
+		switch { // route may have another method, because of the party's AllowMethods
 		case !isGet(r) || r.Subdomain != route.Subdomain || r.Path != route.Path || r.Tmpl().Src != route.Tmpl().Src:
 		case isEndpoint(r):
 			panic(fmt.Sprintf("websocket: New: GET %s is registered already, as an endpoint of this package; choose another endpoint", r.Tmpl().Src))
@@ -43,18 +43,18 @@ func isGet(route *router.Route) bool {
 	return route.Method == http.MethodGet && route.StatusCode == 0
 }
 
-// isEndpoint reports whether one of the route's handlers is that of a Server,
-// which all Servers share the code of.
+// isEndpoint reports whether a handler of the route is the endpoint of a Server. It
+// compares code pointers: all Servers share the code of serveHandshake.
 func isEndpoint(route *router.Route) bool {
 	code := reflect.ValueOf((*Server)(nil).serveHandshake).Pointer()
 	return slices.ContainsFunc(route.Handlers, func(h iris.Handler) bool { return reflect.ValueOf(h).Pointer() == code })
 }
 
-// clientRoutePrefix begins the names of the routes that serve a client; the
-// rest of the name is the prefix that it is for.
+// clientRoutePrefix begins the name of each route of a browser client. The method,
+// the path and the EvtMessagePrefix follow.
 const clientRoutePrefix = "iris-ws.js "
 
-// mountClient serves the client beside the endpoint, which is mounted already.
+// mountClient registers the routes of the browser client, after mount.
 func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	path := s.config.ClientPath
 	if path == "" {
@@ -63,15 +63,15 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	if path == endpoint.Path {
 		panic(fmt.Sprintf("websocket: New: the endpoint %s is the path of the browser client; choose another one, or set Config.ClientPath", path))
 	}
-	taken := clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
-	if taken != nil && s.config.ClientPath == "" && isOtherClient(taken, s) {
+	existing := clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
+	if existing != nil && s.config.ClientPath == "" && isOtherClient(existing, s) {
 		path = endpoint.Path + DefaultClientPath
-		taken = clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
+		existing = clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
 	}
 	switch {
-	case taken == nil:
-	case !isOtherClient(taken, s):
-		return // it serves the very same, or is the application's own
+	case existing == nil:
+	case !isOtherClient(existing, s):
+		return // it serves the same client, or belongs to the application
 	default:
 		panic(fmt.Sprintf("websocket: New: %s serves the client of a server with another EvtMessagePrefix; set Config.ClientPath to a path of its own", path))
 	}
@@ -80,7 +80,7 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 		if path != DefaultClientPath && s.config.ClientPath == "" {
 			panic(fmt.Sprintf("websocket: New: the client of the endpoint %s needs a path of its own, because its EvtMessagePrefix differs; set Config.ClientPath", endpoint.Tmpl().Src))
 		}
-		known = "" // has parameters, which only the page can know
+		known = "" // only the page knows the values of its parameters
 	}
 	s.ClientSource = clientSource(string(s.config.EvtMessagePrefix), known, path)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -90,7 +90,7 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 	}
 }
 
-// clientRoute returns the route that serves the path; nil if there is none.
+// clientRoute returns the route of a path; nil if there is none.
 func clientRoute(party iris.Party, method, subdomain, path string) *router.Route {
 	for _, route := range routesOf(party) {
 		if route.Method == method && route.StatusCode == 0 && route.Subdomain == subdomain && route.Path == path {
@@ -100,20 +100,18 @@ func clientRoute(party iris.Party, method, subdomain, path string) *router.Route
 	return nil
 }
 
-// isOtherClient reports whether a route serves a client for another prefix than
-// the server's. A route that the application registered by itself isn't ours
-// to judge.
+// isOtherClient reports whether a route serves a client for another EvtMessagePrefix
+// than the server's. It reports false for all routes of the application itself.
 func isOtherClient(route *router.Route, s *Server) bool {
 	return strings.HasPrefix(route.Name, clientRoutePrefix) &&
 		!strings.HasSuffix(route.Name, " "+string(s.config.EvtMessagePrefix))
 }
 
-// mountAtRoot registers a handler at a path of the application (of the party's
-// subdomain, if it has one), without the party's middleware. Nothing has that path
-// and method yet. Iris offers no way from a party to its application, so the route
-// is made on the party, under a path that nothing else has, and then moved; or
-// rather on a copy of the party without its AllowMethods, which would make several
-// routes of one.
+// mountAtRoot registers a handler at a path of the application, or of the party's
+// subdomain, without the party's middleware. No route may have this path and method
+// yet. Iris doesn't lead from a party to its application. So mountAtRoot registers
+// the route on the party, under an unused path, and then moves it. It uses a copy of
+// the party without AllowMethods: those would make several routes of one.
 func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handler) {
 	at := path
 	if joinPath(party, "") != "" {
@@ -126,13 +124,13 @@ func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handl
 		panic(fmt.Sprintf("websocket: New: Iris does not take the path of the browser client, %s; its log says why", path))
 	}
 	route.Path, route.FormattedPath = path, path
-	route.Handlers = context.Handlers{handler}
+	route.Handlers = iriscontext.Handlers{handler}
 	route.MainHandlerIndex = 0
-	route.NoLog = at != path // it would be logged under the path that it hasn't
+	route.NoLog = at != path // Iris would log the unused path
 	route.SetName(name).ExcludeSitemap()
 }
 
-// routesOf returns the routes of the party's whole application.
+// routesOf returns all routes of the party's application.
 func routesOf(party iris.Party) []*router.Route {
 	if provider, ok := party.(interface{ GetRoutes() []*router.Route }); ok {
 		return provider.GetRoutes()
@@ -140,7 +138,7 @@ func routesOf(party iris.Party) []*router.Route {
 	return nil
 }
 
-// splitParty takes a party's relative path, such as "admin./api", apart.
+// splitParty splits a party's relative path, such as "admin./api".
 func splitParty(party iris.Party) (subdomain, path string) {
 	full := party.GetRelPath()
 	if slash := strings.IndexByte(full, '/'); slash >= 0 {

@@ -5,16 +5,16 @@ import (
 	"net/http"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
-// refusal refuses a handshake. The steps of a handshake return it as an error.
+// refusal is the error of a refused handshake. The steps of a handshake return it.
 type refusal struct {
 	status int   // of the response
-	err    error // the reason, for the client and for Config.Error
-	logged bool  // for whoever operates the server
+	err    error // the reason, for the client and Config.Error
+	logged bool  // write the reason to the log, for operators
 }
 
 // Error implements error.
@@ -23,7 +23,7 @@ func (r *refusal) Error() string { return r.err.Error() }
 // Unwrap returns the reason.
 func (r *refusal) Unwrap() error { return r.err }
 
-// reasonOf returns the reason of a refusal; any other error is its own.
+// reasonOf returns the reason of a refusal, and any other error unchanged.
 func reasonOf(err error) error {
 	if refused, ok := err.(*refusal); ok {
 		return refused.err
@@ -31,12 +31,12 @@ func reasonOf(err error) error {
 	return err
 }
 
-// authenticationError is why Config.Authenticate refused a client: in public,
-// and with all that there is to know for who unwraps it.
+// authenticationError reports a refusal by Config.Authenticate. Its text is public;
+// Unwrap also returns the private cause.
 type authenticationError struct{ public, cause error }
 
-// Error implements error. It doesn't name the cause, since programs that write
-// the response in their own way write this.
+// Error implements error. The text omits the cause: applications write it into their
+// own responses.
 func (e *authenticationError) Error() string { return e.public.Error() }
 
 // Unwrap returns both.
@@ -50,12 +50,11 @@ var (
 	errPanicked     = errors.New("websocket: a function of the server panicked; its log says more")
 )
 
-func errTakenID(id string) error {
+func errDuplicateID(id string) error {
 	return errors.New("websocket: a connection with the ID " + quote.String(id, mostValue) + " exists already")
 }
 
-// refuse answers a handshake that has failed with an error of connect, and returns
-// the reason.
+// refuse answers a handshake after an error of connect, and returns the reason.
 func (s *Server) refuse(ctx iris.Context, err error) error {
 	s.node.Counters.Refused.Add(1)
 	refused, ok := err.(*refusal)
@@ -74,12 +73,12 @@ func (s *Server) answerRefused(ctx iris.Context, refused *refusal) {
 	w := ctx.ResponseWriter()
 	setRefusalHeaders(w.Header(), refused.status)
 	ctx.StopExecution()
-	if refused.err == errBegun && w.Written() != context.NoWritten {
-		return // nothing can be said any more
+	if refused.err == errBegun && w.Written() != iriscontext.NoWritten {
+		return // too late for a response
 	}
 	if s.config.Error != nil {
 		s.config.Error(w, ctx.Request(), refused.status, refused.err)
-		if w.Written() == context.NoWritten && ctx.GetStatusCode() == http.StatusOK {
+		if w.Written() == iriscontext.NoWritten && ctx.GetStatusCode() == http.StatusOK {
 			ctx.StatusCode(refused.status)
 		}
 		return
@@ -89,7 +88,7 @@ func (s *Server) answerRefused(ctx iris.Context, refused *refusal) {
 	_, _ = ctx.WriteString(refused.err.Error() + "\n")
 }
 
-// setRefusalHeaders sets the headers that go with a status.
+// setRefusalHeaders sets the headers for a status.
 func setRefusalHeaders(header http.Header, status int) {
 	switch status {
 	case http.StatusUpgradeRequired:

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
@@ -17,14 +17,14 @@ import (
 	"github.com/kataras/iris/websocket/internal/request"
 )
 
-// Upgrade turns the request into a connection, for those who drive one by hand;
-// Handler does all of this by itself. Headers that were set on the response,
-// cookies among them, go out with the handshake.
+// Upgrade answers the handshake and returns the connection. Call it in a handler of
+// your own; [Server.Handler] does all of this by itself. The response carries the
+// headers of the context's response writer, cookies included.
 //
-// If the handshake is refused, the response has been written and Err of the
-// returned connection, which is good for nothing else, says why. Otherwise
-// register the handlers and then call Wait, which reads the messages and blocks
-// until the connection ends.
+// After a successful handshake, register the handlers, then call [Connection.Wait]:
+// it reads the messages and blocks until the connection ends. If the server refuses
+// the handshake, Upgrade writes the response, and [Connection.Err] returns the
+// reason. Don't use such a connection for anything else.
 func (s *Server) Upgrade(ctx iris.Context) Connection {
 	c, err := s.upgrade(ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 	return c
 }
 
-// upgrade is Upgrade, and answers a request that is refused.
+// upgrade connects a request, or answers it with the refusal.
 func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -44,9 +44,9 @@ func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
 	return c, nil
 }
 
-// connect makes a connection of a request. From the moment Config.Authenticate has
-// returned, the connection can be found and ended by others, also while the client
-// lets the response wait.
+// connect makes a connection of a request. Other goroutines can find and end the
+// connection once Config.Authenticate has returned, even while the client delays
+// the response.
 func (s *Server) connect(ctx iris.Context) (*connection, error) {
 	asked, err := s.admit(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Server) connect(ctx iris.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	var c *connection // frees the place once it has ended
+	var c *connection // frees the place at its end
 	defer func() {
 		if c == nil {
 			place.Free()
@@ -66,7 +66,7 @@ func (s *Server) connect(ctx iris.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.authenticate(ctx) // last, since nobody can find the connection meanwhile
+	user, err := s.authenticate(ctx) // last: nobody can find the connection before it returns
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +78,15 @@ func (s *Server) connect(ctx iris.Context) (*connection, error) {
 	return c, nil
 }
 
-// accept makes a connection known, and answers the handshake. On an error, the
-// connection has ended.
+// accept makes a connection known and answers the handshake. On an error or a panic,
+// it ends the connection.
 func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *request.Request, asked handshake.Request) (err error) {
 	returned := false
 	defer func() {
 		switch {
-		case !returned: // a function of the application's panicked
+		case !returned: // a function of the application panicked
 			c.conn.Kill(errNotConnected)
-		case err != nil && c.conn.KillHere(reasonOf(err)): // its place is free before the client is told
+		case err != nil && c.conn.KillHere(reasonOf(err)): // frees the place before the client gets the refusal
 			c.conn.TearDown()
 		}
 	}()
@@ -98,20 +98,20 @@ func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *
 	return err
 }
 
-// introduce makes a connection known under its ID, and as one of its user's.
+// introduce makes a connection known under its ID and its user.
 func (s *Server) introduce(c *connection, id, user string) error {
 	switch err := s.node.Add(&c.conn, id, user); err {
 	case nil:
 		return nil
 	case node.ErrTaken:
-		return &refusal{status: http.StatusConflict, err: errTakenID(id)}
+		return &refusal{status: http.StatusConflict, err: errDuplicateID(id)}
 	default:
 		return &refusal{status: http.StatusServiceUnavailable, err: err}
 	}
 }
 
-// admit decides whether the request may become a connection, by what costs
-// nothing to find out.
+// admit makes the cheap checks of a request: the state of the server, the syntax of
+// the handshake, and the origin.
 func (s *Server) admit(ctx iris.Context) (handshake.Request, error) {
 	r := ctx.Request()
 	if s.node.Closed() {
@@ -132,15 +132,15 @@ func (s *Server) admit(ctx iris.Context) (handshake.Request, error) {
 	return asked, s.admitOrigin(ctx)
 }
 
-// hasBegun reports whether something has been written to the response.
+// hasBegun reports whether a handler has written to the response.
 func hasBegun(ctx iris.Context) bool {
 	if recorder, ok := ctx.IsRecording(); ok && len(recorder.Body()) > 0 {
 		return true
 	}
-	return ctx.ResponseWriter().Written() != context.NoWritten
+	return ctx.ResponseWriter().Written() != iriscontext.NoWritten
 }
 
-// admitOrigin decides whether the page that the request comes from may connect.
+// admitOrigin refuses a request if its page may not connect.
 func (s *Server) admitOrigin(ctx iris.Context) (err error) {
 	r := ctx.Request()
 	if check := s.config.CheckOrigin; check == nil {
@@ -159,21 +159,21 @@ func checkOrigin(ctx iris.Context, origins *handshake.Origins) error {
 	if !handshake.HasOrigin(ctx.Request()) {
 		return nil
 	}
-	told := ctx.Application().ConfigurationReadOnly()
+	irisConfig := ctx.Application().ConfigurationReadOnly()
 	return origins.Check(handshake.Arrival{
 		Request:        ctx.Request(),
 		HTTPS:          ctx.IsSSL(),
 		Host:           ctx.Host(),
-		HTTPSHeaders:   told.GetSSLProxyHeaders(),
-		HostHeaders:    told.GetHostProxyHeaders(),
-		AddressHeaders: told.GetRemoteAddrHeaders(),
+		HTTPSHeaders:   irisConfig.GetSSLProxyHeaders(),
+		HostHeaders:    irisConfig.GetHostProxyHeaders(),
+		AddressHeaders: irisConfig.GetRemoteAddrHeaders(),
 	})
 }
 
-// takePlace takes a place for the client, if there is one.
+// takePlace takes a place for the client, or refuses it.
 func (s *Server) takePlace(ctx iris.Context) (*handshake.Place, error) {
 	var network netip.Prefix
-	if s.config.MaxConnectionsPerAddress > 0 { // a header that says anything must not lift the limit
+	if s.config.MaxConnectionsPerAddress > 0 { // an invalid header of a client must not lift the limit
 		network = handshake.Network(ctx.RemoteAddr(), ctx.Request().RemoteAddr)
 	}
 	place, err := s.places.Take(network)
@@ -186,7 +186,7 @@ func (s *Server) takePlace(ctx iris.Context) (*handshake.Place, error) {
 	return nil, &refusal{status: http.StatusServiceUnavailable, err: err, logged: true}
 }
 
-// identify finds out under which ID the client is to be connected.
+// identify asks Config.IDGenerator for the connection's ID.
 func (s *Server) identify(ctx iris.Context) (id string, err error) {
 	err = s.ask(ctx, "Config.IDGenerator", func() { id = s.config.IDGenerator(ctx) })
 	if err == nil && (id == All || id == Broadcast) {
@@ -195,7 +195,7 @@ func (s *Server) identify(ctx iris.Context) (id string, err error) {
 	return id, err
 }
 
-// authenticate asks Config.Authenticate who the client is.
+// authenticate asks Config.Authenticate for the user of the client.
 func (s *Server) authenticate(ctx iris.Context) (user string, err error) {
 	if s.config.Authenticate == nil {
 		return "", nil
@@ -217,8 +217,8 @@ func (s *Server) authenticate(ctx iris.Context) (user string, err error) {
 	return "", &refusal{status: http.StatusUnauthorized, err: &authenticationError{ErrUnauthorized, cause}}
 }
 
-// ask calls a function of Config's that says something about a client. A panic
-// refuses the handshake.
+// ask calls a function of Config about a client. A panic refuses the handshake; only
+// a panic with http.ErrAbortHandler passes through, to net/http.
 func (s *Server) ask(ctx iris.Context, function string, f func()) (err error) {
 	defer func() {
 		value := recover()
@@ -235,11 +235,12 @@ func (s *Server) ask(ctx iris.Context, function string, f func()) (err error) {
 	return nil
 }
 
-// answer answers the request. It goes beneath Iris's response writer, because
-// recording and compressing ones can't be hijacked, but takes their headers along.
-// An error that is no refusal is of the network: nobody can be answered any more.
+// answer writes the response of an accepted handshake. It hijacks the connection
+// beneath Iris's response writer, since a recording or compressing writer can't be
+// hijacked, but sends the headers of that writer. An error other than a refusal
+// means a lost network connection: then no response is possible.
 func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, asked handshake.Request) error {
-	if cause := c.conn.Cause(); cause != nil { // while it waited for the application
+	if cause := c.conn.Cause(); cause != nil { // another goroutine or Shutdown has ended it
 		if errors.Is(cause, ErrServerClosed) {
 			return &refusal{status: http.StatusServiceUnavailable, err: cause}
 		}
@@ -247,7 +248,7 @@ func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, 
 	}
 	w := ctx.ResponseWriter()
 	header := w.Header()
-	subprotocol := header.Get("Sec-Websocket-Protocol") // which a middleware may choose
+	subprotocol := header.Get("Sec-Websocket-Protocol") // a middleware may choose one
 	if len(s.config.Subprotocols) > 0 {
 		subprotocol = firstOf(s.config.Subprotocols, asked.Subprotocols)
 	}
@@ -257,25 +258,24 @@ func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, 
 	if err != nil {
 		return &refusal{status: http.StatusInternalServerError, err: fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
-	// What still writes, Iris or a Done handler, must not reach net/http, which
-	// would log it.
+	// Later writes, by Iris or a Done handler, must not reach net/http: it would log
+	// them.
 	w.SetWriter(request.NewHijacked(naive.Header()))
-	w.SetWritten(context.StatusCodeWritten)
+	w.SetWritten(iriscontext.StatusCodeWritten)
 	if !c.conn.Attach(conn, early, asked.Deflate != "") {
 		return c.conn.Cause()
 	}
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
 		return fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
-	if !context.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // else Iris would call its error handlers
+	if !iriscontext.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // otherwise Iris would call its error handlers
 		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
 	c.establish(kept)
 	return nil
 }
 
-// firstOf returns the first of the server's subprotocols that the client offers,
-// too; empty if there is none.
+// firstOf returns the first supported subprotocol among the offered ones, or "".
 func firstOf(supported, offered []string) string {
 	for _, name := range supported {
 		if slices.Contains(offered, name) {

@@ -1,7 +1,9 @@
-// Package handshake has the steps of the opening handshake (RFC 6455, section 4.2):
-// what a request must be, which page it may come from, whether there is a place for
-// it, which extensions are agreed on, and the response. It knows nothing of Iris or
-// of the server.
+// Package handshake implements the steps of the opening handshake (RFC 6455,
+// section 4.2). [Check] validates the request and negotiates its extensions,
+// [Origins] checks the origin of the page, and [Places] limits the connections.
+// [Response] formats the response, [TakeOver] hijacks the network connection, and
+// [Answer] writes the response to it. The package depends neither on Iris nor on the
+// server.
 package handshake
 
 import (
@@ -13,19 +15,19 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Request is what a request asks for.
+// Request holds the options of a valid handshake request.
 type Request struct {
-	key string // of the client
-	// Subprotocols are those that the client offers, in its order.
+	key string // Sec-WebSocket-Key
+	// Subprotocols are the offers of the client, in its order.
 	Subprotocols []string
-	// Deflate is the answer to its offers of permessage-deflate; empty if none
-	// is or can be met.
+	// Deflate answers an offer of permessage-deflate; it is empty if the server
+	// accepts none.
 	Deflate string
 }
 
-// Check reads a request, or says why it is no handshake (RFC 6455, section 4.2.1),
-// and with which status it is answered then. It costs nothing but time, so it comes
-// before anybody is asked who the client is.
+// Check validates a handshake request (RFC 6455, section 4.2.1). If the request is
+// invalid, Check returns an error and the status of the response. Check calls no
+// function of the application, so it runs before authentication.
 func Check(r *http.Request) (asked Request, status int, err error) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return Request{}, http.StatusUpgradeRequired, errNoUpgrade
@@ -61,8 +63,8 @@ func Check(r *http.Request) (asked Request, status int, err error) {
 
 var errNoUpgrade = errors.New(`websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket("ws://…") in a browser; if you did, a proxy in front does not pass on the headers Upgrade and Connection`)
 
-// mostOffers is how long the lists of extensions and subprotocols may be: taken
-// apart, they take many times as much, of a client that nobody knows.
+// mostOffers limits the lists of extensions and subprotocols, in bytes. The parsed
+// lists need many times as much memory, and the client isn't authenticated yet.
 const mostOffers = 4 << 10
 
 func length(lines []string) (n int) {
@@ -77,8 +79,8 @@ func validKey(key string) bool {
 	return err == nil && len(nonce) == 16 && len(key) == 24
 }
 
-// list returns the elements of a list that may be spread over several lines of the
-// header, which are one (RFC 6455, section 11.3.4).
+// list returns the elements of a comma-separated header. Several lines of the header
+// form one list (RFC 6455, section 11.3.4).
 func list(lines []string) []string {
 	var elements []string
 	for _, line := range lines {

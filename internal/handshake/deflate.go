@@ -2,7 +2,7 @@ package handshake
 
 import "strings"
 
-// extension is an offer of the client's (RFC 6455, section 9.1).
+// extension is one offer of the client (RFC 6455, section 9.1).
 type extension struct {
 	name       string
 	parameters []parameter
@@ -13,9 +13,9 @@ type parameter struct {
 	hasValue    bool
 }
 
-// negotiate returns the answer to the first offer of permessage-deflate that can be
-// met, and declines the others (RFC 7692, sections 5.1 and 7.1). Messages are
-// compressed each by itself, with a window of 32 KiB.
+// negotiate accepts the first acceptable offer of permessage-deflate, declines the
+// others, and returns the answer (RFC 7692, sections 5.1 and 7.1). The server
+// compresses each message by itself, with a window of 32 KiB.
 func negotiate(offers []extension) string {
 	for _, offer := range offers {
 		if offer.name != "permessage-deflate" {
@@ -42,7 +42,7 @@ func answer(parameters []parameter) (string, bool) {
 			if p.hasValue {
 				return "", false
 			}
-		case "client_max_window_bits": // a hint: any window of the client's will do
+		case "client_max_window_bits": // a hint: the server accepts any window of the client
 			if p.hasValue && bits == 0 {
 				return "", false
 			}
@@ -50,7 +50,7 @@ func answer(parameters []parameter) (string, bool) {
 			if bits != 15 {
 				return "", false
 			}
-			text += "; server_max_window_bits=15" // must be told that it is kept: section 7.1.2.1
+			text += "; server_max_window_bits=15" // the answer must repeat it: RFC 7692, section 7.1.2.1
 		default:
 			return "", false
 		}
@@ -58,8 +58,8 @@ func answer(parameters []parameter) (string, bool) {
 	return text, true
 }
 
-// windowBits reads the size of a window, 8 to 15 in decimal without leading zeros;
-// 0 is none.
+// windowBits parses the size of a window: 8 to 15 in decimal, without leading zeros.
+// It returns 0 for any other text.
 func windowBits(value string) int {
 	switch value {
 	case "8", "9":
@@ -70,14 +70,14 @@ func windowBits(value string) int {
 	return 0
 }
 
-// parseExtensions reads what may be spread over several lines, which are one list.
-// It reports false if they are malformed, which the handshake must fail for (RFC
-// 6455, section 9.1).
+// parseExtensions parses the lines of Sec-WebSocket-Extensions, as one list. It
+// reports false if the list is malformed; then the handshake must fail (RFC 6455,
+// section 9.1).
 func parseExtensions(lines []string) (extensions []extension, ok bool) {
 	for _, line := range lines {
 		s := scanner{rest: line}
 		for {
-			for s.takes(',') { // elements of a list may be empty: RFC 9110, section 5.6.1
+			for s.skip(',') { // skips empty elements: RFC 9110, section 5.6.1
 			}
 			if s.end() {
 				break
@@ -92,7 +92,7 @@ func parseExtensions(lines []string) (extensions []extension, ok bool) {
 	return extensions, true
 }
 
-// scanner reads the parts of a header.
+// scanner splits a header into tokens.
 type scanner struct{ rest string }
 
 func (s *scanner) skipSpace() { s.rest = strings.TrimLeft(s.rest, " \t") }
@@ -102,8 +102,8 @@ func (s *scanner) end() bool {
 	return s.rest == ""
 }
 
-// takes takes a character, if it is the next one.
-func (s *scanner) takes(c byte) bool {
+// skip skips the next character if it is c, and reports whether it did.
+func (s *scanner) skip(c byte) bool {
 	if s.end() || s.rest[0] != c {
 		return false
 	}
@@ -115,7 +115,7 @@ func (s *scanner) extension() (e extension, ok bool) {
 	if e.name = s.token(); e.name == "" {
 		return e, false
 	}
-	for s.takes(';') {
+	for s.skip(';') {
 		p, ok := s.parameter()
 		if !ok {
 			return e, false
@@ -129,11 +129,11 @@ func (s *scanner) parameter() (p parameter, ok bool) {
 	if p.name = s.token(); p.name == "" {
 		return p, false
 	}
-	if !s.takes('=') {
+	if !s.skip('=') {
 		return p, true
 	}
 	p.hasValue = true
-	if s.takes('"') {
+	if s.skip('"') {
 		p.value, ok = s.quoted()
 	} else {
 		p.value = s.token()
@@ -142,7 +142,7 @@ func (s *scanner) parameter() (p parameter, ok bool) {
 	return p, ok && isToken(p.value)
 }
 
-// token takes a token (RFC 9110, section 5.6.2); empty if there is none.
+// token reads a token (RFC 9110, section 5.6.2); it returns "" if there is none.
 func (s *scanner) token() string {
 	s.skipSpace()
 	n := 0
@@ -154,7 +154,7 @@ func (s *scanner) token() string {
 	return token
 }
 
-// quoted takes the rest of a quoted string.
+// quoted reads the rest of a quoted string, after the opening quote.
 func (s *scanner) quoted() (text string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(s.rest); i++ {

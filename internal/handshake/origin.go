@@ -14,18 +14,18 @@ import (
 	"github.com/kataras/iris/websocket/internal/quote"
 )
 
-// origin is where a page comes from, or what a server is to its pages: all three
-// parts count (RFC 6454, section 5). Over http, whoever is on the network in
-// between can serve pages of any name, and those must not use the cookies of the
-// same name over https.
+// origin is the origin of a page or of a server. Two origins are equal if all three
+// parts are (RFC 6454, section 5). The scheme counts too: an attacker on the network
+// can serve http pages under any host name, and such a page must not use the cookies
+// of the https host.
 type origin struct {
 	scheme string // http or https
-	host   string // in lower case; an address of IPv6 without brackets, in its shortest form
-	port   uint16 // also if it is the scheme's own
+	host   string // in lower case; an IPv6 address in its shortest form, without brackets
+	port   uint16 // of the text, or the default port of the scheme
 }
 
-// parseOrigin reads the origin of a page as browsers write it. Those of other
-// schemes than http and https have no parts that mean anything here.
+// parseOrigin parses the origin of a page as browsers write it. It reports false for
+// schemes other than http and https: their parts mean nothing here.
 func parseOrigin(text string) (o origin, ok bool) {
 	scheme, hostport, found := strings.Cut(text, "://")
 	if !found {
@@ -35,8 +35,8 @@ func parseOrigin(text string) (o origin, ok bool) {
 	return newOrigin(strings.ToLower(scheme), strings.TrimSuffix(hostport, "/"))
 }
 
-// newOrigin returns the origin of a scheme and a host with or without a port:
-// browsers leave out the scheme's own port, some proxies don't.
+// newOrigin returns the origin of a scheme and a host with an optional port.
+// Browsers leave out the default port of the scheme; some proxies don't.
 func newOrigin(scheme, hostport string) (o origin, ok bool) {
 	o.scheme = scheme
 	switch scheme {
@@ -71,7 +71,7 @@ func newOrigin(scheme, hostport string) (o origin, ok bool) {
 	return o, true
 }
 
-// cutPort separates a host from a port behind it.
+// cutPort splits "host:port"; the port is optional.
 func cutPort(hostport string) (host, port string, found bool) {
 	i := strings.LastIndexByte(hostport, ':')
 	if i < 0 || strings.HasSuffix(hostport, "]") { // "[::1]"
@@ -80,29 +80,28 @@ func cutPort(hostport string) (host, port string, found bool) {
 	return hostport[:i], hostport[i+1:], true
 }
 
-// notInHost reports whether a host can't have the character. What would begin a
-// user, a path, a query or a pattern is among those, and all that isn't ASCII.
+// notInHost reports whether a character is forbidden in a host: all characters
+// outside ASCII are, and the delimiters of a user, a path, a query and a pattern.
 func notInHost(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`"#%*/:<>?@[\]^|`, r)
 }
 
-// Origins are the origins whose pages may connect, besides the server's own.
-// Immutable.
+// Origins holds the allowed origins of pages, besides the server's own. Immutable.
 type Origins struct {
-	every    bool // each page may connect
+	every    bool // every page may connect
 	patterns []pattern
 }
 
 // pattern is an entry of the list of origins.
 type pattern struct {
-	text       string // as it was written; an origin of another scheme than http and https must equal it
-	origin     origin // without a scheme if it is of another one; the host begins with '.' if subdomains is set
+	text       string // of the entry; origins of other schemes than http and https must equal it
+	origin     origin // zero for other schemes than http and https; the host begins with '.' if subdomains is set
 	anyPort    bool
-	subdomains bool // those of the host match, and the host itself doesn't
+	subdomains bool // only subdomains of the host match, not the host itself
 }
 
-// ParseOrigins reads a list of origins and patterns. The error quotes the first
-// entry that is malformed, and says what is wrong with it.
+// ParseOrigins parses a list of origins and patterns. The error quotes the first
+// malformed entry and describes the mistake.
 func ParseOrigins(list []string) (*Origins, error) {
 	o := &Origins{every: slices.Contains(list, "*")}
 	for _, text := range list {
@@ -114,7 +113,7 @@ func ParseOrigins(list []string) (*Origins, error) {
 	return o, nil
 }
 
-// newPattern reads an entry that is valid.
+// newPattern parses a valid entry.
 func newPattern(text string) pattern {
 	p := pattern{text: text}
 	rest, anyPort := strings.CutSuffix(text, ":*")
@@ -131,7 +130,7 @@ func newPattern(text string) pattern {
 	return p
 }
 
-// matches reports whether a page of http or https may connect.
+// matches reports whether the pattern allows a page of http or https.
 func (p *pattern) matches(page origin) bool {
 	switch {
 	case page.scheme != p.origin.scheme, !p.anyPort && page.port != p.origin.port:
@@ -142,15 +141,15 @@ func (p *pattern) matches(page origin) bool {
 	return page.host == p.origin.host
 }
 
-// Arrival says how a request has reached the server, as far as the server knows:
-// a proxy in front may have ended TLS or changed the host.
+// Arrival describes how a request reached the server, as far as the server knows: a
+// proxy in front may have ended TLS or changed the host.
 type Arrival struct {
 	Request *http.Request
-	HTTPS   bool   // the client used it
-	Host    string // that the client asked for, with or without a port
+	HTTPS   bool   // the client used HTTPS
+	Host    string // requested by the client, with or without a port
 
-	// The server was told to believe these headers, which proxies set.
-	HTTPSHeaders   map[string]string // with the value that stands for HTTPS
+	// Proxies set these headers, and the configuration of the server trusts them.
+	HTTPSHeaders   map[string]string // each with its value for HTTPS
 	HostHeaders    map[string]bool
 	AddressHeaders []string
 }
@@ -165,23 +164,24 @@ func (a *Arrival) scheme() string {
 	return "http"
 }
 
-// refuse returns the error for an origin.
+// refuse returns the error for a refused origin.
 func (a *Arrival) refuse(sent, why string) error {
 	return &originError{origin: sent, server: a.scheme() + "://" + a.Host, why: why}
 }
 
-// HasOrigin reports whether a request names an origin. Browsers always do.
+// HasOrigin reports whether a request has an Origin header. Browsers always send
+// one.
 func HasOrigin(r *http.Request) bool {
 	sent := r.Header["Origin"]
 	return len(sent) > 1 || len(sent) == 1 && sent[0] != ""
 }
 
-// Check says why the page that a request comes from may not connect; nil if it
-// may. Without this check any page on the web could use the cookies of its
-// visitors to talk to the server (RFC 6455, section 10.2).
+// Check returns an error with the reason if the page of the request may not connect.
+// Without this check any page on the web could use the cookies of its visitors to
+// talk to the server (RFC 6455, section 10.2).
 func (o *Origins) Check(a Arrival) error {
 	if o.every || !HasOrigin(a.Request) {
-		return nil // no matter, or no browser
+		return nil // every origin is allowed, or the client is no browser
 	}
 	lines := a.Request.Header["Origin"]
 	if len(lines) > 1 {
@@ -204,20 +204,20 @@ func (o *Origins) Check(a Arrival) error {
 	return a.refuse(sent, a.whyRefused(sent, page, own))
 }
 
-// mostValue is how many bytes of what a client sent an error quotes.
+// mostValue limits how many bytes an error quotes of a value from a client.
 const mostValue = 128
 
-// originError is why a request's origin was refused.
+// originError reports a refused origin.
 type originError struct{ origin, server, why string }
 
 func (e *originError) Error() string {
 	return fmt.Sprintf("websocket: a page from %s may not connect to %s: %s", quote.String(e.origin, mostValue), quote.String(e.server, mostValue), e.why)
 }
 
-// whyRefused says what is different, and what to do in just that case: whoever
-// sets a server up behind a proxy has nothing else to go by.
+// whyRefused describes the difference between the origins, and the remedy for
+// exactly this case. Behind a proxy, operators have no other hint.
 func (a *Arrival) whyRefused(sent string, page, own origin) string {
-	if validOrigin(sent) != nil { // can't be added to Config.Origins either
+	if validOrigin(sent) != nil { // an invalid entry of Config.Origins, too
 		return "this is not how browsers write an origin"
 	}
 	add := fmt.Sprintf("add %s to the Origins of the server's websocket.Config", quote.String(sent, mostValue))
@@ -260,14 +260,13 @@ func (a *Arrival) whyAnotherHost(sent string, page, own origin) string {
 	return why
 }
 
-// proxyHeaders are what proxies add to requests, besides X-Forwarded-For and
-// others that begin so.
+// proxyHeaders lists headers of proxies, besides those with the prefix X-Forwarded-.
 var proxyHeaders = []string{
 	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
 	"X-Original-Forwarded-For", "X-Original-Host", "X-Original-To", "X-Original-Url", "X-Scheme", "X-Envoy-External-Address", "Front-End-Https",
 }
 
-// throughProxy reports whether a request shows that a proxy has passed it on.
+// throughProxy reports whether a request has a header of a proxy.
 func (a *Arrival) throughProxy() bool {
 	for name := range a.Request.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains(proxyHeaders, name) {
@@ -280,15 +279,14 @@ func (a *Arrival) throughProxy() bool {
 	})
 }
 
-// isLocal reports whether a request was made on this machine to this machine,
-// and not passed on by a proxy on it.
+// isLocal reports whether a request went from this machine to this machine, without
+// a proxy between.
 func (a *Arrival) isLocal() bool {
 	r := a.Request
 	return isLoopback(r.Host) && isLoopback(r.RemoteAddr) && !a.throughProxy()
 }
 
-// isLoopback reports whether a host, with or without a port, names this
-// machine.
+// isLoopback reports whether a host, with or without a port, names this machine.
 func isLoopback(hostport string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
@@ -302,9 +300,9 @@ func isLoopback(hostport string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// validOrigin says what is wrong with an entry of the list of origins.
+// validOrigin returns an error if an entry of the list of origins is malformed.
 func validOrigin(text string) error {
-	if text == "*" || text == "null" || text == "file://" { // the latter two are of pages without a host
+	if text == "*" || text == "null" || text == "file://" { // "null" and "file://" are origins of pages without a host
 		return nil
 	}
 	pattern := strings.TrimSuffix(text, ":*")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// arrival is a request of a page to a server on another machine.
+// arrival returns the request of a page to a server on another machine.
 func arrival(origins ...string) Arrival {
 	r := &http.Request{Host: "server.example", RemoteAddr: "203.0.113.1:5000", Header: http.Header{"Origin": origins}}
 	return Arrival{Request: r, Host: r.Host}
@@ -51,7 +51,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestParseOrigins: the error quotes the first entry that is malformed.
+// TestParseOrigins: the error quotes the first malformed entry.
 func TestParseOrigins(t *testing.T) {
 	for name, test := range map[string]struct {
 		list []string
@@ -70,7 +70,7 @@ func TestParseOrigins(t *testing.T) {
 	}
 }
 
-// TestCheckAllocates nothing for a page that may connect.
+// TestCheckAllocates: Check allocates nothing for an allowed page.
 func TestCheckAllocates(t *testing.T) {
 	o := parse(t, "https://a.example", "https://*.b.example:*")
 	for _, sent := range []string{"http://server.example", "https://a.example", "https://c.b.example:8443"} {

@@ -7,33 +7,33 @@ import (
 	"sync"
 )
 
-// Errors of Places.Take.
+// Errors of [Places.Take].
 var (
 	ErrNoPlace          = errors.New("websocket: the server has as many connections as Config.MaxConnections allows; try again later")
 	ErrNoPlaceInNetwork = errors.New("websocket: there are as many connections from this address as Config.MaxConnectionsPerAddress allows")
 )
 
-// Places are what a server has for connections: each takes one before its
-// handshake and frees it when it has ended. Without limits there are no places to
-// take. Set the limits before the first use. Safe for concurrent use.
+// Places limits the connections of a server. Each connection takes a place before
+// the response to its handshake, and frees it after its end. Without limits, nothing
+// is counted. Set the limits before the first use. Safe for concurrent use.
 type Places struct {
-	Most           int // of all; 0 is no limit
-	MostPerNetwork int // of one network; 0 is no limit
+	Most           int // limit of all places; 0 means no limit
+	MostPerNetwork int // limit for each network; 0 means no limit
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	taken     int
-	byNetwork map[netip.Prefix]int // without those that have none
+	byNetwork map[netip.Prefix]int // only networks with places
 }
 
-// Place is a connection's. It may be nil.
+// Place is the place of one connection. A nil Place is valid; its Free does nothing.
 type Place struct {
 	places  *Places
 	network netip.Prefix
 }
 
-// Take takes a place for a client of a network. Of clients whose network is
-// invalid, only MostPerNetwork doesn't count. The place is nil if nothing has a
-// limit.
+// Take takes a place for a client of the network. It returns [ErrNoPlace] or
+// [ErrNoPlaceInNetwork] if a limit is reached. Clients of an invalid network count
+// against Most only. The place is nil if there are no limits.
 func (p *Places) Take(network netip.Prefix) (*Place, error) {
 	if p.Most <= 0 && p.MostPerNetwork <= 0 {
 		return nil, nil
@@ -58,7 +58,7 @@ func (p *Places) Take(network netip.Prefix) (*Place, error) {
 	return &Place{places: p, network: network}, nil
 }
 
-// Free frees the place. It must be called once.
+// Free frees the place. Call it once.
 func (p *Place) Free() {
 	if p == nil {
 		return
@@ -75,17 +75,17 @@ func (p *Place) Free() {
 	}
 }
 
-// Networks returns how many networks have taken places, if MostPerNetwork is set.
+// Networks returns the number of networks with places, if MostPerNetwork is set.
 func (p *Places) Networks() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.byNetwork)
 }
 
-// Network returns the network that counts as one client's: of IPv6 the half that
-// names a network, since a client has all of the other half to itself; of IPv4
-// the address alone. It takes the first of the addresses, with or without a port,
-// that is one; the network is invalid if none is.
+// Network returns the network of the first valid address; ports are optional. For
+// IPv4 the network is the address alone. For IPv6 it is the upper 64 bits, since one
+// client usually has all addresses of the lower half. The network is invalid if no
+// address is valid.
 func Network(addresses ...string) netip.Prefix {
 	for _, address := range addresses {
 		if network := networkOf(address); network.IsValid() {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestPlaces: each step takes a place for a client of an address, or frees the one
-// that this address took first.
+// TestPlaces: each step takes a place for a client of an address, or frees the first
+// place of this address.
 func TestPlaces(t *testing.T) {
 	type step struct {
 		address string
@@ -57,7 +57,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestNetwork: the first address that is one counts.
+// TestNetwork: the first valid address counts.
 func TestNetwork(t *testing.T) {
 	for name, test := range map[string]struct {
 		addresses []string

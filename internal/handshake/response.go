@@ -6,20 +6,19 @@ import (
 	"net/http"
 )
 
-// guid is what the client's key is hashed with (RFC 6455, section 1.3).
+// guid is hashed together with the key of the client (RFC 6455, section 1.3).
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// ownHeaders are the headers that describe a body, or are the handshake's own: they
-// are not taken from the application's response.
+// ownHeaders lists the headers of the handshake and of a body. Response ignores them
+// in the headers of the application.
 var ownHeaders = map[string]bool{
 	"Connection": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
 	"Sec-Websocket-Accept": true, "Sec-Websocket-Extensions": true, "Sec-Websocket-Protocol": true,
 	"Transfer-Encoding": true, "Upgrade": true, "Vary": true,
 }
 
-// Response returns the response that accepts a request (RFC 6455, section 4.2.2),
-// with the headers that the application has set on its own. An empty subprotocol
-// is none.
+// Response returns the response to an accepted request (RFC 6455, section 4.2.2),
+// with the headers of the application. An empty subprotocol selects none.
 func Response(r Request, subprotocol string, header http.Header) []byte {
 	sum := sha1.Sum([]byte(r.key + guid))
 	p := make([]byte, 0, 512)
@@ -43,7 +42,8 @@ func Response(r Request, subprotocol string, header http.Header) []byte {
 	return append(p, "\r\n"...)
 }
 
-// appendHeader appends a line. What would end it, or the header, becomes a space.
+// appendHeader appends one header line. Control characters become spaces, so a value
+// can't end the line or the header.
 func appendHeader(p []byte, name, value string) []byte {
 	p = append(append(p, name...), ": "...)
 	for i := range len(value) {

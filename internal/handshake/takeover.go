@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TakeOver takes the network connection of a request from net/http, with what the
-// client sent along with its handshake and net/http has read already.
+// TakeOver hijacks the network connection of a request from net/http. Early holds
+// the bytes after the handshake request, if net/http has read some already.
 func TakeOver(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -25,9 +25,10 @@ func TakeOver(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
 	return conn, early, nil
 }
 
-// Answer writes the response, within a time; 0 is no limit.
+// Answer writes the response. It fails if the write takes longer than within; 0
+// means no limit.
 func Answer(conn net.Conn, response []byte, within time.Duration) error {
-	_ = conn.SetDeadline(time.Time{}) // of net/http's
+	_ = conn.SetDeadline(time.Time{}) // clears the deadline of net/http
 	if within > 0 {
 		_ = conn.SetWriteDeadline(time.Now().Add(within))
 	}

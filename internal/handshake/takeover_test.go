@@ -6,15 +6,16 @@ import (
 	"testing"
 )
 
-// TestTakeOverWhatCannotBe: a response without a network connection.
-func TestTakeOverWhatCannotBe(t *testing.T) {
+// TestTakeOverWithoutConnection: TakeOver fails for a response without a network
+// connection.
+func TestTakeOverWithoutConnection(t *testing.T) {
 	if conn, _, err := TakeOver(httptest.NewRecorder()); err == nil || conn != nil {
 		t.Errorf("took over %v, %v", conn, err)
 	}
 }
 
-// TestAnswerNobody: that the response can't be written is told.
-func TestAnswerNobody(t *testing.T) {
+// TestAnswerFails: Answer returns the error of a closed connection.
+func TestAnswerFails(t *testing.T) {
 	conn, client := net.Pipe()
 	_ = client.Close()
 	defer func() { _ = conn.Close() }()
@@ -23,7 +24,7 @@ func TestAnswerNobody(t *testing.T) {
 	}
 }
 
-// TestTokens: each character of RFC 9110, section 5.6.2, and no other.
+// TestTokens: a token has the characters of RFC 9110, section 5.6.2, and no other.
 func TestTokens(t *testing.T) {
 	const chars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for c := range 256 {

@@ -1,10 +1,10 @@
-// Package request keeps the request of a handshake, to answer
-// Connection.Context as long as the connection lives. Besides the root, it is the
-// only package that knows Iris.
+// Package request keeps the request of a handshake in a compact form, as long as the
+// connection lives. [New] packs a request, and [Request.Context] rebuilds its Iris
+// context for Connection.Context. Besides the root, no other package imports Iris.
 package request
 
 import (
-	stdContext "context"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"net"
@@ -15,30 +15,29 @@ import (
 	"strings"
 
 	"github.com/kataras/iris/v12"
-	"github.com/kataras/iris/v12/context"
+	iriscontext "github.com/kataras/iris/v12/context"
 	"github.com/kataras/iris/v12/core/memstore"
 )
 
-// maxKept is how many bytes of a request's address, and how many of its headers,
-// are kept for a connection: a client may send a megabyte of them.
+// maxKept limits the kept bytes of a request's address, and those of its headers. A
+// client may send a megabyte of them.
 const maxKept = 16 << 10
 
-// Request is what a connection keeps of the request that it began with. Iris takes
-// its context back when the handler returns, and net/http's request is several
-// times as large as this. Immutable.
+// Request is the kept request of a connection's handshake. Iris reuses its context
+// when the handler returns, and an [http.Request] needs several times the memory.
+// Immutable.
 type Request struct {
-	app        context.Application
-	route      context.RouteReadOnly
-	stored     memstore.Store // the parameters of the path, then what middleware stored: session, user, claims
-	params     int            // how many of stored are parameters
-	text       string         // what pack made
-	odd        *http.Request  // what text can't say, without headers; nil if that is nothing
-	background stdContext.Context
+	app        iriscontext.Application
+	route      iriscontext.RouteReadOnly
+	stored     memstore.Store // the parameters of the path, then values of middleware: session, user, claims
+	params     int            // the number of parameters in stored
+	text       string         // from pack
+	odd        *http.Request  // from oddOf; nil if text is the whole request
+	background context.Context
 	incomplete bool // some headers are missing
 }
 
-// New keeps a request as the handler sees it: whatever middleware has changed is
-// changed in it.
+// New keeps a request as the handler sees it, with all changes by middleware.
 func New(ctx iris.Context) *Request {
 	r := ctx.Request()
 	kept := &Request{
@@ -47,7 +46,7 @@ func New(ctx iris.Context) *Request {
 		stored:     slices.Concat(ctx.Params().Store, *ctx.Values()),
 		params:     len(ctx.Params().Store),
 		odd:        oddOf(r),
-		background: stdContext.WithoutCancel(r.Context()),
+		background: context.WithoutCancel(r.Context()),
 	}
 	header := r.Header
 	if HeaderSize(header) > maxKept {
@@ -57,8 +56,8 @@ func New(ctx iris.Context) *Request {
 	return kept
 }
 
-// Fits reports whether a request's address is short enough to be kept. Headers can
-// be left out, but no part of an address can.
+// Fits reports whether a request's address has at most 16 KiB. New can leave out
+// headers, but no part of an address.
 func Fits(r *http.Request) bool {
 	u := r.URL
 	size := max(len(r.RequestURI), len(u.Host)+len(u.Path)+len(u.RawPath)+len(u.RawQuery)+len(u.Fragment)) + len(r.Host)
@@ -68,27 +67,27 @@ func Fits(r *http.Request) bool {
 // Incomplete reports whether some headers were left out.
 func (kept *Request) Incomplete() bool { return kept.incomplete }
 
-// Application returns Iris's application.
-func (kept *Request) Application() context.Application { return kept.app }
+// Application returns the Iris application.
+func (kept *Request) Application() iriscontext.Application { return kept.app }
 
-// WithCancel returns the request with a standard context that can be ended, and
-// the function that does so.
-func (kept *Request) WithCancel() (*Request, stdContext.CancelFunc) {
+// WithCancel returns a copy of the request with a standard context of its own, and
+// the function to cancel it.
+func (kept *Request) WithCancel() (*Request, context.CancelFunc) {
 	r := *kept
-	background, cancel := stdContext.WithCancel(kept.background)
+	background, cancel := context.WithCancel(kept.background)
 	r.background = background
 	return &r, cancel
 }
 
-// WithBackground returns the request with the standard context of another one.
+// WithBackground returns a copy of the request with the standard context of other.
 func (kept *Request) WithBackground(other *Request) *Request {
 	r := *kept
 	r.background = other.background
 	return &r
 }
 
-// WithTLS returns the request with a TLS state that is not that of the network
-// connection.
+// WithTLS returns a copy of the request with its own TLS state, for a network
+// connection without one. If the state is nil, WithTLS returns the request itself.
 func (kept *Request) WithTLS(state *tls.ConnectionState) *Request {
 	if state == nil {
 		return kept
@@ -99,17 +98,17 @@ func (kept *Request) WithTLS(state *tls.ConnectionState) *Request {
 	return &r
 }
 
-// Context rebuilds the context of the request. Its TLS state is the connection's;
-// that may be nil.
+// Context rebuilds the Iris context of the request. If conn is a [tls.Conn], the
+// request gets its TLS state. Conn may be nil.
 func (kept *Request) Context(conn net.Conn) iris.Context {
 	r := unpack(kept.text, kept.odd)
 	if secure, ok := conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		r.TLS = &state
 	}
-	ctx := context.NewContext(kept.app)
+	ctx := iriscontext.NewContext(kept.app)
 	ctx.BeginRequest(NewHijacked(make(http.Header)), r.WithContext(kept.background))
-	ctx.ResponseWriter().SetWritten(context.StatusCodeWritten)
+	ctx.ResponseWriter().SetWritten(iriscontext.StatusCodeWritten)
 	ctx.SetCurrentRoute(kept.route)
 	ctx.Params().Store = append(ctx.Params().Store, kept.stored[:kept.params]...)
 	*ctx.Values() = append(*ctx.Values(), kept.stored[kept.params:]...)
@@ -117,8 +116,8 @@ func (kept *Request) Context(conn net.Conn) iris.Context {
 	return ctx
 }
 
-// pack makes one string of a request, each part with its length before it:
-// a header as a map of slices takes thrice the memory.
+// pack encodes a request as one string. The length of each part precedes it. A
+// header as a map of slices needs three times the memory.
 func pack(r *http.Request, header http.Header) string {
 	var b strings.Builder
 	b.Grow(len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host) + len(r.RemoteAddr) + HeaderSize(header) + 8)
@@ -143,7 +142,7 @@ func pack(r *http.Request, header http.Header) string {
 	return b.String()
 }
 
-// unpacker takes a string of pack's apart.
+// unpacker decodes a string of pack.
 type unpacker string
 
 func (u *unpacker) number() int {
@@ -166,18 +165,17 @@ func (u *unpacker) part() string {
 	return s
 }
 
-// RemoteAddr returns the address of the client, or of the proxy before it.
+// RemoteAddr returns the address of the client, or of the proxy in front.
 func (kept *Request) RemoteAddr() string {
 	u := unpacker(kept.text)
 	return u.part()
 }
 
-// unpack makes a request of a string of pack's, and of what oddOf has found to be
-// odd about it.
+// unpack rebuilds a request from the results of pack and oddOf.
 func unpack(text string, odd *http.Request) *http.Request {
 	r := new(http.Request)
 	if odd != nil {
-		r = odd.Clone(stdContext.Background())
+		r = odd.Clone(context.Background())
 	}
 	u := unpacker(text)
 	r.RemoteAddr, r.Method, r.RequestURI, r.Proto, r.Host = u.part(), u.part(), u.part(), u.part(), u.part()
@@ -198,7 +196,8 @@ func unpack(text string, odd *http.Request) *http.Request {
 	return r
 }
 
-// parseURI parses the address of a request as net/http does; nil if it is none.
+// parseURI parses the address of a request as net/http does; it returns nil on an
+// error.
 func parseURI(uri string) *url.URL {
 	u, err := url.ParseRequestURI(uri)
 	if err != nil {
@@ -207,8 +206,9 @@ func parseURI(uri string) *url.URL {
 	return u
 }
 
-// oddOf returns a copy of a request, without what pack keeps, if there is more to
-// it: something has been changed on the way, or a form been parsed.
+// oddOf returns a copy of a request without its headers if unpack can't rebuild the
+// request from the string of pack alone: middleware has changed it or parsed a form,
+// or it isn't HTTP/1.1. Otherwise oddOf returns nil.
 func oddOf(r *http.Request) *http.Request {
 	u := parseURI(r.RequestURI)
 	usual := u != nil && *u == *r.URL && r.ProtoMajor == 1 && r.ProtoMinor == 1 &&
@@ -220,18 +220,18 @@ func oddOf(r *http.Request) *http.Request {
 	odd := new(http.Request)
 	*odd = *r
 	odd.Header, odd.Body, odd.GetBody = nil, http.NoBody, nil
-	return odd.Clone(stdContext.Background())
+	return odd.Clone(context.Background())
 }
 
-// pathValues is the field of a request that SetPathValue changes, and for which
-// net/http has no getter.
+// pathValues is the field behind [http.Request.SetPathValue]; net/http has no getter
+// for it.
 var pathValues, _ = reflect.TypeFor[http.Request]().FieldByName("otherValues")
 
 func hasPathValues(r *http.Request) bool {
 	return pathValues.Index != nil && pathValues.Type.Kind() == reflect.Map && reflect.ValueOf(r).Elem().FieldByIndex(pathValues.Index).Len() > 0
 }
 
-// HeaderSize returns how many bytes of memory a header takes when it is kept.
+// HeaderSize returns the bytes of memory for a kept header.
 func HeaderSize(header http.Header) (n int) {
 	for name, values := range header {
 		n += fieldSize(name, values)
@@ -247,8 +247,9 @@ func fieldSize(name string, values []string) int {
 	return n
 }
 
-// smallHeader returns as much of a header as is kept: first what applications and
-// proxies rely on, and of each kind the small fields before the large ones.
+// smallHeader returns at most maxKept bytes of a header. Fields needed by
+// applications and proxies come first; among equals, small fields come before large
+// ones.
 func smallHeader(header http.Header, remoteAddr []string) http.Header {
 	names := make([]string, 0, len(header))
 	for name := range header {
@@ -279,7 +280,7 @@ func smallHeader(header http.Header, remoteAddr []string) http.Header {
 	return kept
 }
 
-// knownHeaders are kept before others.
+// knownHeaders lists the fields to keep first.
 var knownHeaders = map[string]bool{
 	"Accept-Language": true, "Authorization": true, "Cookie": true, "Forwarded": true, "Origin": true,
 	"Sec-Websocket-Protocol": true, "Traceparent": true, "User-Agent": true, "Via": true,
