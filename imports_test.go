@@ -19,6 +19,7 @@ var imports = map[string]string{
 	".":                  "internal/node internal/handler internal/handshake internal/request internal/frame internal/wire internal/quote",
 	"internal/node":      "internal/hub internal/link internal/outbox internal/frame internal/wire",
 	"internal/link":      "internal/poller internal/frame",
+	"internal/session":   "internal/outbox internal/frame internal/wire",
 	"internal/outbox":    "internal/frame",
 	"internal/handshake": "internal/quote",
 	"internal/request":   "",
