@@ -158,7 +158,7 @@ func (l *line) attach() {
 func (l *line) check() {
 	p := l.o.Positions()
 	if p.Acked > l.count || l.count > p.Written || p.Written > p.Queued || p.Queued != uint64(len(l.sent)) {
-		l.t.Fatalf("acked %d, received %d, written %d, queued %d of %d", p.Acked, l.count, p.Written, p.Queued, len(l.sent))
+		l.t.Fatalf("received %d of %d; %+v", l.count, len(l.sent), p)
 	}
 	if b := l.o.Bytes(); b < 0 || b > l.o.limit {
 		l.t.Fatalf("%d bytes", b)
@@ -189,7 +189,8 @@ func (l *line) step() {
 			l.drain()
 		}
 	case 5:
-		if err := l.o.Acknowledge(l.o.Positions().Acked + l.random.Uint64N(l.count-l.o.Positions().Acked+1)); err != nil {
+		acked := l.o.Positions().Acked
+		if err := l.o.Acknowledge(acked + l.random.Uint64N(l.count-acked+1)); err != nil {
 			l.t.Fatal(err)
 		}
 	case 6:
@@ -316,11 +317,13 @@ func TestFramesThatWaitForACountAreNoCrowd(t *testing.T) {
 	var f Flusher
 	for l.o.Bytes() < 600 {
 		l.enqueue()
-		if outcome, err := f.Flush(l.o, func(p []byte) (int, error) { return len(p), nil }); outcome != Idle || err != nil {
+		outcome, err := f.Flush(l.o, func(p []byte) (int, error) { return len(p), nil })
+		if outcome != Idle || err != nil {
 			t.Fatal(outcome, err)
 		}
 	}
-	if l.o.Enqueue(frame.NewFrame(frame.OpText, nil)) != Start || l.o.Enqueue(frame.NewFrame(frame.OpText, nil)) != Queued {
+	empty := frame.NewFrame(frame.OpText, nil)
+	if l.o.Enqueue(empty) != Start || l.o.Enqueue(empty) != Queued {
 		t.Error("a frame is crowded by those that are written")
 	}
 }

@@ -56,7 +56,8 @@ func TestFind(t *testing.T) {
 	if got != nil || received != 3 || why != "closed" || err != ErrEnded {
 		t.Errorf("after the end: %v, %d, %q, %v", got, received, why, err)
 	}
-	if _, received, why, err := table.Find(Hello{Session: e.ID, Token: "another"}); received != 0 || why != "" || err != ErrToken {
+	_, received, why, err = table.Find(Hello{Session: e.ID, Token: "another"})
+	if received != 0 || why != "" || err != ErrToken {
 		t.Errorf("after the end, with another token: %d, %q, %v", received, why, err)
 	}
 	table.Expire(now.Add(time.Hour))
@@ -92,7 +93,10 @@ func TestExpire(t *testing.T) {
 		after time.Duration
 		want  []string
 	}{
-		{time.Minute - 1, nil}, {time.Minute, []string{"first"}}, {time.Minute, nil}, {90 * time.Second, []string{"second"}},
+		{time.Minute - 1, nil},
+		{time.Minute, []string{"first"}},
+		{time.Minute, nil},
+		{90 * time.Second, []string{"second"}},
 	} {
 		if got := values(table.Expire(now.Add(step.after))); !slices.Equal(got, step.want) {
 			t.Errorf("after %v: %q, want %q", step.after, got, step.want)
@@ -112,7 +116,8 @@ func TestTheOldestIsEvicted(t *testing.T) {
 			name string
 			want []string
 		}{{"a", nil}, {"b", nil}, {"c", []string{"a"}}} {
-			if got := values(table.Suspended(table.Add(newSession(), step.name), 1, now)); !slices.Equal(got, step.want) {
+			e := table.Add(newSession(), step.name)
+			if got := values(table.Suspended(e, 1, now)); !slices.Equal(got, step.want) {
 				t.Errorf("%s: %q, want %q", step.name, got, step.want)
 			}
 		}
