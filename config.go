@@ -43,217 +43,208 @@ const (
 	DefaultMaxQueuedBytes = 1 << 20
 	// DefaultCloseTimeout is 5 seconds.
 	DefaultCloseTimeout = 5 * time.Second
-	// DefaultClientPath is where New serves the browser client.
+	// DefaultClientPath is the path of the browser client.
 	DefaultClientPath = "/iris-ws.js"
-	// DefaultEvtMessageKey, "iris-websocket-message:", is the prefix by which an
-	// event is told from a native message.
+	// DefaultEvtMessageKey, "iris-websocket-message:", is the prefix of events.
+	// Messages without it are native messages.
 	DefaultEvtMessageKey = wire.DefaultPrefix
 )
 
-// DefaultIDGenerator returns a new connection's ID: 26 characters from a
-// cryptographic source of randomness, so that nobody guesses another's.
+// DefaultIDGenerator returns 26 random characters from a cryptographic source.
+// Nobody can guess the ID of another connection.
 var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
 
-// Config is the configuration of a Server. The zero value is good for a public
-// server; each field says what it is when left at zero.
+// Config is the configuration of a [Server]. The zero value suits a public server.
 type Config struct {
-	// Identity: who a client is.
+	// Identity of clients.
 
-	// IDGenerator returns the ID of a new connection, from the request that it
-	// began with. It is asked before Authenticate. It may block; it must be safe
-	// for concurrent use. An empty ID, or one that is connected already, refuses
-	// the handshake (500, 409): a client whose last connection is lost but not yet
-	// noticed must wait, so make users known by Authenticate, which may have
-	// several connections, and not by their IDs. Defaults to DefaultIDGenerator.
+	// IDGenerator returns the ID of a new connection for the request of its
+	// handshake. It is called before Authenticate. It may block and must be safe for
+	// concurrent use. An empty ID refuses the handshake with 500; the ID of a
+	// present connection refuses it with 409. So don't use IDs for users: a client
+	// whose connection was just lost would have to wait. Use Authenticate; a user
+	// may have several connections. Defaults to [DefaultIDGenerator].
 	IDGenerator func(ctx iris.Context) string
 
-	// Authenticate says who the client is, from the request that it began with:
-	// a session, a token, a certificate; the middleware that had been registered
-	// when New was called has run before. It isn't asked again later. The user is
-	// what Connection.User returns and Server.ToUser reaches; it may be empty.
-	// An error refuses the handshake: with 403 if it is, or wraps, ErrForbidden,
-	// with 503 if it is, or wraps, ErrUnavailable, else with 401; a panic, here
-	// or in IDGenerator, with 500. The response says no more than that, and a 401
-	// names Bearer as the scheme in WWW-Authenticate unless that has been set on
-	// the response; the error itself goes to the log, and is what the reason that
-	// Error gets unwraps to. It may block; it must be safe for concurrent use.
-	// Defaults to nobody in particular.
+	// Authenticate returns the user for the request of a handshake, by a session, a
+	// token or a certificate. Middleware registered before New has run before.
+	// Authenticate is called once for each connection. It may block and must be safe
+	// for concurrent use. [Connection.User] returns the user, and [Server.ToUser]
+	// sends to all connections of a user. An empty user is nobody in particular.
+	//
+	// An error refuses the handshake. The status is 403 for [ErrForbidden], 503 for
+	// [ErrUnavailable], 401 for other errors, each also if it is wrapped, and 500
+	// for a panic, here or in IDGenerator. The response contains no more. A 401 has
+	// the header WWW-Authenticate: Bearer, unless the response has that header
+	// already. The error goes to the log. The reason for Config.Error unwraps to it.
+	// Defaults to nobody for all connections.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
-	// Origins: which pages may connect.
+	// Origins of pages.
 
-	// Origins lists the origins whose pages may connect, besides the server's
-	// own: "https://example.com", "https://*.example.com" for each of its
-	// subdomains, "http://localhost:*" for each port, or "*" for every origin.
-	// Origins of other schemes, such as "chrome-extension://…", "file://" and
-	// "null", are to be listed as browsers send them; mind that any page on the
-	// web can make itself one of "null".
+	// Origins lists allowed origins of pages in addition to the server's own:
+	// "https://example.com", "https://*.example.com" for its subdomains,
+	// "http://localhost:*" for all ports, or "*" for all origins. List origins of
+	// other schemes as browsers send them, such as "chrome-extension://…", "file://"
+	// or "null". Note: any page on the web can have the origin "null".
 	//
-	// Without it, a page may connect to the scheme, host and port that it came
-	// from: a page of http://example.com not to a server that it reaches by
-	// https. Behind a proxy the server sees neither the page's https nor, perhaps,
-	// its host: what tells Iris of them (iris.WithSSLProxyHeader,
-	// iris.WithHostProxyHeader) counts here, or list the page's origin. A page
-	// from a loopback address or localhost may connect to each server that it
-	// reaches by one, without a proxy. Requests without an Origin header, which
-	// browsers always send, are accepted. Ignored when CheckOrigin is set.
+	// A page of the server's own scheme, host and port may always connect. So a page
+	// of http://example.com may not connect by https to the same host. Behind a
+	// proxy, Iris may not see the scheme and the host of the page: tell Iris with
+	// iris.WithSSLProxyHeader and iris.WithHostProxyHeader, or list the page's
+	// origin. A page from localhost or a loopback address may connect to a server on
+	// such an address, unless a proxy is in between. Requests without the header
+	// Origin may connect: they are not from browsers. CheckOrigin replaces Origins.
 	Origins []string
 
-	// CheckOrigin decides whether a request may connect, instead of Origins.
+	// CheckOrigin decides instead of Origins whether a request may connect. It must
+	// be safe for concurrent use.
 	CheckOrigin func(r *http.Request) bool
 
-	// Limits: how much a client may take.
+	// Limits of memory and connections.
 
-	// MaxConnections is how many connections there may be at a time. More are
-	// refused with 503. On Linux each takes about 4 KiB while its client is
-	// silent (12 over TLS), about 8 while it is not (17 over TLS), and a file
-	// descriptor: the operating system's limit on those comes first if this is
-	// left at zero, which means no limit.
+	// MaxConnections is the largest number of connections at a time. Others are
+	// refused with 503. On Linux a connection takes about 4 KiB while its client is
+	// silent (12 with TLS), else about 8 (17 with TLS), and one file descriptor.
+	// Defaults to 0, no limit: then the limit of the operating system on open files
+	// decides.
 	MaxConnections int
 
-	// MaxConnectionsPerAddress is how many connections there may be at a time
-	// from one address, or one /64 network of IPv6. More are refused with 429.
-	// The address is that of iris.Context.RemoteAddr: behind a proxy, tell Iris
-	// which header to trust (iris.WithRemoteAddrHeader), or all clients count
-	// as one. Defaults to 0: no limit, since a whole school or company may have
-	// one address.
+	// MaxConnectionsPerAddress is the largest number of connections at a time from
+	// one address, or from one /64 network of IPv6. Others are refused with 429. The
+	// address is iris.Context.RemoteAddr: behind a proxy, set
+	// iris.WithRemoteAddrHeader, or all clients have the same address. Defaults to
+	// 0, no limit: a whole school or company may share an address.
 	MaxConnectionsPerAddress int
 
-	// MaxMessageSize is the largest message in bytes that a client may send,
-	// after decompression. A larger one ends its connection with close code
-	// 1009, and is reported as ErrMessageTooLarge. Defaults to 64 KiB.
+	// MaxMessageSize is the largest size of a client's message in bytes, after
+	// decompression. A larger message ends the connection with [ErrMessageTooLarge]
+	// and close code 1009. Defaults to 64 KiB.
 	MaxMessageSize int64
 
-	// MaxQueuedBytes is how much may wait to be written to one client, in
-	// bytes of memory. A client over it is too slow for what it is sent: it is
-	// disconnected with ErrSlowConsumer, so that it can come back, rather than
-	// left with a gap. A message that alone is larger is sent if nothing else
-	// waits; what comes behind it counts by itself. Pings, and the answers to
-	// those of the client, don't count. Defaults to 1 MiB.
+	// MaxQueuedBytes is the largest number of bytes of memory queued for one client.
+	// Above it, the client is too slow and is disconnected with [ErrSlowConsumer]:
+	// so it can reconnect, instead of missing messages. A single message above the
+	// limit is sent if nothing else waits; later messages count without it. Pings
+	// and pongs of the library don't count. Defaults to 1 MiB.
 	MaxQueuedBytes int
 
-	// ReadBufferSize is the size in bytes of the read buffer that a connection
-	// keeps if its socket can't be read without blocking: with TLS while its
-	// client is not silent, and always on Windows. Other connections keep none,
-	// but borrow one when there is something to read. At most 16 MiB. Defaults to
-	// 512.
+	// ReadBufferSize is the size in bytes of the read buffer of a connection. Only
+	// some connections keep one: with TLS while the client is not silent, and all on
+	// Windows. Others borrow one to read. At most 16 MiB. Defaults to 512.
 	ReadBufferSize int
 
-	// WriteBufferSize has no effect: buffers for writing are shared by all
-	// connections, which keep none. It is here for programs that set it.
+	// WriteBufferSize has no effect: connections share buffers for writing.
 	//
 	// Deprecated: leave it out.
 	WriteBufferSize int
 
-	// Timeouts: how long a client may take.
+	// Timeouts.
 
-	// HandshakeTimeout bounds the time to write the handshake's response.
-	// Defaults to 10 seconds; negative means no limit. The time to read the
-	// request is bounded by net/http: set http.Server.ReadHeaderTimeout, by
-	// iris.Application.ConfigureHost, on a public server.
+	// HandshakeTimeout limits the time to write the response of the handshake.
+	// Defaults to 10 seconds; negative means no limit. net/http limits the time to
+	// read the request: on a public server, set http.Server.ReadHeaderTimeout by
+	// iris.Application.ConfigureHost.
 	HandshakeTimeout time.Duration
 
-	// WriteTimeout is how long a client may accept nothing of what is written
-	// to it before it is disconnected with ErrWriteTimeout; each 16 KiB that
-	// get through start it anew. What counts is what the operating system
-	// takes: it may let a part of its own send buffer, of up to some MB, run
-	// empty first. Kept within about a quarter. Defaults to 10 seconds;
-	// negative means no limit.
+	// WriteTimeout limits the time of a client without progress in taking its data.
+	// Then the client is disconnected with [ErrWriteTimeout]. Each 16 KiB written
+	// start the time anew. Data counts as taken once the operating system accepts
+	// it; it may first let a part of its send buffer, up to some MB, run empty.
+	// Accurate to about a quarter. Defaults to 10 seconds; negative means no limit.
 	WriteTimeout time.Duration
 
-	// ReadTimeout is how long a client may send nothing, not even the answer to
-	// a ping, before it is disconnected, if that is shorter than PongTimeout.
-	// Kept within about a quarter. Defaults to no limit of its own.
+	// ReadTimeout limits the silence of a client, like PongTimeout; the shorter of
+	// both counts. Accurate to about a quarter. Defaults to 0: PongTimeout alone
+	// counts.
 	ReadTimeout time.Duration
 
-	// PongTimeout is how long a client may send nothing, not even the answer to
-	// a ping, before it counts as dead and is disconnected with
-	// ErrPongTimeout. Defaults to 60 seconds, or to ten ninths of PingPeriod if
-	// that is longer.
+	// PongTimeout limits the silence of a client: the time without any data from it,
+	// answers to pings included. Then the client counts as dead and is disconnected
+	// with [ErrPongTimeout]. Accurate to about a quarter. Defaults to 60 seconds, or
+	// to ten ninths of a longer PingPeriod.
 	PongTimeout time.Duration
 
-	// PingPeriod is how often each client is sent a ping (RFC 6455, section
-	// 5.5.2); browsers answer by themselves. Must be less than PongTimeout and
-	// ReadTimeout. Defaults to nine tenths of the shorter one. Pings can't be
+	// PingPeriod is the time between two pings to a client (RFC 6455, section
+	// 5.5.2). Browsers answer pings by themselves. It must be less than PongTimeout
+	// and ReadTimeout. Defaults to nine tenths of the shorter one. Pings can't be
 	// turned off.
 	PingPeriod time.Duration
 
-	// CloseTimeout is how long a client has to take what was queued for it,
-	// and to answer the close frame, once the server has begun to close its
-	// connection. Defaults to 5 seconds.
+	// CloseTimeout limits the time between the server's decision to close a
+	// connection and the end of its socket. The client must take its queue and
+	// answer the close frame in this time. Defaults to 5 seconds.
 	CloseTimeout time.Duration
 
-	// Wire: how messages are written.
+	// Format of messages.
 
-	// EvtMessagePrefix is what each event begins with on the wire. The served
-	// client script is adapted to it. It must be valid UTF-8 and not contain a ';'.
-	// Defaults to DefaultEvtMessageKey; leave it unless two libraries must
-	// share one connection.
+	// EvtMessagePrefix is the prefix of events on the wire. The served browser
+	// client uses it, too. It must be valid UTF-8 without ';'. Defaults to
+	// [DefaultEvtMessageKey]. Change it only if two libraries share a connection.
 	EvtMessagePrefix []byte
 
-	// Marshal encodes what is emitted as JSON, which is all but string, int, bool
-	// and []byte. Unmarshal decodes JSON for handlers, and for Message.Decode;
-	// where these take a string, a number, a bool or json.RawMessage, there is
-	// nothing to choose, and it isn't asked. They must be safe for concurrent
-	// use, and Unmarshal must not keep its data. They default to those of
+	// Marshal encodes emitted values as JSON, except for string, int, bool and
+	// []byte. Unmarshal decodes JSON for handlers and [Message.Decode], except for
+	// strings, numbers, booleans and json.RawMessage. Both must be safe for
+	// concurrent use, and Unmarshal must not keep its data. They default to those of
 	// encoding/json.
 	Marshal   func(v any) ([]byte, error)
 	Unmarshal func(data []byte, v any) error
 
-	// BinaryMessages sends all messages as binary instead of text. The browser
-	// client then passes events emitted as []byte, and native messages, to the
-	// page as an ArrayBuffer, all other events as text.
+	// BinaryMessages sends all messages as binary. The browser client then passes
+	// native messages, and events emitted as []byte, to the page as an ArrayBuffer,
+	// and other events as text. Defaults to false.
 	BinaryMessages bool
 
-	// EnableCompression compresses messages of at least 128 bytes to clients
-	// that support it (RFC 7692, without context takeover), and reads
-	// compressed messages from them. It saves bandwidth and costs processor
-	// time. Defaults to false.
+	// EnableCompression negotiates compression (RFC 7692, without context takeover).
+	// Messages of at least 128 bytes are then sent compressed to clients with
+	// support for it, and their compressed messages are read. It saves bandwidth and
+	// costs processor time. Defaults to false.
 	EnableCompression bool
 
-	// Subprotocols lists the subprotocols that the server supports in the order
-	// of preference (RFC 6455, section 1.9). The first one that the client
-	// supports too is chosen.
+	// Subprotocols lists the subprotocols of the server in order of preference (RFC
+	// 6455, section 1.9). The first one offered by the client is chosen. Defaults to
+	// none.
 	Subprotocols []string
 
-	// Client: where browsers find theirs.
+	// The browser client.
 
-	// ClientPath is where New serves the browser client, on the application's
-	// root. Defaults to "/iris-ws.js".
+	// ClientPath is the path of the browser client, on the root of the application.
+	// Defaults to "/iris-ws.js".
 	ClientPath string
 
-	// Reports: what clients and operators are told.
+	// Reports to clients and operators.
 
-	// Error is called when a handshake is refused, to write the response in its
-	// own way. When it writes nothing, the status is sent with an empty body.
-	// Defaults to a plain text that says why and what to do.
+	// Error writes the response of a refused handshake. If it writes nothing, the
+	// response is the status with an empty body. It must be safe for concurrent use.
+	// Defaults to a plain text with the reason and the remedy.
 	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
 
-	// Logger receives what concerns no single caller, each at most ten times a
-	// minute: panics with their stack, handshakes refused for their origin or by
-	// a limit, users that Authenticate refused, and messages that failed, where
-	// no OnError function is told of them. What clients have a part in is cut and
-	// escaped. Defaults to the logger of the Iris application.
+	// Logger receives entries without a caller to return them to, each kind at most
+	// ten times a minute: panics with their stack; handshakes refused for their
+	// origin or by a limit; users refused by Authenticate; failed messages of
+	// connections without an OnError function. Refusals with 400 and 426, for
+	// invalid requests, are not logged. Data of clients is cut and escaped. Defaults
+	// to the logger of the Iris application.
 	Logger *slog.Logger
 }
 
-// Validate returns the configuration with defaults in place of what was left at
-// zero or, as ever, set to what can't be. It panics, with a sentence that says
-// what to do, where a mistake would otherwise come to light much later. New and
-// NewServer call it.
+// Validate returns the configuration with defaults for zero and impossible values.
+// It panics on mistakes that would show much later otherwise; the panic says what to
+// do. [New] and [NewServer] call it.
 func (c Config) Validate() Config {
-	// The application may go on using what it has passed.
+	// The application may change its slices later.
 	c.Origins, c.Subprotocols, c.EvtMessagePrefix = slices.Clone(c.Origins), slices.Clone(c.Subprotocols), bytes.Clone(c.EvtMessagePrefix)
 	c.setDefaults()
 	c.mustBeUsable()
 	return c
 }
 
-// setDefaults replaces what was left at zero, or set to what can't be.
+// setDefaults replaces zero and impossible values.
 func (c *Config) setDefaults() {
 	setDefault(&c.WriteTimeout, DefaultWebsocketWriteTimeout)
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
-	// Who sets only a long PingPeriod means the timeout to go with it.
+	// A long PingPeriod alone implies a longer PongTimeout.
 	setPositive(&c.PongTimeout, max(DefaultWebsocketPongTimeout, tenNinths(max(c.PingPeriod, 0))))
 	c.ReadTimeout = max(c.ReadTimeout, 0)
 	setPositive(&c.PingPeriod, nineTenths(c.silence()))

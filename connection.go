@@ -13,203 +13,186 @@ import (
 	"github.com/kataras/iris/websocket/internal/request"
 )
 
-type (
-	// DisconnectFunc is called when a connection has ended.
-	DisconnectFunc func()
-	// LeaveRoomFunc is called when a connection leaves a room, with its name.
-	LeaveRoomFunc func(roomName string)
-	// ErrorFunc is called with an error of a connection.
-	ErrorFunc func(error)
-	// NativeMessageFunc is called with a native message, which it may keep.
-	NativeMessageFunc func([]byte)
-	// MessageFunc is a handler of an event: see Connection.On.
-	MessageFunc any
-	// PingFunc is called when a ping has been sent.
-	PingFunc func()
-	// PongFunc is called when a pong has come.
-	PongFunc func()
-)
-
-// Connection is one client. Its methods are safe for concurrent use, may be
-// called from handlers and don't block, except for Wait; Leave and FireOnError
-// call functions of the application's, which may. The methods that register a
-// function panic if it is nil. Later versions may add methods.
+// Connection is one client. Its methods are safe for concurrent use and may be
+// called from handlers. Only Wait blocks. Leave and FireOnError call functions of
+// the application, and these may block. A method panics if it registers a nil
+// function. Later versions may add methods.
 //
-// The server calls the functions registered with its On methods one at a time
-// (those of OnLeave and OnError run on the goroutine that called Leave and
-// FireOnError, where the application does so itself). One that panics is
-// recovered from: the panic is logged, reported to OnError, and the connection
-// lives on, except after a panic in OnConnection.
+// The server calls registered functions one at a time. There are exceptions: OnPing
+// functions run at the same time as handlers, and Leave and FireOnError call their
+// functions on the caller's goroutine. If a function panics, the server recovers,
+// logs the panic and reports it to OnError. The connection lives on, except after a
+// panic in an OnConnection function.
 type Connection interface {
 	// Emitter sends to this connection alone.
 	Emitter
 
-	// Err is why Server.Upgrade failed; nil if it didn't.
+	// Err returns the reason why [Server.Upgrade] failed; nil if it succeeded.
 	Err() error
 
-	// ID returns the connection's identifier, unique among the server's
-	// connections. It is also the name of a room that it is in.
+	// ID returns the identifier of the connection, unique on its server. It is also
+	// the name of a room with this connection in it.
 	ID() string
 
-	// Server returns the server that the connection belongs to.
+	// Server returns the server of the connection.
 	Server() *Server
 
-	// Context returns the context of the request that the connection began
-	// with: its headers, path parameters, cookies and the values that middleware
-	// stored, such as the session and the user. Nothing can be written to its
-	// response. The standard context of its request, Context().Request().Context(),
-	// is done when the connection has ended. As every iris.Context, it is not
+	// Context returns the context of the handshake's request: headers, path
+	// parameters, cookies, and the values stored by middleware, such as the session
+	// and the user. Its response can't be written to. Context().Request().Context()
+	// is done after the end of the connection. Like every iris.Context, it is not
 	// safe for concurrent use.
 	//
-	// Each call makes another one, so keep it in a variable while you use it, and
-	// what is to outlive that with SetValue: what is stored in one context is in no
-	// other. What middleware had changed or stored before the handshake is in each.
+	// Each call returns a new context with the state left by the middleware. A value
+	// stored in one context is not in the next: keep the context in a variable, or
+	// store values with SetValue.
 	//
-	// Of the headers, 16 KiB are kept. If the client sent more, the most usual and
-	// the smallest are, and the first call reports ErrIncompleteRequest to
-	// OnError.
+	// The context has 16 KiB of the headers. If the client sent more, it has the
+	// most usual ones and the smallest ones, and the first call reports
+	// [ErrIncompleteRequest] to OnError.
 	Context() iris.Context
 
-	// On registers a handler for an event. Several handlers for one event are
-	// called in the order of their registration. A handler is a func(), or a
-	// func of one parameter, whose type says which payloads it takes:
+	// On registers a handler for an event. Handlers of one event run in the order of
+	// their registration. A handler is a func(), or a func with one parameter. The
+	// type of the parameter decides which payloads it accepts:
 	//
-	//   - string: text, and numbers, booleans and bytes as text;
-	//   - an integer or floating-point type: numbers that fit; json.Number: all;
+	//   - string: text; numbers, booleans and bytes as text;
+	//   - an integer or floating-point type: numbers in its range; json.Number: all;
 	//   - bool;
-	//   - []byte: every payload, as it came;
+	//   - []byte: every payload, unchanged;
 	//   - json.RawMessage: every payload, as JSON;
-	//   - interface{}: a string, int, float64, bool, []byte, or what
-	//     Config.Unmarshal makes of JSON;
-	//   - Message: every payload, with its type;
-	//   - types with UnmarshalText or UnmarshalJSON: what these make of it;
-	//   - any other type that JSON can be decoded into, such as a struct.
+	//   - interface{}: a string, int, float64, bool, []byte, or the result of
+	//     [Config.Unmarshal] for JSON;
+	//   - [Message]: every payload, with its type;
+	//   - a type with UnmarshalText or UnmarshalJSON: the payloads accepted by these;
+	//   - any other type for JSON, such as a struct.
 	//
-	// A payload of another type is reported to OnError as a *MessageError and
-	// goes no further. An event without data is the zero value. A handler may
-	// return an error, which is reported to OnError as a *HandlerError, or a value
-	// and an error: the value is for a client that asks for a reply, which none
-	// can do yet.
+	// Other payloads are reported to OnError as a [*MessageError], and the handler
+	// is not called. An event without data gives the zero value. A handler may
+	// return an error: OnError gets it as a [*HandlerError]. It may also return a
+	// value before the error, as the reply to a client. No client can ask for
+	// replies yet.
 	//
-	// It panics, naming event and type, if the handler is nil or of another form,
-	// or if the event cannot be sent (see ErrInvalidEvent).
+	// On panics with the event and the type if the handler is nil or has another
+	// form, or if the event has an invalid name (see [ErrInvalidEvent]).
 	On(event string, handler MessageFunc)
 
-	// Off removes the handlers that On has registered for an event; those of
-	// Server.On stay. A message that is being handled is handled to its end.
+	// Off removes the handlers of an event registered with On. Those of [Server.On]
+	// stay. A running handler runs to its end.
 	Off(event string)
 
-	// OnAny registers a function that is called for each event, before its
-	// handlers and inside of the middleware: what that holds back, it doesn't see.
+	// OnAny registers a function for all events. It runs before the handlers and
+	// inside of the middleware: it doesn't see events stopped by a middleware.
 	OnAny(func(Message))
 
-	// OnMessage registers a function for native messages, those that are not
-	// events.
+	// OnMessage registers a function for native messages: all messages except
+	// events. The function receives the bytes alone; OnNativeMessage also tells text
+	// from binary.
 	OnMessage(NativeMessageFunc)
 
-	// OnNativeMessage is OnMessage for functions that must know whether the
-	// client sent text or binary: Message.Type is TypeString or TypeBytes, and
-	// Message.Event is empty. Emitter.EmitText and EmitBinary answer in kind.
+	// OnNativeMessage registers a function for native messages with their kind.
+	// Message.Type is [TypeString] for text and [TypeBytes] for binary;
+	// Message.Event is empty. [Emitter.EmitText] and [Emitter.EmitBinary] send
+	// messages of either kind.
 	OnNativeMessage(func(Message))
 
-	// OnError registers a function for errors of the connection: rejected
-	// messages (*MessageError), errors that handlers returned (*HandlerError),
-	// panics of handlers (*PanicError), and what ended the connection other than
-	// an orderly close, such as the *CloseError of a client that vanished.
+	// OnError registers a function for errors of the connection: rejected messages
+	// ([*MessageError]), errors returned by handlers ([*HandlerError]), panics in
+	// handlers ([*PanicError]), and the reason of a disorderly end, such as the
+	// [*CloseError] of a lost client.
 	OnError(ErrorFunc)
 
-	// OnPing registers a function that is called when a ping has been sent, on
-	// a goroutine of its own, at the same time as handlers.
+	// OnPing registers a function for pings of the server. It runs after a ping was
+	// sent, on its own goroutine, at the same time as handlers.
 	OnPing(PingFunc)
 
-	// OnPong registers a function that is called when a pong has come.
+	// OnPong registers a function for pongs of the client.
 	OnPong(PongFunc)
 
-	// OnDisconnect registers a function that is called once when the
-	// connection has ended, after the last handler has returned and after the
-	// OnLeave functions that the end itself causes. DisconnectReason says why.
-	// Registered when that has happened, it is called at once.
+	// OnDisconnect registers a function for the end of the connection. It runs once,
+	// after the last handler has returned, and after the OnLeave functions for the
+	// remaining rooms. DisconnectReason returns the reason. If the connection has
+	// already ended, OnDisconnect calls the function at once.
 	OnDisconnect(DisconnectFunc)
 
-	// OnLeave registers a function that is called when the connection is
-	// about to leave a room, for whatever reason, with the room's name: it is
-	// still in the room then, so it can say goodbye to it. When the connection
-	// ends, it is called for each room, the one of its own ID last.
+	// OnLeave registers a function for the connection's leaving of rooms. It runs
+	// before the connection leaves, so it can still send to the room. At the end of
+	// the connection it runs for each room; the room of the connection's own ID is
+	// the last.
 	OnLeave(LeaveRoomFunc)
 
-	// FireOnError calls the functions registered with OnError. Nothing is sent
-	// to the client.
+	// FireOnError calls the functions registered with OnError. It sends nothing to
+	// the client.
 	FireOnError(err error)
 
-	// Write sends a message of a type of RFC 6455, section 5.2, past events: a
-	// TextMessage (as binary if it is not valid UTF-8), BinaryMessage,
-	// PingMessage, PongMessage or CloseMessage. The data is copied. It returns
-	// ErrInvalidMessageType, ErrInvalidClose, or the errors of Emit.
+	// Write sends a message of a type of RFC 6455, section 5.2, outside of events: a
+	// [TextMessage] (as binary if it is not valid UTF-8), [BinaryMessage],
+	// [PingMessage], [PongMessage] or [CloseMessage]. It copies the data. It returns
+	// [ErrInvalidMessageType], [ErrInvalidClose], or an error of Emit.
 	Write(websocketMessageType int, data []byte) error
 
-	// User returns what Config.Authenticate said; empty without it.
+	// User returns the user returned by [Config.Authenticate]; empty without it.
 	User() string
 
-	// SetValue stores a value for the connection's lifetime.
+	// SetValue stores a value until the end of the connection.
 	SetValue(key string, value any)
-	// GetValue returns a value that SetValue stored; nil if there is none.
+	// GetValue returns a value stored with SetValue; nil if there is none.
 	GetValue(key string) any
-	// GetValueString is GetValue for a string; empty if there is none.
+	// GetValueString returns a stored string; empty if there is none.
 	GetValueString(key string) string
-	// GetValueInt is GetValue for an int, or a string that is one; 0 if there is
+	// GetValueInt returns a stored int, or a stored string as int; 0 if there is
 	// none.
 	GetValueInt(key string) int
-	// GetValueArrString is GetValue for a []string; nil if there is none.
+	// GetValueArrString returns a stored []string; nil if there is none.
 	GetValueArrString(key string) []string
 
-	// To returns an emitter to All, Broadcast, or the members of a room; every
-	// connection is in a room named by its ID. A room without members reaches
-	// nobody. A name that comes from a client belongs in ToRoom or ToID: here it
-	// could be any of these.
+	// To returns an emitter to [All], to [Broadcast], or to the members of a room.
+	// Each connection is in the room of its ID. A room without members is no error.
+	// Use ToRoom or ToID for a name from a client: To would accept All, Broadcast
+	// and IDs as well.
 	To(room string) Emitter
 
-	// ToRoom is Server.ToRoom: to those who have joined these rooms, and to
-	// nobody else, whatever the names are. This connection is one of them if it
-	// has joined.
+	// ToRoom returns an emitter to the connections joined to these rooms, this one
+	// included if it has joined. Names have no special meaning: see [Server.ToRoom].
 	ToRoom(rooms ...string) Emitter
 
-	// ToID is Server.ToID: to the connections of these IDs, and to nobody else,
-	// whatever the IDs are.
+	// ToID returns an emitter to the connections of these IDs. Names have no special
+	// meaning: see [Server.ToID].
 	ToID(ids ...string) Emitter
 
-	// Join puts the connection into a room, which exists as long as somebody is
-	// in it. Joining a room again changes nothing, and so does joining once the
-	// connection has ended. All and Broadcast are no rooms: joining them changes
-	// nothing, and OnError is told ErrReservedRoom.
+	// Join puts the connection into a room. A room exists while it has members. Join
+	// changes nothing if the connection is in the room already, or has ended. [All]
+	// and [Broadcast] are not rooms: Join reports [ErrReservedRoom] to OnError.
 	Join(room string)
 
 	// IsJoined reports whether the connection is in a room.
 	IsJoined(room string) bool
 
-	// Leave calls the OnLeave functions and takes the connection out of a
-	// room. It reports false if it was not in it.
+	// Leave calls the OnLeave functions and takes the connection out of a room. It
+	// reports false if the connection is not in the room.
 	Leave(room string) bool
 
-	// Wait reads the connection's messages, calls its handlers and blocks until
-	// it ends. It is for connections made by Server.Upgrade; for those of a
-	// Handler, and when called again, it returns at once.
+	// Wait reads the messages of a connection made by [Server.Upgrade] and calls its
+	// handlers. It blocks until the connection ends. It returns at once for other
+	// connections and at a second call.
 	Wait()
 
-	// Disconnect closes the connection: what has been sent to the client is
-	// written, then a close frame with code 1000. It returns
-	// ErrAlreadyDisconnected if that has been done or the client is gone. From now
-	// on nothing is received or sent.
+	// Disconnect closes the connection in an orderly way: the queue is written, then
+	// a close frame with code 1000. From now on nothing is received, and nothing
+	// more is queued. It returns [ErrAlreadyDisconnected] if the connection is
+	// closed or closing.
 	Disconnect() error
 
-	// DisconnectReason returns why the connection has ended or is about to; nil
-	// while it is open. It is a *CloseError if the client closed it or was lost,
-	// a *PanicError if OnConnection panicked, else one of ErrDisconnected,
-	// ErrSlowConsumer, ErrWriteTimeout, ErrPongTimeout, ErrMessageTooLarge,
-	// ErrInvalidUTF8, ErrProtocol and ErrServerClosed.
+	// DisconnectReason returns the reason of the end; nil while the connection is
+	// open. It is a [*CloseError] if the client closed the connection or was lost,
+	// and a [*PanicError] after a panic in an OnConnection function. Otherwise it is
+	// one of [ErrDisconnected], [ErrSlowConsumer], [ErrWriteTimeout],
+	// [ErrPongTimeout], [ErrMessageTooLarge], [ErrInvalidUTF8], [ErrProtocol] and
+	// [ErrServerClosed].
 	DisconnectReason() error
 }
 
-// connection implements Connection. Its life is that of conn: see package node.
+// connection implements Connection. conn has its life: see package node.
 type connection struct {
 	server *Server // immutable
 	conn   node.Conn
@@ -217,32 +200,31 @@ type connection struct {
 
 	listeners listeners
 
-	mu      sync.Mutex        // guards what follows
-	values  *ConnectionValues // nil until they are asked for
+	mu      sync.Mutex        // guards the fields below
+	values  *ConnectionValues // nil until their first use
 	request *request.Request
-	cancel  context.CancelFunc // ends the standard context of request; nil until Context was called
+	cancel  context.CancelFunc // ends the context of request; nil until Context was called
 }
 
 var _ Connection = (*connection)(nil)
 
-// failedConnection is the result of an Upgrade that failed: it takes nothing.
+// failedConnection returns the result of a failed Upgrade. It accepts no messages.
 func failedConnection(s *Server, r *request.Request, err error) *connection {
 	c := &connection{server: s, request: r}
 	c.conn.InitFailed(s.node, (*face)(c), err)
 	return c
 }
 
-// newConnection makes a connection whose handshake has not been answered.
+// newConnection makes a connection before the response of its handshake.
 func newConnection(s *Server, r *request.Request, place *handshake.Place, deflate bool) *connection {
 	c := &connection{server: s, request: r, place: place}
 	c.conn.Init(s.node, (*face)(c), deflate)
 	return c
 }
 
-// establish opens the connection once the handshake has been answered, with what is
-// kept of its request.
+// establish opens the connection after the response of the handshake.
 func (c *connection) establish(kept *request.Request) {
-	if _, secure := c.conn.Socket().(*tls.Conn); secure { // has the TLS state, so the request needn't
+	if _, secure := c.conn.Socket().(*tls.Conn); secure { // its TLS state is kept, so the request keeps none
 		c.mu.Lock()
 		c.request = kept.WithBackground(c.request)
 		c.mu.Unlock()
@@ -250,9 +232,8 @@ func (c *connection) establish(kept *request.Request) {
 	c.conn.Open()
 }
 
-// serve calls the functions for a new connection and has it read. If one of them
-// panics, the connection is closed: what it would have registered or checked is
-// missing.
+// serve calls the OnConnection functions and starts the reading. If a function
+// panics, serve closes the connection: its setup is incomplete.
 func (c *connection) serve(onConnection []ConnectionFunc) {
 	c.conn.Serve(func() {
 		for _, f := range onConnection {

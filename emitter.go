@@ -12,57 +12,57 @@ import (
 )
 
 const (
-	// All as the argument of To means every connection, the sender included.
+	// All, as the argument of To, means every connection, the sender included.
 	All = ""
-	// Broadcast as the argument of Connection.To means every connection except
-	// the sender; Server.To has no sender to except.
+	// Broadcast, as the argument of [Connection.To], means every connection except
+	// the sender. A server is no sender: [Server.To] takes it as All.
 	Broadcast = ";to;all;except;me;"
 )
 
-// Emitter sends messages to whomever it was made for. Its methods are safe for
-// concurrent use. They never wait for a client. But a loop that emits is faster than
-// any network: who emits to one client alone, again and again, gives way to it while
-// more than half of Config.MaxQueuedBytes waits, so that a millisecond passes
-// between two messages. A loop over many such clients waits no longer than that in
-// all, and none waits for a client that takes nothing. Later versions may add
-// methods.
+// Emitter sends messages to a fixed set of recipients. Its methods are safe for
+// concurrent use and never wait for a client. They only slow down a loop that emits
+// to one client: while more than half of [Config.MaxQueuedBytes] waits for that
+// client, a millisecond passes between two messages. A loop over many such clients
+// waits no longer than that in all. Nothing waits for a client that takes nothing.
+// Later versions may add methods.
 type Emitter interface {
-	// EmitMessage sends a native message, which has no event name: clients
-	// receive it in OnMessage. The data is copied. It goes as text, or as
-	// binary if Config.BinaryMessages says so or if it isn't valid UTF-8.
+	// EmitMessage sends a native message, a message without an event name. Clients
+	// receive it in OnMessage. EmitMessage copies the data. It sends text, or binary
+	// if [Config.BinaryMessages] is set or if the data is not valid UTF-8. It
+	// returns the errors of Emit, except for [ErrInvalidEvent].
 	EmitMessage(data []byte) error
 
-	// EmitText sends a native message as text, whatever Config.BinaryMessages
-	// says. It returns ErrInvalidText if the text is not valid UTF-8, else what
-	// Emit returns.
+	// EmitText sends a native message as text, regardless of
+	// [Config.BinaryMessages]. It returns [ErrInvalidText] if the text is not valid
+	// UTF-8, or an error of EmitMessage.
 	EmitText(text string) error
 
-	// EmitBinary sends a native message as binary. The data is copied. It
-	// returns what Emit returns.
+	// EmitBinary sends a native message as binary. It copies the data. It returns
+	// the errors of EmitMessage.
 	EmitBinary(data []byte) error
 
-	// Emit sends an event. A string, int, bool or []byte is sent as it is, any
-	// other value as JSON, by Config.Marshal: values of types of your own, such as
-	// type Room string, too, which so arrive in quotes; an error usually as {}; nil
-	// as null. An event without data is the empty string. The data is encoded
-	// before Emit returns.
+	// Emit sends an event. It sends a string, int, bool or []byte unchanged. It
+	// encodes any other value as JSON by [Config.Marshal], before it returns. Note:
+	// a value of a named type, such as type Room string, arrives as JSON, in quotes;
+	// an error usually arrives as {}; nil arrives as null. Send the empty string for
+	// an event without data.
 	//
-	// It returns ErrInvalidEvent, or the error of the encoding. The emitter that
-	// a Connection is, and what its Except and Volatile return, returns
-	// ErrAlreadyDisconnected or ErrSlowConsumer if the connection didn't take
-	// the message; emitters to rooms, users and all return nil, however many
-	// they reach, none included.
+	// Emit returns [ErrInvalidEvent] or the error of the encoding. An emitter to a
+	// single [Connection] (the connection itself, and the results of its Except and
+	// Volatile) returns [ErrAlreadyDisconnected] or [ErrSlowConsumer] if the
+	// connection did not take the message. Other emitters return no such error, even
+	// if they reach nobody.
 	Emit(event string, data any) error
 
-	// Except returns an emitter that leaves out the connections of these IDs and
-	// those in these rooms. All and Broadcast are no rooms: they leave out
-	// nobody.
+	// Except returns an emitter without the given connections. It takes IDs and
+	// rooms alike: an ID leaves out one connection, a room all its members. [All]
+	// and [Broadcast] are not rooms and leave out nobody.
 	Except(idsOrRooms ...string) Emitter
 
-	// Volatile returns an emitter for messages that are worth nothing later,
-	// such as the position of a pointer: one that a client is too slow for is
-	// dropped, and counted, and the connection lives on. Too slow is a client
-	// that has more than an eighth of Config.MaxQueuedBytes waiting.
+	// Volatile returns an emitter for short-lived messages, such as the position of
+	// a pointer. If a client is too slow, the message is dropped and counted in
+	// [Stats], and the connection lives on. A client is too slow while more than an
+	// eighth of [Config.MaxQueuedBytes] waits for it.
 	Volatile() Emitter
 }
 

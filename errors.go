@@ -13,82 +13,73 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// The texts of errors may go to a log: each is one line, with what a client sent,
-// or an error of the application's that may quote it, cut and escaped. Unwrap and
-// the fields have the originals.
+// The text of each error is one line, fit for a log: quotes of clients are cut and
+// escaped. Unwrap and the fields have the originals.
 
-// Errors that callers tell apart with errors.Is. Those that end a connection
-// are what its DisconnectReason returns.
+// Errors to compare with [errors.Is]. [Connection.DisconnectReason] returns those of a
+// connection's end.
 var (
-	// ErrAlreadyDisconnected is returned for a connection that is closed or
-	// being closed.
+	// ErrAlreadyDisconnected: the connection is closed or closing.
 	ErrAlreadyDisconnected = node.ErrAlreadyDisconnected
-	// ErrDisconnected is the reason of a connection that this server closed,
-	// by Disconnect.
+	// ErrDisconnected: the server closed the connection by [Connection.Disconnect]
+	// or [Server.Disconnect].
 	ErrDisconnected = node.ErrDisconnected
-	// ErrSlowConsumer is the reason of a connection whose client did not read
-	// fast enough. See Config.MaxQueuedBytes.
+	// ErrSlowConsumer: the client reads too slowly. See [Config.MaxQueuedBytes].
 	ErrSlowConsumer = node.ErrSlowConsumer
-	// ErrWriteTimeout is the reason of a connection whose client took nothing
-	// of what was written to it. See Config.WriteTimeout.
+	// ErrWriteTimeout: the client accepted no data for [Config.WriteTimeout].
 	ErrWriteTimeout = node.ErrWriteTimeout
-	// ErrPongTimeout is the reason of a connection whose client was silent. See
-	// Config.PongTimeout and Config.ReadTimeout.
+	// ErrPongTimeout: the client was silent for [Config.PongTimeout] or
+	// [Config.ReadTimeout].
 	ErrPongTimeout = node.ErrPongTimeout
-	// ErrMessageTooLarge is the reason of a connection whose client sent more
-	// than Config.MaxMessageSize in one message. The client sees close code 1009.
+	// ErrMessageTooLarge: the client sent more than [Config.MaxMessageSize] in one
+	// message. It sees close code 1009.
 	ErrMessageTooLarge = node.ErrMessageTooLarge
-	// ErrInvalidUTF8 is the reason of a connection whose client sent a text
-	// message that is none. The client sees close code 1007 (RFC 6455, section
-	// 8.1).
+	// ErrInvalidUTF8: a text message of the client is not valid UTF-8. The client
+	// sees close code 1007 (RFC 6455, section 8.1).
 	ErrInvalidUTF8 = node.ErrInvalidUTF8
-	// ErrInvalidText is returned by Emitter.EmitText for a text that is not valid
-	// UTF-8 (RFC 6455, section 5.6).
+	// ErrInvalidText: the text for [Emitter.EmitText] is not valid UTF-8 (RFC 6455,
+	// section 5.6).
 	ErrInvalidText = errors.New("websocket: the text is not valid UTF-8; send it with EmitBinary")
-	// ErrProtocol is the reason of a connection whose client broke the WebSocket
-	// protocol. The client sees close code 1002, or 1007 for compressed data
-	// that is corrupt (RFC 6455, section 7.4.1).
+	// ErrProtocol: the client broke the WebSocket protocol. It sees close code 1002,
+	// or 1007 for corrupt compressed data (RFC 6455, section 7.4.1).
 	ErrProtocol = node.ErrProtocol
-	// ErrServerClosed is the reason of connections that Shutdown closed, and of
-	// handshakes after it.
+	// ErrServerClosed: [Server.Shutdown] or [Server.Close] ended the connection, or
+	// refused the handshake.
 	ErrServerClosed = node.ErrServerClosed
-	// ErrInvalidMessageType is returned by Connection.Write for a type that is
-	// not one of RFC 6455, section 5.2, or whose data it can't carry.
+	// ErrInvalidMessageType: the type for [Connection.Write] is not one of RFC 6455,
+	// section 5.2, or the data is too long for it.
 	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")
-	// ErrInvalidClose is returned by Connection.Write for a CloseMessage that must
-	// not be sent (RFC 6455, sections 5.5.1 and 7.4). The connection stays open.
+	// ErrInvalidClose: [Connection.Write] must not send this CloseMessage (RFC 6455,
+	// sections 5.5.1 and 7.4). The connection stays open.
 	ErrInvalidClose = errors.New("websocket: a close frame can carry the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999, and a reason of at most 123 bytes of UTF-8")
-	// ErrUnauthorized, returned by Config.Authenticate, refuses a handshake with
+	// ErrUnauthorized, returned by [Config.Authenticate], refuses the handshake with
 	// 401.
 	ErrUnauthorized = errors.New("websocket: authentication is required")
-	// ErrForbidden, returned by Config.Authenticate, refuses a handshake with
+	// ErrForbidden, returned by [Config.Authenticate], refuses the handshake with
 	// 403.
 	ErrForbidden = errors.New("websocket: this user may not connect")
-	// ErrUnavailable, returned by Config.Authenticate, refuses a handshake with
-	// 503: who the client is can't be found out for the moment.
+	// ErrUnavailable, returned by [Config.Authenticate], refuses the handshake with
+	// 503: authentication fails for the moment.
 	ErrUnavailable = errors.New("websocket: users can't be authenticated now; try again later")
-	// ErrInvalidEvent is returned by Emit for an event whose name is empty or
-	// contains a ';'.
+	// ErrInvalidEvent: the name of an event is empty or contains a ';'.
 	ErrInvalidEvent = errors.New("websocket: invalid event name")
-	// ErrIncompleteRequest is what OnError gets when Connection.Context is called
-	// for a connection whose client sent more than 16 KiB of headers with its
-	// handshake.
+	// ErrIncompleteRequest goes to OnError at the first call of [Connection.Context]
+	// if the client sent more than 16 KiB of headers with its handshake.
 	ErrIncompleteRequest = errors.New("websocket: the client sent more than 16 KiB of headers with its handshake, and Connection.Context has not all of them; set http.Server.MaxHeaderBytes to refuse such requests")
-	// ErrReservedRoom is what OnError gets when Join is called with All or
-	// Broadcast, which stand for recipients and name no room.
+	// ErrReservedRoom goes to OnError if [Connection.Join] is called with [All] or
+	// [Broadcast]: they are recipients, not rooms.
 	ErrReservedRoom = errors.New("websocket: the empty name and that of Broadcast are reserved: no room can have them")
 )
 
-// CloseError is the reason of a connection that the client closed, or that
-// broke.
+// CloseError is the reason of a connection closed by its client, or lost.
 type CloseError struct {
-	// Code is the status code of the close frame (RFC 6455, section 7.4), 1005
-	// if it had none, or 1006 if there was no close frame: the connection was
-	// lost.
+	// Code is the status code of the close frame (RFC 6455, section 7.4). It is 1005
+	// for a close frame without a code, and 1006 without a close frame: the
+	// connection was lost.
 	Code int
-	// Text is what the close frame said in addition; it comes from the client.
+	// Text is the reason in the close frame. It comes from the client.
 	Text string
-	// Err is the error of the network, if there was one.
+	// Err is the error of the network; nil if there was none.
 	Err error
 }
 
@@ -117,19 +108,19 @@ func (e *CloseError) Error() string {
 // Unwrap returns the error of the network.
 func (e *CloseError) Unwrap() error { return e.Err }
 
-// MessageError reports a message that was rejected; its connection lives on.
+// MessageError reports a rejected message. The connection lives on.
 type MessageError struct {
-	// Event is the name of the event, cut to 128 bytes; empty if the message was
-	// too malformed to have one.
+	// Event is the name of the event, cut to 128 bytes. It is empty if the message
+	// has none.
 	Event string
-	// Wanted is the type that the handler takes; empty if the message was
-	// malformed.
+	// Wanted is the type of the handler's parameter. It is empty for a malformed
+	// message.
 	Wanted string
-	// Got is the type that the client sent: "string", "int", "bool", "bytes" or
-	// "JSON"; empty if the message was malformed. An old client sends as int
-	// what it took for a number.
+	// Got is the type in the message: "string", "int", "bool", "bytes" or "JSON". It
+	// is empty for a malformed message. An old client sends a string as int if it
+	// looks like a number.
 	Got string
-	// Err says what is wrong, with the beginning of the payload.
+	// Err names the mistake, with the beginning of the payload.
 	Err error
 }
 
@@ -144,21 +135,21 @@ func (e *MessageError) Error() string {
 // Unwrap returns Err.
 func (e *MessageError) Unwrap() error { return e.Err }
 
-// malformed is the error for an event that can't be taken apart.
+// malformed returns the error for an event without a valid form.
 func malformed(event wire.Event, err error) *MessageError {
 	return &MessageError{Event: eventName(event), Err: err}
 }
 
-// mismatch is the error for a payload of the wrong type.
+// mismatch returns the error for a payload of the wrong type.
 func mismatch(e wire.Event, wrong *handler.MismatchError) *MessageError {
 	text := fmt.Sprintf("%s, sent as %v (type %d), can't be read as %s", quote.String(string(e.Payload), mostValue), e.Type, e.Type, wrong.Wanted)
-	if wrong.Err != wire.ErrMismatch { // which says no more
+	if wrong.Err != wire.ErrMismatch { // it says no more
 		text += quote.Text(strings.TrimPrefix(fmt.Sprint(wrong.Err), wire.ErrMismatch.Error()), mostValue)
 	}
 	return &MessageError{Event: eventName(e), Wanted: wrong.Wanted, Got: e.Type.String(), Err: &quotedError{text, wrong.Err}}
 }
 
-// quotedError is an error with a text that is fit for a log, in place of its own.
+// quotedError replaces the text of an error by one for a log.
 type quotedError struct {
 	text string
 	err  error
@@ -170,22 +161,22 @@ func (e *quotedError) Error() string { return e.text }
 // Unwrap returns the error with its own text.
 func (e *quotedError) Unwrap() error { return e.err }
 
-// What the texts of errors quote, in bytes.
+// Limits of quotes in the texts of errors, in bytes.
 const (
 	cutName   = 128         // the Event of an error
 	mostName  = 4 * cutName // the same, where each byte is escaped
-	mostValue = 128         // what a client sent
+	mostValue = 128         // data of a client
 	mostText  = 1 << 10     // another error, or the value of a panic
 )
 
 // eventName returns the name of an event for an error.
 func eventName(e wire.Event) string { return string(quote.Cut(e.Name, cutName)) }
 
-// HandlerError reports that a handler returned an error.
+// HandlerError reports an error returned by a handler.
 type HandlerError struct {
 	// Event is the name of the event, cut to 128 bytes.
 	Event string
-	// Err is what the handler, or a middleware, returned.
+	// Err is the error of the handler, or of a middleware.
 	Err error
 }
 
@@ -197,17 +188,15 @@ func (e *HandlerError) Error() string {
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// PanicError reports a panic in a handler; its connection lives on. A panic of
-// an OnConnection function is the reason of its connection's end: the client
-// sees close code 1011.
+// PanicError reports a panic in a handler. The connection lives on. Only a panic in
+// an OnConnection function ends its connection: the client sees close code 1011.
 type PanicError struct {
-	// Event is the name of the event whose handler panicked, cut to 128 bytes;
-	// for the other callbacks the name of the method that registered it, such as
-	// "OnConnection".
+	// Event is the name of the event, cut to 128 bytes. For other functions it is
+	// the name of the method they were registered with, such as "OnConnection".
 	Event string
-	// Value is what panic was called with.
+	// Value is the argument of panic.
 	Value any
-	// Stack is the stack of the goroutine, as runtime/debug.Stack formats it.
+	// Stack is the stack of the goroutine, as [runtime/debug.Stack] formats it.
 	Stack []byte
 }
 
@@ -216,7 +205,7 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("websocket: panic in the handler of %s: %s", quote.String(e.Event, mostName), quote.Any(e.Value, mostText))
 }
 
-// Unwrap returns the value of the panic if it was an error.
+// Unwrap returns the value of the panic if it is an error, else nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -32,24 +32,24 @@ func (s *Server) change(f func(*registry)) {
 	s.registry.Store(&next)
 }
 
-// On registers a handler for an event of all connections, those that are
-// connected included: what Connection.On takes, or the same with the Connection
-// as the first parameter, such as func(websocket.Connection, string). It costs an
-// idle connection nothing and panics in the same cases. Handlers registered on a
-// connection are called first.
+// On registers a handler for an event of all connections, present ones included. It
+// takes the handlers of [Connection.On]; they may also have a [Connection] as the
+// first parameter, such as func(websocket.Connection, string). It panics in the same
+// cases. It costs an idle connection nothing. Handlers of the connection itself run
+// first.
 func (s *Server) On(event string, handler MessageFunc) {
 	call := s.compilers.compileForAll(event, handler)
 	s.change(func(r *registry) { r.event[event] = append(slices.Clip(r.event[event]), call) })
 }
 
-// OnAny is Connection.OnAny for all connections.
+// OnAny is [Connection.OnAny] for all connections.
 func (s *Server) OnAny(f func(Connection, Message)) {
 	mustBeFunc("Server.OnAny", f == nil)
 	s.change(func(r *registry) { r.anyEvent = append(r.anyEvent, f) })
 }
 
-// Off removes the handlers that On has registered for an event; those registered
-// on connections stay.
+// Off removes the handlers of an event registered with [Server.On]. Those of
+// connections stay.
 func (s *Server) Off(event string) {
 	s.change(func(r *registry) { delete(r.event, event) })
 }
@@ -119,9 +119,9 @@ func (c *connection) OnDisconnect(f DisconnectFunc) {
 	}
 }
 
-// On is Connection.On for a handler whose type the compiler checks: T is what
-// the handler's parameter may be. It panics in the same cases, and if c was not
-// made by this package. A handler that returns an error is for Connection.On.
+// On is [Connection.On] with a check of the handler by the compiler: T is the type
+// of its parameter. It panics in the same cases, and if c is not a connection of
+// this package. Use [Connection.On] for a handler with results.
 func On[T any](c Connection, event string, handler func(T)) {
 	h, err := compileTyped(c.Server().compilers.forOne, event, handler)
 	if err != nil {
@@ -137,11 +137,7 @@ func compileTyped[T any](c *compiler, event string, f func(T)) (handlerFunc, err
 	return handler.Typed(c, f)
 }
 
-type (
-	// handlerFunc is a handler, compiled for the type of its parameter.
-	handlerFunc = handler.Func[Connection]
-	compiler    = handler.Compiler[Connection]
-)
+type compiler = handler.Compiler[Connection]
 
 const handlerForms = "a func(), or a func of one parameter: a Message, a string, a number, a bool, []byte, json.RawMessage, interface{} or a type that JSON can be decoded into; it may return an error, or a value and an error"
 
@@ -174,7 +170,7 @@ func newCompiler(unmarshal unmarshalFunc) *compiler {
 // decoder returns the decoder of Message.Decode.
 func (s *Server) decoder() *handler.Decoder { return s.compilers.forOne.Decoder() }
 
-// compile makes a handler of the function that Connection.On was given.
+// compile makes a handler of a function for Connection.On.
 func (c compilers) compile(event string, f any) handlerFunc {
 	h, err := compile(c.forOne, event, f)
 	if err != nil {
@@ -183,7 +179,7 @@ func (c compilers) compile(event string, f any) handlerFunc {
 	return h
 }
 
-// compileForAll makes a handler of the function that Server.On was given.
+// compileForAll makes a handler of a function for Server.On.
 func (c compilers) compileForAll(event string, f any) handlerFunc {
 	h, err := compile(c.forAll, event, f)
 	if err != nil {

@@ -16,7 +16,8 @@ const module = "github.com/kataras/iris/websocket"
 // imports lists the packages of this module, and the folders of this module that each
 // may import. Those further down never import those further up.
 var imports = map[string]string{
-	".":                  "internal/node internal/handler internal/handshake internal/request internal/frame internal/wire internal/quote",
+	".": "internal/node internal/handler internal/handshake internal/request " +
+		"internal/frame internal/wire internal/quote",
 	"internal/node":      "internal/hub internal/link internal/outbox internal/frame internal/wire",
 	"internal/link":      "internal/poller internal/frame",
 	"internal/session":   "internal/outbox internal/frame internal/wire",

@@ -130,7 +130,8 @@ func TestRowsOfInternalPackagesSayWhatTheirCommentsSay(t *testing.T) {
 			}
 			tested++
 			if sentence := firstSentence(t, folder); !strings.Contains(sentence, r.holds) {
-				t.Errorf("CONTRIBUTING.md says of %s:\n%s\nThese words are not in the first sentence of its comment:\n%s", folder, r.holds, sentence)
+				const format = "CONTRIBUTING.md says of %s:\n%s\nIts comment begins without these words:\n%s"
+				t.Errorf(format, folder, r.holds, sentence)
 			}
 		}
 	}

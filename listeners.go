@@ -4,17 +4,38 @@ import (
 	"iter"
 	"slices"
 	"sync/atomic"
+
+	"github.com/kataras/iris/websocket/internal/handler"
 )
 
-// listener is a function registered on a connection. The type of the function says
-// when it is called.
+type (
+	// DisconnectFunc is called after the end of a connection.
+	DisconnectFunc func()
+	// LeaveRoomFunc is called with the name of a room when a connection leaves it.
+	LeaveRoomFunc func(roomName string)
+	// ErrorFunc is called with an error of a connection.
+	ErrorFunc func(error)
+	// NativeMessageFunc is called with a native message. It may keep the bytes.
+	NativeMessageFunc func([]byte)
+	// MessageFunc is a handler of an event: see [Connection.On].
+	MessageFunc any
+	// PingFunc is called after a ping was sent.
+	PingFunc func()
+	// PongFunc is called after a pong was received.
+	PongFunc func()
+)
+
+// listener is a function registered on a connection. The type of the function
+// decides when it runs.
 type listener struct {
-	name     string // of the event, or of the method that registered it
+	name     string // of the event, or of the registering method
 	function any    // a handlerFunc, an ErrorFunc, …
 }
 
-// The types of functions that have no exported type.
+// The types of functions without an exported type.
 type (
+	// handlerFunc is a handler, compiled for the type of its parameter.
+	handlerFunc = handler.Func[Connection]
 	// anyFunc is for all events.
 	anyFunc func(Message)
 	// nativeFunc is for native messages. The message is only valid during the call.
@@ -119,8 +140,7 @@ func (l *listeners) removeHandlers(event string) {
 	})
 }
 
-// mustBeFunc panics where a function that is nil is to be registered: it would
-// come to light when it is called.
+// mustBeFunc panics for a nil function: its call would panic much later.
 func mustBeFunc(method string, isNil bool) {
 	if isNil {
 		panic("websocket: " + method + ": the function is nil")

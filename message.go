@@ -8,7 +8,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// MessageType says what the payload of an event is. Its numbers are on the wire.
+// MessageType is the type of a payload. Its numbers are those on the wire.
 type MessageType byte
 
 // The types of a payload.
@@ -23,28 +23,28 @@ const (
 // String returns the type's name.
 func (t MessageType) String() string { return wire.Type(t).String() }
 
-// Message is an event, or a native message, as a client sent it, for handlers
-// that decide themselves what to make of it. It may be kept.
+// Message is an event or a native message of a client, for handlers with a Message
+// parameter. Handlers may keep it.
 type Message struct {
-	// Event is the event's name; empty for a native message.
+	// Event is the name of the event; empty for a native message.
 	Event string
-	// Type is the type of the payload; of a native message TypeString if the
-	// client sent it as text, TypeBytes if it sent it as binary.
+	// Type is the type of the payload. A native message has TypeString if it was
+	// text, and TypeBytes if it was binary.
 	Type MessageType
 
 	payload []byte
 	decoder *handler.Decoder // nil if no client sent it
 }
 
-// Bytes returns the payload as it came. It must not be changed.
+// Bytes returns the payload unchanged. Don't change the slice.
 func (m Message) Bytes() []byte { return m.payload }
 
 // String returns the payload as text.
 func (m Message) String() string { return string(m.payload) }
 
-// Decode stores the payload in the value that v points to, by the rules by which
-// On passes it to a handler with a parameter of that value's type. It returns a
-// *MessageError if the payload is of another type.
+// Decode stores the payload in the value behind the pointer v. It follows the rules
+// of [Connection.On] for a parameter of that type. It returns a [*MessageError] if
+// the payload has another type.
 func (m Message) Decode(v any) error {
 	decoder := m.decoder
 	if decoder == nil {

@@ -10,27 +10,29 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// Middleware stands around the handlers of each event of each connection, also
-// where there are none: it calls next, on any goroutine, to have them called, or doesn't.
+// Middleware runs around the handlers of all events of all connections, even of
+// events without handlers. It calls next to run them, on any goroutine. Without that
+// call they don't run.
 //
-// next returns what went wrong: nil, or a *MessageError, a *HandlerError or a
-// *PanicError; if several handlers failed, an error whose Unwrap returns all of
-// them. What the middleware returns is reported to OnError and counted: that
-// same error, as if there were no middleware, or one of its own, as a
-// *HandlerError. By returning nil it has dealt with the error itself (a panic
-// has been logged and reported in any case).
+// next returns nil or the error of the handlers: a [*MessageError], a
+// [*HandlerError] or a [*PanicError]. If several handlers failed, its Unwrap method
+// returns all their errors. The error returned by the middleware is reported to
+// OnError and counted. The error of next is reported as without a middleware; any
+// other error is reported as a [*HandlerError]. If the middleware returns nil,
+// nothing is reported, except for panics: these have been logged and reported
+// already.
 //
-// next may be called once, before the middleware returns; else it calls nothing
-// and returns ErrInvalidNext. If the middleware returns while next is at work on
-// another goroutine, that is waited for.
+// next may be called once, before the middleware returns. Otherwise it runs nothing
+// and returns [ErrInvalidNext]. If next still runs on another goroutine when the
+// middleware returns, the server waits for it.
 type Middleware func(c Connection, message Message, next func() error) error
 
-// ErrInvalidNext is returned by the next function of a Middleware that has been
-// called already, or after the middleware had returned.
+// ErrInvalidNext is returned by a second call of next in a [Middleware], and by a
+// call after the return of the middleware.
 var ErrInvalidNext = errors.New("websocket: a middleware called next twice, or after it had returned")
 
-// Use puts a middleware around the handlers of events, inside of those that are
-// there already. It panics if the middleware is nil.
+// Use adds a middleware, inside of those added before. It panics if the middleware
+// is nil. It applies to present connections, too.
 func (s *Server) Use(middleware Middleware) {
 	mustBeFunc("Server.Use", middleware == nil)
 	s.change(func(r *registry) { r.middleware = append(r.middleware, middleware) })

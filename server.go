@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,15 +16,14 @@ type (
 	// ConnectionFunc is called with each new connection.
 	ConnectionFunc func(Connection)
 
-	// Server is a WebSocket server: it turns requests into connections and
-	// knows them and their rooms. It is the Emitter to all of them. Make one
-	// with New, or with NewServer. Its methods are safe for concurrent use and
-	// don't block, except for Shutdown, Upgrade and the handler that Handler
-	// returns; Leave and LeaveAll call OnLeave functions, which may.
+	// Server turns requests into connections, and knows the connections and their
+	// rooms. It is an [Emitter] to all of them. Make one with [New] or [NewServer].
+	// Its methods are safe for concurrent use. Only Shutdown, Upgrade and the
+	// handler of Handler block; Leave and LeaveAll call OnLeave functions, and these
+	// may block.
 	Server struct {
-		// ClientSource is the browser client for this server's
-		// EvtMessagePrefix, for those who serve it in their own way. It must
-		// not be changed.
+		// ClientSource is the browser client for the EvtMessagePrefix of this
+		// server, for programs with their own way to serve it. Don't change it.
 		ClientSource []byte
 
 		config    Config             // immutable
@@ -35,41 +35,41 @@ type (
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		logger    logger
 
-		mu           sync.Mutex       // guards what follows
+		mu           sync.Mutex       // guards the fields below
 		onConnection []ConnectionFunc // only ever appended to
-		// interruptedBy are the applications with an interrupt of which the
-		// server is shut down.
+		// interruptedBy are the applications whose interrupt shuts the server down.
 		interruptedBy []*iris.Application
 	}
 
-	// Stats are numbers of a server since it was made.
+	// Stats are the numbers of a server since its start. All but Connections only
+	// grow.
 	Stats struct {
-		// Connections is how many there are now.
+		// Connections is the present number of connections.
 		Connections int
-		// Upgrades counts the handshakes that became a connection.
+		// Upgrades counts the successful handshakes.
 		Upgrades uint64
-		// Refused counts the handshakes that did not.
+		// Refused counts the refused and the failed handshakes.
 		Refused uint64
-		// Received counts the messages that clients sent.
+		// Received counts the messages of clients.
 		Received uint64
-		// Rejected counts what was reported to OnError: messages too large,
-		// malformed, or of a type that the handler doesn't take, and violations
-		// of the protocol, which may be none of the messages received.
+		// Rejected counts messages reported to OnError: too large, malformed, or of
+		// the wrong type for their handler. It also counts violations of the
+		// protocol; Received may not count these.
 		Rejected uint64
-		// Unhandled counts the messages received that no handler was registered
-		// for. A function of OnAny counts as one.
+		// Unhandled counts received messages without a handler. An OnAny function
+		// counts as a handler.
 		Unhandled uint64
-		// SlowConsumers counts the connections that ended with ErrSlowConsumer
-		// or ErrWriteTimeout.
+		// SlowConsumers counts the connections ended by [ErrSlowConsumer] or
+		// [ErrWriteTimeout].
 		SlowConsumers uint64
-		// DeadPeers counts the connections that ended with ErrPongTimeout.
+		// DeadPeers counts the connections ended by [ErrPongTimeout].
 		DeadPeers uint64
-		// Failed counts the errors that handlers returned.
+		// Failed counts the errors returned by handlers.
 		Failed uint64
-		// Dropped counts the messages of Emitter.Volatile that a client was too
-		// slow for.
+		// Dropped counts the messages of [Emitter.Volatile] dropped for slow
+		// clients.
 		Dropped uint64
-		// Panics counts the panics of handlers.
+		// Panics counts the panics in functions of the application.
 		Panics uint64
 	}
 )
@@ -90,9 +90,9 @@ func newServer(cfg Config) *Server {
 	return s
 }
 
-// Handler returns the handler that turns requests into connections, for those
-// who mount it by hand; New mounts it by itself. It returns when the connection
-// is established; a request that can't become one is answered with the reason.
+// Handler returns the WebSocket handler, for routes mounted by hand; [New] mounts it
+// itself. The handler returns once the connection is established. It answers a
+// refused handshake with the reason.
 func (s *Server) Handler() iris.Handler {
 	s.drainOnInterruptOf(application())
 	return s.serveHandshake // a method, by which isEndpoint knows it
@@ -106,20 +106,21 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 	go c.serve(s.connectionListeners())
 }
 
-// ClientHandler returns a handler that serves the browser client for this
-// server's EvtMessagePrefix, for those who mount it by hand; New mounts it by
-// itself. It answers with an ETag, 304 where that matches, and gzip.
+// ClientHandler returns a handler for the browser client with this server's
+// [Config.EvtMessagePrefix], for routes mounted by hand; [New] mounts it itself. The
+// handler supports gzip and ETag, and answers a matching ETag with 304.
 func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
 
-// OnConnection registers a function that is called with each new connection,
-// before its first message is read: the place to register its handlers. Several
-// functions are called in the order of their registration; those of different
-// connections run at the same time. The connection is known by then: it counts in
-// GetTotalConnections, and what is sent to all may reach its client before what
-// the function sends. Where that matters, have the function join a room, and send
-// to the room. A connection that ends before is not announced. If a function
-// panics, the connection is closed, since it isn't set up. OnConnection panics
-// itself if the function is nil.
+// OnConnection registers a function for each new connection. The server calls it
+// before it reads the first message: register the handlers there. Several functions
+// run in the order of their registration. Functions of different connections run at
+// the same time.
+//
+// The server already knows the connection then: [Server.GetTotalConnections] counts
+// it, and a broadcast may reach the client before the function's own messages. To
+// avoid this, have the function join a room, and send to the room. The server doesn't
+// announce a connection that ends earlier. If a function panics, the server closes
+// the connection, since its setup is incomplete. OnConnection panics if cb is nil.
 func (s *Server) OnConnection(cb ConnectionFunc) {
 	mustBeFunc("Server.OnConnection", cb == nil)
 	s.mu.Lock()
@@ -133,13 +134,13 @@ func (s *Server) connectionListeners() []ConnectionFunc {
 	return s.onConnection
 }
 
-// IsConnected reports whether a connection of that ID is connected.
+// IsConnected reports whether there is a connection of this ID.
 func (s *Server) IsConnected(connID string) bool {
 	_, ok := s.node.Get(connID)
 	return ok
 }
 
-// GetConnection returns the connection of that ID; nil if there is none.
+// GetConnection returns the connection of an ID; nil if there is none.
 func (s *Server) GetConnection(connID string) Connection {
 	if c := s.get(connID); c != nil {
 		return c
@@ -150,15 +151,15 @@ func (s *Server) GetConnection(connID string) Connection {
 // GetConnections returns all connections, in no particular order.
 func (s *Server) GetConnections() []Connection { return toInterfaces(s.node.All()) }
 
-// GetConnectionsByRoom returns the connections in a room, in no particular
-// order. One that calls Leave is among them while its OnLeave functions run; one
-// that has ended is not.
+// GetConnectionsByRoom returns the connections in a room, in no particular order. A
+// connection is still among them while its OnLeave functions run for this room.
+// Connections that have ended are left out.
 func (s *Server) GetConnectionsByRoom(roomName string) []Connection {
 	return toInterfaces(s.node.Members(roomName))
 }
 
-// GetConnectionsByUser returns the connections of a user, in no particular
-// order: see Config.Authenticate.
+// GetConnectionsByUser returns the connections of a user, in no particular order.
+// See [Config.Authenticate].
 func (s *Server) GetConnectionsByUser(user string) []Connection {
 	if user == "" {
 		return nil
@@ -166,7 +167,7 @@ func (s *Server) GetConnectionsByUser(user string) []Connection {
 	return toInterfaces(s.node.MembersOfUser(user))
 }
 
-// toInterfaces leaves out connections that have ended.
+// toInterfaces leaves out ended connections.
 func toInterfaces(connections []*node.Conn) []Connection {
 	list := make([]Connection, 0, len(connections))
 	for _, c := range connections {
@@ -188,36 +189,37 @@ func (s *Server) get(connID string) *connection {
 // GetTotalConnections returns the number of connections.
 func (s *Server) GetTotalConnections() int { return s.node.Len() }
 
-// Join is Connection.Join for the connection of that ID; it does nothing if
-// there is none.
+// Join is [Connection.Join] for the connection of an ID. It does nothing if there is
+// none.
 func (s *Server) Join(roomName string, connID string) {
 	if c := s.get(connID); c != nil {
 		c.Join(roomName)
 	}
 }
 
-// Leave is Connection.Leave for the connection of that ID.
+// Leave is [Connection.Leave] for the connection of an ID. It reports false if there
+// is none.
 func (s *Server) Leave(roomName string, connID string) bool {
 	c := s.get(connID)
 	return c != nil && c.Leave(roomName)
 }
 
-// LeaveAll takes the connection of that ID out of all its rooms, that of its own
-// ID included, and calls its OnLeave functions for each.
+// LeaveAll takes the connection of an ID out of all its rooms, including the room of
+// its own ID. It calls the OnLeave functions for each room.
 func (s *Server) LeaveAll(connID string) {
 	if c := s.get(connID); c != nil {
 		c.conn.LeaveAll()
 	}
 }
 
-// IsJoined is Connection.IsJoined for the connection of that ID.
+// IsJoined is [Connection.IsJoined] for the connection of an ID.
 func (s *Server) IsJoined(roomName string, connID string) bool {
 	c := s.get(connID)
 	return c != nil && c.IsJoined(roomName)
 }
 
-// Disconnect is Connection.Disconnect for the connection of that ID. It returns
-// ErrAlreadyDisconnected if there is none.
+// Disconnect is [Connection.Disconnect] for the connection of an ID. It returns
+// [ErrAlreadyDisconnected] if there is none.
 func (s *Server) Disconnect(connID string) error {
 	if c := s.get(connID); c != nil {
 		return c.Disconnect()
@@ -225,7 +227,7 @@ func (s *Server) Disconnect(connID string) error {
 	return ErrAlreadyDisconnected
 }
 
-// Stats returns the server's numbers.
+// Stats returns the numbers of the server.
 func (s *Server) Stats() Stats {
 	n := &s.node.Counters
 	return Stats{
@@ -245,32 +247,30 @@ func (s *Server) Stats() Stats {
 
 var _ Emitter = (*Server)(nil) // to all connections
 
-// Emit sends an event to all connections: see Emitter. It is safe to call from
-// anywhere, handlers included, as all emitters are.
+// Emit sends an event to all connections: see [Emitter].
 func (s *Server) Emit(event string, data any) error { return s.publisher.toAll().Emit(event, data) }
 
-// EmitMessage sends a native message to all connections: see Emitter.
+// EmitMessage sends a native message to all connections: see [Emitter].
 func (s *Server) EmitMessage(data []byte) error { return s.publisher.toAll().EmitMessage(data) }
 
-// EmitText sends a native message to all connections as text: see Emitter.
+// EmitText sends a native message as text to all connections: see [Emitter].
 func (s *Server) EmitText(text string) error { return s.publisher.toAll().EmitText(text) }
 
-// EmitBinary sends a native message to all connections as binary: see Emitter.
+// EmitBinary sends a native message as binary to all connections: see [Emitter].
 func (s *Server) EmitBinary(data []byte) error { return s.publisher.toAll().EmitBinary(data) }
 
-// Except returns an emitter to all connections but these: see Emitter.
+// Except returns an emitter to all other connections: see [Emitter].
 func (s *Server) Except(idsOrRooms ...string) Emitter {
 	return s.publisher.toAll().Except(idsOrRooms...)
 }
 
-// Volatile returns an emitter to all connections that are fast enough: see
-// Emitter.
+// Volatile returns an emitter to all connections but the slow ones: see [Emitter].
 func (s *Server) Volatile() Emitter { return s.publisher.toAll().Volatile() }
 
-// To returns an emitter to the members of rooms, each once even if it is in
-// several of them. The ID of a connection is a room; All is everybody, and so is
-// Broadcast, since a server is no connection that it could leave out. Without any
-// the emitter reaches nobody.
+// To returns an emitter to the members of rooms, once to each member. The ID of a
+// connection is a room. [All] and [Broadcast] both mean every connection, since a
+// server has no connection of its own to leave out. Without arguments, the emitter
+// reaches nobody.
 func (s *Server) To(roomsOrIDs ...string) Emitter {
 	if slices.Contains(roomsOrIDs, All) || slices.Contains(roomsOrIDs, Broadcast) {
 		return s.publisher.toAll()
@@ -278,20 +278,19 @@ func (s *Server) To(roomsOrIDs ...string) Emitter {
 	return s.publisher.toRooms(roomsOrIDs, false)
 }
 
-// ToRoom returns an emitter to those who have joined the rooms, each once. The
-// names may come from a client: none of them means All, Broadcast or the
-// connection of that ID, as it would in To.
+// ToRoom returns an emitter to the connections joined to the rooms, once to each. The
+// names may come from a client: unlike in [Server.To], no name means [All],
+// [Broadcast] or the connection of that ID.
 func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, true) }
 
-// ToID returns an emitter to the connections of these IDs, each once. The IDs may
-// come from a client: none of them means All, Broadcast or a room, as it would in
-// To, and who joined a room of that name doesn't listen in.
+// ToID returns an emitter to the connections of these IDs, once to each. The IDs may
+// come from a client: unlike in [Server.To], no ID means [All], [Broadcast] or a
+// room, so the members of a room with such a name receive nothing.
 func (s *Server) ToID(ids ...string) Emitter {
 	return emitter{&s.publisher, node.Target{Kind: node.IDs, Names: set(ids)}}
 }
 
-// ToUser returns an emitter to all connections of a user: see
-// Config.Authenticate.
+// ToUser returns an emitter to all connections of a user: see [Config.Authenticate].
 func (s *Server) ToUser(user string) Emitter {
 	return emitter{&s.publisher, node.Target{Kind: node.User, Name: user}}
 }
@@ -299,4 +298,36 @@ func (s *Server) ToUser(user string) Emitter {
 // logRequest writes an entry about a handshake: see logger.
 func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
 	s.logger.log(ctx.Application().Logger(), k, err, "client", ctx.RemoteAddr(), "endpoint", ctx.Path())
+}
+
+// Shutdown ends the server. It refuses new handshakes with 503. It sends each client
+// the queued messages and a close frame with code 1001 (RFC 6455, section 7.4.1);
+// the client has [Config.CloseTimeout] to take them. It calls the OnDisconnect
+// functions. Messages of handlers still running are no longer sent. Shutdown closes
+// at most about 10,000 connections per second, or more if half the time of ctx
+// requires it, so that clients don't all reconnect at once.
+//
+// Shutdown blocks until all connections have ended and their handlers have returned,
+// or until ctx is done. Then it disconnects the rest at once and returns the error of
+// ctx, without waiting for their handlers. Don't call it from a handler: it would
+// wait for that handler. A second call waits for the same connections.
+//
+// Ctrl+C and SIGTERM call Shutdown with 10 seconds if Iris runs the application
+// (Listen, Run), unless iris.WithoutInterruptHandler is set. Shutdown then runs
+// before Iris shuts its hosts down, and after all functions passed earlier to
+// iris.RegisterOnInterrupt. This holds for the application given to [New], and for
+// the newest application at the call of [New], [NewServer] or [Server.Handler],
+// provided the program neither replaces its OnBuild nor builds it before running it.
+// In all other cases call Shutdown yourself: neither net/http's Shutdown nor Iris's
+// knows of WebSocket connections.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return s.node.Shutdown(ctx)
+}
+
+// Close ends the server like [Server.Shutdown], but returns at once and closes all
+// connections together. Each client still receives its queued messages and a close
+// frame, within [Config.CloseTimeout]. Handlers may call Close. It returns nil.
+func (s *Server) Close() error {
+	s.node.Close()
+	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// ConnectionValues is a store of values by their keys. The zero value is empty
-// and ready for use. It is safe for concurrent use and must not be copied.
+// ConnectionValues is a store of values by key. The zero value is empty and ready
+// for use. It is safe for concurrent use. Don't copy it.
 type ConnectionValues struct {
 	mu    sync.RWMutex // guards byKey
 	byKey map[string]any

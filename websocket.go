@@ -1,6 +1,6 @@
-// Package websocket adds real-time messaging to web applications that are built
-// with the Iris framework: events with a name and a payload, between browsers
-// and the server, to one client, to rooms of them, or to all.
+// Package websocket adds real-time messaging to Iris applications. Browsers and the
+// server exchange events. Each event has a name and a payload. An event goes to one
+// client, to rooms of clients, or to all clients.
 //
 //	app := iris.New()
 //	w := websocket.New(app, "/my_endpoint")
@@ -11,46 +11,59 @@
 //		})
 //	})
 //
-// New registers the endpoint, and beside it the browser's client, which pages
-// include as /iris-ws.js.
+// [New] registers the endpoint and serves the browser client. Pages include the
+// client as /iris-ws.js.
 //
 // # Goroutines and blocking
 //
-// The handlers of a connection are called by one goroutine at a time, one message
-// at a time and in the order of their arrival. A handler may block: its own client
-// then waits, and nobody else. Handlers of different connections, and OnConnection
-// functions, run at the same time: guard what they share. On Linux, a connection
-// over TCP, with or without TLS, that has nothing to do has no goroutine; others
-// have one that waits. All methods of Server, Connection and Emitter are safe for
-// concurrent use and may be called from any handler. No method that sends waits for
-// a client (see Emitter): messages are queued, within Config.MaxQueuedBytes for
-// each client, and a client that doesn't keep up is disconnected with
-// ErrSlowConsumer.
+// One goroutine at a time calls the handlers of a connection, one message at a time,
+// in the order of arrival. A handler may block: only its own client waits. Handlers
+// of different connections run at the same time, and so do [Server.OnConnection]
+// functions: guard the data they share.
+//
+// On Linux, an idle TCP connection has no goroutine, with or without TLS. Other
+// connections have one waiting goroutine.
+//
+// All methods of [Server], [Connection] and [Emitter] are safe for concurrent use.
+// Any handler may call them, except for [Server.Shutdown], which waits for handlers.
+// No method that sends waits for a client (see [Emitter]). Messages are queued, up to
+// [Config.MaxQueuedBytes] for each client. The server disconnects a slow client with
+// [ErrSlowConsumer].
 //
 // # Order
 //
-// Messages that one goroutine sends reach each client in the order of the
-// calls. All members of a room receive that room's messages in one order, those
-// to several rooms at once included.
+// Each client receives the messages of one goroutine in the order of the calls. All
+// members of a room receive the messages to the room in the same order, including
+// messages to several rooms at once.
+//
+// # Errors
+//
+// Methods that send return errors for invalid input, and on a single connection also
+// if it is closed or too slow. [Connection.OnError] receives errors of incoming
+// messages, of handlers and of the network. [Connection.DisconnectReason] tells why a
+// connection ended. The server answers a refused handshake itself: see
+// [Config.Error] and [Config.Logger].
 //
 // # On the wire
 //
-// A message is an event if it begins with Config.EvtMessagePrefix, else it is a
-// native message, for OnMessage. An event is
+// A message is an event if it begins with [Config.EvtMessagePrefix]. All other
+// messages are native messages, for [Connection.OnMessage]. An event is
 //
 //	<prefix><name>;<type>;<payload>
 //
-// with one digit for the type of its payload: 0 a string, 1 an int in decimal, 2
-// true or false, 3 bytes as they are, 4 JSON. An event without data is a string
-// with nothing in it. Of numbers, the server sends only an int as type 1, others
-// as JSON; the browser's client sends each number as type 1, fractions included,
-// and a string that looks like a number, too, as it always did: a handler with
-// a string parameter gets it as it was typed. So c.Emit("chat", "hello") sends
+// The type is one digit: 0 for a string, 1 for a decimal int, 2 for true or false,
+// 3 for raw bytes, 4 for JSON. An event without data is an empty string. So
+// c.Emit("chat", "hello") sends
 //
 //	iris-websocket-message:chat;0;hello
 //
-// in a text message. A name is not empty and has no ';' in it. Messages that are
-// not valid UTF-8 go as binary messages, which a client reads in the same way.
+// in a text message. A name is not empty and contains no ';'. Messages with invalid
+// UTF-8 go as binary messages; clients read both kinds in the same way.
+//
+// The server sends only an int as type 1, and other numbers as JSON. The browser
+// client sends every number as type 1, fractions included. For compatibility it also
+// sends a string as type 1 if it looks like a number; a handler with a string
+// parameter receives the original text.
 package websocket
 
 import (
@@ -59,19 +72,19 @@ import (
 	"github.com/kataras/iris/v12"
 )
 
-// New registers a WebSocket endpoint on the party, which may be the whole
-// application, behind the middleware that the party has so far. It also serves
-// the browser client, at Config.ClientPath of the application and without the
-// party's middleware; servers of one application share it, except that one whose
-// EvtMessagePrefix differs serves its own at endpoint + "/iris-ws.js".
+// New registers a WebSocket endpoint on the party, behind the party's middleware so
+// far. The party may be the whole application. New also serves the browser client at
+// [Config.ClientPath] of the application, without the party's middleware. Servers of
+// one application share the client. A server with another [Config.EvtMessagePrefix]
+// serves its own client at endpoint + "/iris-ws.js".
 //
-// The endpoint is a path as Iris takes it, so it may have parameters; handlers
-// read them from Connection.Context. If the application has a route of that path
-// already, the party's SetRegisterRule decides, as it does for other routes. New
-// panics, with a sentence that says what to do, if the endpoint or the
-// configuration is unusable.
+// The endpoint is an Iris path and may have parameters; handlers read them from
+// [Connection.Context]. If the application already has a route of the same path, the
+// party's SetRegisterRule decides. Under Iris's default rule, New replaces the route
+// silently. New panics with advice if the endpoint or the configuration is unusable,
+// or if the path already has an endpoint of this package.
 //
-// Call it while the application is set up, before it runs.
+// Call New during setup, before the application runs.
 func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 	var config Config
 	switch len(cfg) {
@@ -95,9 +108,9 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 	return s
 }
 
-// NewServer returns a server for those who mount it by hand, with Handler and
-// ClientHandler. It panics, with a sentence that says what to do, if the
-// configuration is unusable.
+// NewServer returns a server without routes: mount [Server.Handler] and
+// [Server.ClientHandler] yourself. It panics with advice if the configuration is
+// unusable.
 func NewServer(cfg Config) *Server {
 	s := newServer(cfg)
 	s.drainOnInterruptOf(application())

@@ -15,17 +15,17 @@ import (
 const (
 	TextMessage   = websocket.TextMessage
 	BinaryMessage = websocket.BinaryMessage
-	// CloseMessage ends the connection; its data is a status code of two bytes,
-	// the higher one first, and a reason, or nothing. Disconnect is simpler. Who
-	// passes on a CloseError's code must know that 1005 stands for nothing, and
-	// that 1006 was never sent: see ErrInvalidClose.
+	// CloseMessage ends the connection. Its data is empty, or a big-endian status
+	// code of two bytes and a reason. [Connection.Disconnect] is simpler. Don't
+	// pass on the codes 1005 and 1006 of a [CloseError]: 1005 means no code, and
+	// 1006 was never sent. See [ErrInvalidClose].
 	CloseMessage = websocket.CloseMessage
 	PingMessage  = websocket.PingMessage
 	PongMessage  = websocket.PongMessage
 )
 
-// WriteWait has no effect: no write of this package waits. It is here for
-// programs that refer to it.
+// WriteWait has no effect: no write of this package waits. It remains for existing
+// programs.
 //
 // Deprecated: leave it out.
 const WriteWait = time.Second
@@ -66,10 +66,10 @@ func (c *connection) writeClose(data []byte) error {
 	return nil
 }
 
-// UnderlineConnection is what a connection of gorilla/websocket can do. Nothing
-// in this package takes or returns one; it is here for programs that name it.
+// UnderlineConnection lists methods of a gorilla/websocket connection. Nothing in
+// this package takes or returns one. It remains for existing programs.
 //
-// Deprecated: use Connection.
+// Deprecated: use [Connection].
 type UnderlineConnection interface {
 	SetWriteDeadline(t time.Time) error
 	SetReadDeadline(t time.Time) error

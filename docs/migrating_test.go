@@ -46,7 +46,8 @@ func TestPrograms(t *testing.T) {
 	for main, example := range examples {
 		for name, source := range sourcesIn(t, v11, cmp.Or(example.folder, main)) {
 			// What an example imports of itself lies elsewhere now.
-			source = strings.ReplaceAll(source, `"github.com/kataras/iris/_examples/`, `"github.com/kataras/iris/websocket/`+migrated+`/`)
+			const examples = `"github.com/kataras/iris/_examples/`
+			source = strings.ReplaceAll(source, examples, `"github.com/kataras/iris/websocket/`+migrated+`/`)
 			add(name, fromV8, source)
 		}
 	}
@@ -108,7 +109,8 @@ func sourcesIn(t *testing.T, root, folder string) map[string]string {
 // v11Folder is where the sources of Iris v11.1.1 are.
 func v11Folder(t *testing.T) string {
 	t.Helper()
-	output, err := exec.Command("go", "mod", "download", "-json", "github.com/kataras/iris@v11.1.1+incompatible").Output()
+	const iris11 = "github.com/kataras/iris@v11.1.1+incompatible"
+	output, err := exec.Command("go", "mod", "download", "-json", iris11).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

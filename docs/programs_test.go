@@ -173,7 +173,8 @@ var anyCertificate = &tls.Config{InsecureSkipVerify: true}
 // wantPages gets pages and files, which must be there.
 func (r running) wantPages(t *testing.T, paths ...string) {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: anyCertificate, DisableKeepAlives: true}, Timeout: patience}
+	transport := &http.Transport{TLSClientConfig: anyCertificate, DisableKeepAlives: true}
+	client := http.Client{Transport: transport, Timeout: patience}
 	scheme := "http"
 	if r.secure {
 		scheme = "https"

@@ -144,7 +144,8 @@ func checkGo(t *testing.T, blocks []block) {
 			mains[b.folder()+"/main.go"] = b.text
 		case strings.HasPrefix(b.text, "import (\n"):
 			imports, body, _ := strings.Cut(b.text, "\n)\n")
-			compiled[b.folder()+"/snippet.go"] = "package compiled\n\n" + imports + "\n)\n\n" + ownDeclarations + function(t, b, body)
+			head := "package compiled\n\n" + imports + "\n)\n\n" + ownDeclarations
+			compiled[b.folder()+"/snippet.go"] = head + function(t, b, body)
 		default:
 			fragments += function(t, b, b.text)
 		}
@@ -332,7 +333,8 @@ func logsInAndOut(t *testing.T, r running) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if _, message, err := conn.ReadMessage(); err != nil || string(message) != websocket.DefaultEvtMessageKey+"welcome;0;ann" {
+	const welcome = websocket.DefaultEvtMessageKey + "welcome;0;ann"
+	if _, message, err := conn.ReadMessage(); err != nil || string(message) != welcome {
 		t.Errorf("received %q, %v", message, err)
 	}
 	post("/logout", "")

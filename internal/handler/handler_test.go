@@ -55,21 +55,66 @@ func TestCompile(t *testing.T) {
 		reply    any
 		err      error
 	}{
-		"nothing":               {func() { called("yes") }, event(wire.String, ""), []any{"yes"}, nil, nil},
-		"an error":              {func() error { called(); return errOwn }, event(wire.String, ""), nil, nil, errOwn},
-		"caller":                {func(c caller) { called(c.name()) }, event(wire.String, ""), []any{"ann"}, nil, nil},
-		"caller, error":         {func(c caller) error { called(c.name()); return errOwn }, event(wire.String, ""), []any{"ann"}, nil, errOwn},
-		"string":                {func(v string) { called(v) }, event(wire.String, "x"), []any{"x"}, nil, nil},
-		"int, error":            {func(v int) error { called(v); return errOwn }, event(wire.Int, "1"), []any{1}, nil, errOwn},
-		"caller, bool":          {func(c caller, v bool) { called(c.name(), v) }, event(wire.Bool, "true"), []any{"ann", true}, nil, nil},
-		"caller, bytes, error":  {func(c caller, v []byte) error { called(c.name(), v); return errOwn }, event(wire.Bytes, "x"), []any{"ann", []byte("x")}, nil, errOwn},
-		"own":                   {func(v own) { called(v) }, event(wire.JSON, "x"), []any{own{"e", "x"}}, nil, nil},
-		"pointer to own":        {func(v *own) { called(*v) }, event(wire.JSON, "x"), []any{own{"e", "x"}}, nil, nil},
-		"struct":                {func(v point) { called(v) }, event(wire.JSON, `{"X":1}`), []any{point{X: 1}}, nil, nil},
-		"caller, struct, error": {func(c caller, v point) error { called(c.name(), v); return errOwn }, event(wire.JSON, `{"Y":2}`), []any{"ann", point{Y: 2}}, nil, errOwn},
-		"a reply":               {func(v int) (point, error) { called(v); return point{X: v}, nil }, event(wire.Int, "7"), []any{7}, point{X: 7}, nil},
-		"a reply without data":  {func() (string, error) { called(); return "hello", nil }, event(wire.String, ""), nil, "hello", nil},
-		"no reply on an error":  {func(c caller) (int, error) { called(c.name()); return 1, errOwn }, event(wire.String, ""), []any{"ann"}, nil, errOwn},
+		"nothing": {
+			func() { called("yes") },
+			event(wire.String, ""), []any{"yes"}, nil, nil,
+		},
+		"an error": {
+			func() error { called(); return errOwn },
+			event(wire.String, ""), nil, nil, errOwn,
+		},
+		"caller": {
+			func(c caller) { called(c.name()) },
+			event(wire.String, ""), []any{"ann"}, nil, nil,
+		},
+		"caller, error": {
+			func(c caller) error { called(c.name()); return errOwn },
+			event(wire.String, ""), []any{"ann"}, nil, errOwn,
+		},
+		"string": {
+			func(v string) { called(v) },
+			event(wire.String, "x"), []any{"x"}, nil, nil,
+		},
+		"int, error": {
+			func(v int) error { called(v); return errOwn },
+			event(wire.Int, "1"), []any{1}, nil, errOwn,
+		},
+		"caller, bool": {
+			func(c caller, v bool) { called(c.name(), v) },
+			event(wire.Bool, "true"), []any{"ann", true}, nil, nil,
+		},
+		"caller, bytes, error": {
+			func(c caller, v []byte) error { called(c.name(), v); return errOwn },
+			event(wire.Bytes, "x"), []any{"ann", []byte("x")}, nil, errOwn,
+		},
+		"own": {
+			func(v own) { called(v) },
+			event(wire.JSON, "x"), []any{own{"e", "x"}}, nil, nil,
+		},
+		"pointer to own": {
+			func(v *own) { called(*v) },
+			event(wire.JSON, "x"), []any{own{"e", "x"}}, nil, nil,
+		},
+		"struct": {
+			func(v point) { called(v) },
+			event(wire.JSON, `{"X":1}`), []any{point{X: 1}}, nil, nil,
+		},
+		"caller, struct, error": {
+			func(c caller, v point) error { called(c.name(), v); return errOwn },
+			event(wire.JSON, `{"Y":2}`), []any{"ann", point{Y: 2}}, nil, errOwn,
+		},
+		"a reply": {
+			func(v int) (point, error) { called(v); return point{X: v}, nil },
+			event(wire.Int, "7"), []any{7}, point{X: 7}, nil,
+		},
+		"a reply without data": {
+			func() (string, error) { called(); return "hello", nil },
+			event(wire.String, ""), nil, "hello", nil,
+		},
+		"no reply on an error": {
+			func(c caller) (int, error) { called(c.name()); return 1, errOwn },
+			event(wire.String, ""), []any{"ann"}, nil, errOwn,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got = []any{"not called"}
@@ -116,15 +161,18 @@ func TestRefused(t *testing.T) {
 		function any
 		want     string
 	}{
-		"no function":       {1, "the handler must be one of these"},
-		"nil":               {nil, "the handler must be one of these"},
-		"a nil function":    {(func(string))(nil), "the handler is nil; it must be one of these"},
-		"two payloads":      {func(int, int) {}, "the handler must be one of these"},
-		"caller last":       {func(int, caller) {}, "the handler must be one of these"},
-		"variadic":          {func(...int) {}, "the handler must be one of these"},
-		"a value alone":     {func() int { return 0 }, "the handler must be one of these"},
-		"three results":     {func() (int, int, error) { return 0, 0, nil }, "the handler must be one of these"},
-		"no payload's type": {func(chan int) {}, "nothing that a test sends can be read into chan int; the handler must be one of these"},
+		"no function":    {1, "the handler must be one of these"},
+		"nil":            {nil, "the handler must be one of these"},
+		"a nil function": {(func(string))(nil), "the handler is nil; it must be one of these"},
+		"two payloads":   {func(int, int) {}, "the handler must be one of these"},
+		"caller last":    {func(int, caller) {}, "the handler must be one of these"},
+		"variadic":       {func(...int) {}, "the handler must be one of these"},
+		"a value alone":  {func() int { return 0 }, "the handler must be one of these"},
+		"three results":  {func() (int, int, error) { return 0, 0, nil }, "the handler must be one of these"},
+		"no payload's type": {
+			func(chan int) {},
+			"nothing that a test sends can be read into chan int; the handler must be one of these",
+		},
 		"forbidden":         {func(*testing.T) {}, "no tests"},
 		"forbidden, second": {func(caller, *testing.T) {}, "no tests"},
 	} {
@@ -140,7 +188,8 @@ func TestRefused(t *testing.T) {
 func TestNoCaller(t *testing.T) {
 	c := newTestCompiler()
 	c.NoCaller = "no callers"
-	for _, function := range []any{func(caller) {}, func(caller) error { return nil }, func(caller, int) {}, func(caller, point) {}} {
+	functions := []any{func(caller) {}, func(caller) error { return nil }, func(caller, int) {}, func(caller, point) {}}
+	for _, function := range functions {
 		if _, err := c.Compile(function); err == nil || err.Error() != c.NoCaller {
 			t.Errorf("%T: %v", function, err)
 		}

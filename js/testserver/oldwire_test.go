@@ -50,11 +50,15 @@ func TestAPeerThatSpeaksTheOldWire(t *testing.T) {
 	ours, theirs := startOurs(t), startClassic(t)
 	silent := []string{"a pong", "unknown;0;x"}
 	scenes := map[string][]step{
-		"a native message":                alone(frame(0x81, "hello")),
-		"an empty one":                    alone(frame(0x81, "")),
-		"a binary one":                    alone(frame(0x82, "bytes")),
-		"in fragments":                    alone(frame(0x01, prefix+"str"), frame(0x00, "ing;0;he"), frame(0x80, "llo")),
-		"with a ping in between":          alone(frame(0x01, prefix+"string;"), frame(0x89, "p"), frame(0x80, "0;hello")),
+		"a native message": alone(frame(0x81, "hello")),
+		"an empty one":     alone(frame(0x81, "")),
+		"a binary one":     alone(frame(0x82, "bytes")),
+		"in fragments": alone(
+			frame(0x01, prefix+"str"), frame(0x00, "ing;0;he"), frame(0x80, "llo"),
+		),
+		"with a ping in between": alone(
+			frame(0x01, prefix+"string;"), frame(0x89, "p"), frame(0x80, "0;hello"),
+		),
 		"an event of 1024 bytes":          alone(frame(0x81, long(1024, prefix+"bytes;3;"))),
 		"a native message of 1024 bytes":  alone(frame(0x81, long(1024, ""))),
 		"a native with the prefix within": alone(frame(0x81, "x "+prefix+"string;0;y")),
@@ -72,7 +76,10 @@ func TestAPeerThatSpeaksTheOldWire(t *testing.T) {
 		"to all":                 {says("b", "say to all;0;x"), says("a", "nothing;0;x")},
 		"to others, natively":    {says("b", "say natively;0;x"), says("a", "nothing;0;x")},
 	}
-	for _, kind := range []string{"string", "empty string", "int64", "float64", "true", "false", "bytes", "nil", "struct", "map", "slice", "native", "native, empty"} {
+	for _, kind := range []string{
+		"string", "empty string", "int64", "float64", "true", "false", "bytes", "nil", "struct", "map", "slice",
+		"native", "native, empty",
+	} {
 		scenes["send "+kind] = []step{says("a", "send;0;"+kind)}
 	}
 	for _, message := range []string{
@@ -180,7 +187,8 @@ var differences = map[string][]difference{
 		wrong("panic;0;x", `panic in the handler of "panic"`),
 	},
 	"what the old script sends as an int that is none, or without data, was dropped": {
-		dropped("string;1;true", `string "true"`), dropped("string;1;1.5", `string "1.5"`), dropped("string;2;true", `string "true"`),
+		dropped("string;1;true", `string "true"`), dropped("string;1;1.5", `string "1.5"`),
+		dropped("string;2;true", `string "true"`),
 		dropped("string;0;", `string ""`), dropped("string;1;", `string ""`),
 		dropped("int;0;", "int 0"),
 		dropped("bool;1;true", "bool true"), dropped("bool;1;false", "bool false"), dropped("bool;0;", "bool false"),
@@ -248,7 +256,10 @@ var differences = map[string][]difference{
 			},
 			then: told{
 				"a": {event("joined;0;red"), closing(1000, ""), theEnd},
-				"b": {event("joined;0;red"), prefix + "failed;0;a: close 1000 (normal)", prefix + "gone;0;a", event("said;0;red")},
+				"b": {
+					event("joined;0;red"), prefix + "failed;0;a: close 1000 (normal)",
+					prefix + "gone;0;a", event("said;0;red"),
+				},
 			},
 			now: told{
 				"a": {event("joined;0;red"), closing(1000, ""), theEnd},
@@ -257,29 +268,44 @@ var differences = map[string][]difference{
 		},
 	},
 	"no bug: a handler of bytes takes any payload, since the old script can't send bytes": {
-		bytesNow("bytes;0;x", `"x"`), bytesNow("bytes;1;42", `"42"`), bytesNow("bytes;2;false", `"false"`), bytesNow("bytes;4;{}", `"{}"`),
+		bytesNow("bytes;0;x", `"x"`), bytesNow("bytes;1;42", `"42"`),
+		bytesNow("bytes;2;false", `"false"`), bytesNow("bytes;4;{}", `"{}"`),
 	},
 	"no bug: a handler of a string takes bytes": {
 		dropped("string;3;x", `string "x"`),
 	},
 	"no bug: text stays as it was typed, where the old script sends digits as an int": {
-		{[]step{says("a", "string;1;007")}, told{"a": {event(`got;0;string "7"`)}}, told{"a": {event(`got;0;string "007"`)}}},
+		{
+			[]step{says("a", "string;1;007")},
+			told{"a": {event(`got;0;string "7"`)}},
+			told{"a": {event(`got;0;string "007"`)}},
+		},
 	},
 	"no bug: JSON's null is a payload": {
-		dropped("any;4;null", "any <nil> <nil>"), dropped("string;4;null", `string ""`), dropped("nothing;4;null", "nothing"),
+		dropped("any;4;null", "any <nil> <nil>"), dropped("string;4;null", `string ""`),
+		dropped("nothing;4;null", "nothing"),
 	},
 	"no bug: what was dropped without a word is reported": {
 		hushed("int;1;true", `event "int"`), hushed("int;1;1.5", `event "int"`), hushed("int;1;", `event "int"`),
 		hushed("int;1;9223372036854775808", `event "int"`),
-		hushed("bool;1;1.5", `event "bool"`), hushed("bool;1;", `event "bool"`), hushed("string;4;{}", `event "string"`),
-		hushed("any;4;{", `event "any"`), hushed("string;5;x", `event "string"`), hushed("string;x;y", `event "string"`),
+		hushed("bool;1;1.5", `event "bool"`), hushed("bool;1;", `event "bool"`),
+		hushed("string;4;{}", `event "string"`), hushed("any;4;{", `event "any"`),
+		hushed("string;5;x", `event "string"`), hushed("string;x;y", `event "string"`),
 		hushed("string;", `event "string"`), hushed("string;0", `event "string"`), hushed(";0;x", "malformed event"),
 	},
 	"no bug: a bool is true or false": {
-		{[]step{says("a", "bool;2;yes")}, told{"a": {event("got;0;bool false")}}, told{"a": {prefix + `failed;0;a: event "bool"`}}},
+		{
+			[]step{says("a", "bool;2;yes")},
+			told{"a": {event("got;0;bool false")}},
+			told{"a": {prefix + `failed;0;a: event "bool"`}},
+		},
 	},
 	"no bug: a ';' follows the type": {
-		{[]step{says("a", "string;0xy")}, told{"a": {event(`got;0;string "y"`)}}, told{"a": {prefix + `failed;0;a: event "string"`}}},
+		{
+			[]step{says("a", "string;0xy")},
+			told{"a": {event(`got;0;string "y"`)}},
+			told{"a": {prefix + `failed;0;a: event "string"`}},
+		},
 	},
 }
 

@@ -44,7 +44,9 @@ func handshake(t *testing.T, address, header string) (*peer, *http.Response) {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	_, err = fmt.Fprintf(conn, "GET /classic HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", address, key, header)
+	const request = "GET /classic HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n"
+	_, err = fmt.Fprintf(conn, request, address, key, header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,8 @@ func connect(t *testing.T, address string) *peer {
 	t.Helper()
 	p, response := handshake(t, address, "")
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	if accept := response.Header.Get("Sec-WebSocket-Accept"); response.StatusCode != http.StatusSwitchingProtocols || accept != base64.StdEncoding.EncodeToString(sum[:]) {
+	accept, want := response.Header.Get("Sec-WebSocket-Accept"), base64.StdEncoding.EncodeToString(sum[:])
+	if response.StatusCode != http.StatusSwitchingProtocols || accept != want {
 		t.Fatalf("the handshake: %s, %q", response.Status, accept)
 	}
 	for p.id == "" {
