@@ -30,7 +30,7 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 	if err != nil {
 		return failedConnection(s, request.New(ctx), err)
 	}
-	c.conn.Await()
+	c.conn.AllowWait()
 	return c
 }
 

@@ -3,9 +3,9 @@
 // Owner keeps everything with a longer life than the socket: the queue of messages,
 // the rooms, the handlers.
 //
-// A silent client costs little. On systems with a poller, no goroutine waits for it
-// (see [Watcher]). If the socket can be read without blocking, the link keeps no
-// buffer either.
+// A silent client costs little. On systems with a poller, one goroutine waits for all
+// silent clients (see [Watcher]). A link keeps no buffer for reading if its socket can
+// be read without blocking.
 //
 // # Invariants
 //
@@ -15,16 +15,16 @@
 //     queue of the Owner sees to it.
 //   - Any goroutine may call [Link.Kill] or [Link.HangUp]. The first one closes the
 //     socket and calls [Owner.Gone], once.
-//   - The descriptor is only used while Go keeps it open. So a call never reaches
-//     a later connection with the same number.
+//   - The descriptor is only used while Go keeps it open. So no system call ever
+//     reaches a later connection with the same descriptor.
 //
 // # Locks
 //
 //   - Watcher.mu guards the start and the end of the poller.
 //   - socket.reading is held during a read of a TLS connection, even while the read
-//     waits for the client. TryWrite only tries to lock it: a client that renews
-//     its keys could make TryWrite block.
-//   - socket.mu guards whether the socket is watched or closed.
+//     waits for the client. TryWrite writes nothing then. Otherwise it could block: a
+//     read may hold a lock of the TLS connection, to answer a renewal of keys.
+//   - socket.mu guards the fields watched and closed of the socket.
 //
 // The state of a Link is a set of atomic bits. The documentation of package node has
 // the order of all locks.
@@ -38,7 +38,7 @@ import (
 )
 
 // Owner learns of everything that happens on its link. The reading goroutine calls
-// these methods one at a time. A payload is valid until the method returns.
+// these methods one at a time, except for Gone. A payload is valid until the method returns.
 type Owner interface {
 	// Message brings a message. A text is valid UTF-8.
 	Message(l *Link, text bool, payload []byte)

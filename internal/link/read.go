@@ -90,7 +90,7 @@ func (l *Link) readToEnd(err error) {
 		_ = l.conn.SetReadDeadline(time.Time{})
 		// Read on: with unread data, the system would reset the connection, and
 		// the client might miss the close frame.
-		_, _ = io.Copy(io.Discard, l.conn)
+		_, _ = io.Copy(io.Discard, (*blockingReader)(l))
 		l.owner.Lost(l, io.EOF)
 	default:
 		l.owner.Lost(l, err)

@@ -89,3 +89,9 @@ func (l *Link) release() {
 		l.borrowed = nil
 	}
 }
+
+// blockingReader reads from a link, however long it takes.
+type blockingReader Link
+
+// Read implements io.Reader.
+func (r *blockingReader) Read(p []byte) (int, error) { return r.socket.readBlocking(r.conn, p) }

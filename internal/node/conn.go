@@ -38,8 +38,8 @@ type Face interface {
 	Released()
 }
 
-// Conn is a connection, from before the response of its handshake until Released.
-// It is a field of a larger struct. Its methods are safe for concurrent use.
+// Conn is a connection. It lives from before the response of its handshake until
+// Face.Released. It is a field of a larger struct. Its methods are safe for concurrent use.
 type Conn struct {
 	node   *Node // immutable
 	face   Face  // immutable
@@ -52,23 +52,23 @@ type Conn struct {
 	turn     turn
 	ends     atomic.Uint32 // counts the two ends, of the handlers and of the socket
 	gone     atomic.Bool   // the socket is closed, or there will be none
-	reading  atomic.Bool   // a goroutine reads or is about to: Wait must not
+	reading  atomic.Bool   // Wait may not read: another goroutine does, or will
 	added    bool          // the node counts it; immutable after Add
 }
 
 // Init prepares a connection for Node.Add. Deflate is true if the client accepts
-// compressed messages. Messages wait until Open.
+// compressed messages. Messages to the client wait until Open.
 func (c *Conn) Init(n *Node, face Face, deflate bool) {
 	c.node, c.face = n, face
 	c.member.Init(c)
 	c.out.Init(n.config.MaxQueuedBytes, deflate)
 	c.out.Hold()
-	c.turn.await()
-	c.reading.Store(true) // until Open, nobody may read
+	c.turn.block()
+	c.reading.Store(true) // until AllowWait
 }
 
-// InitFailed prepares a connection after a failed handshake. It accepts no messages.
-// err is its cause.
+// InitFailed prepares a connection after a failed handshake. The connection accepts no
+// messages. Its cause is err.
 func (c *Conn) InitFailed(n *Node, face Face, err error) {
 	c.node, c.face = n, face
 	c.member.Init(c)
@@ -95,8 +95,8 @@ func (c *Conn) Attach(socket net.Conn, early []byte, deflate bool) bool {
 	return true
 }
 
-// Open starts the sending of messages. Call it after the response of the handshake.
-// Serve or Wait must follow and start the receiving.
+// Open starts the sending of messages. Call it after the response of the handshake,
+// and before Serve or AllowWait.
 func (c *Conn) Open() {
 	c.turn.begin()
 	outbox.FlushNow(c)
@@ -119,11 +119,11 @@ func (c *Conn) Serve(announce func()) {
 	c.link.Load().Start()
 }
 
-// Await allows Wait instead of Serve.
-func (c *Conn) Await() { c.reading.Store(false) }
+// AllowWait lets Wait read the messages. Call it instead of Serve.
+func (c *Conn) AllowWait() { c.reading.Store(false) }
 
-// Wait reads the client's messages until the connection ends. It returns at once if
-// Await was not called before, or if Wait was.
+// Wait reads the client's messages until the connection ends. It returns at once
+// without AllowWait, and at a second call.
 func (c *Conn) Wait() {
 	if c.added && c.reading.CompareAndSwap(false, true) {
 		c.link.Load().Wait()
@@ -133,7 +133,8 @@ func (c *Conn) Wait() {
 // Face returns the Face of Init.
 func (c *Conn) Face() Face { return c.face }
 
-// Added reports whether Add has counted the connection.
+// Added reports whether the node counts the connection: Add has returned nil or
+// ErrTaken.
 func (c *Conn) Added() bool { return c.added }
 
 // ID returns the identifier. It is empty before Add.
@@ -154,7 +155,7 @@ func (c *Conn) Cause() error { return c.out.Cause() }
 // Alive reports whether the connection accepts messages.
 func (c *Conn) Alive() bool { return c.out.Open() }
 
-// HasEnded reports whether no handler starts any more.
+// HasEnded reports whether the connection has ended: no handler starts any more.
 func (c *Conn) HasEnded() bool { return c.turn.is(ended) }
 
 // Join puts the connection into a room.
@@ -190,9 +191,8 @@ func (c *Conn) leaveEach(rooms []string) {
 	}
 }
 
-// Send queues a frame for this connection alone. It writes as much as possible
-// without blocking, and slows down a goroutine that sends in a loop: see
-// [outbox.Outbox.GiveWay]. It returns ErrAlreadyDisconnected or ErrSlowConsumer if
+// Send queues a frame for this connection alone. It never waits for the client, but
+// may wait for a millisecond to slow down a loop: see slow.go. It returns ErrAlreadyDisconnected or ErrSlowConsumer if
 // the frame wasn't queued.
 func (c *Conn) Send(f *frame.Frame) error {
 	switch c.out.Enqueue(f) {
@@ -203,7 +203,7 @@ func (c *Conn) Send(f *frame.Frame) error {
 	case outbox.Closed:
 		return ErrAlreadyDisconnected
 	case outbox.Full:
-		c.Kill(ErrSlowConsumer)
+		c.tooSlow()
 		return ErrSlowConsumer
 	}
 	return nil

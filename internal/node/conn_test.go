@@ -152,7 +152,7 @@ func TestAttachAfterTheEnd(t *testing.T) {
 // call TearDown.
 func TestTurn(t *testing.T) {
 	var turn turn
-	turn.await()
+	turn.block()
 	if turn.take() {
 		t.Error("a handler starts before the handshake is answered")
 	}

@@ -1,40 +1,11 @@
 package node
 
 import (
-	"runtime"
 	"sync"
 
 	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
-
-// Kind selects the fields of a Target with its recipients.
-type Kind byte
-
-// The kinds of a Target.
-const (
-	Nobody Kind = iota
-	All
-	Room  // Name, one room
-	Rooms // Names
-	IDs   // Names
-	User  // Name
-	One   // Conn
-)
-
-// Target names the recipients of a message. It is immutable.
-type Target struct {
-	Kind   Kind
-	Joined bool // for Room and Rooms: without the connection whose ID is the name
-	Name   string
-	Names  []string // sorted, without duplicates
-	Conn   *Conn
-
-	Sender   *Conn    // gets nothing; nil for none
-	Except   []string // these IDs and rooms get nothing
-	Volatile bool     // slow clients don't get the message and stay connected
-}
 
 // delivery is one frame on its way to a target.
 type delivery struct {
@@ -64,7 +35,7 @@ func (n *Node) Deliver(f *frame.Frame, to Target) error {
 	d := deliveries.Get().(*delivery)
 	defer d.recycle()
 	d.Target, d.frame = to, f
-	d.offerAll(n)
+	d.visitRecipients(n)
 	switch {
 	case len(d.start) == 1:
 		outbox.FlushNow(d.start[0])
@@ -72,7 +43,7 @@ func (n *Node) Deliver(f *frame.Frame, to Target) error {
 		n.flushers.Submit(d.start)
 	}
 	for _, c := range d.slow {
-		c.Kill(ErrSlowConsumer)
+		c.tooSlow()
 	}
 	d.giveWay()
 	switch {
@@ -85,49 +56,9 @@ func (n *Node) Deliver(f *frame.Frame, to Target) error {
 	return nil
 }
 
-// offerAll offers the frame to each connection of the target.
-func (d *delivery) offerAll(n *Node) {
-	switch d.Kind {
-	case Nobody:
-	case All:
-		n.hub.VisitAll(d.visit)
-	case Room:
-		n.hub.Visit(d.Name, hub.Who(d.Joined), d.visit)
-	case Rooms:
-		if d.seen == nil {
-			d.seen = make(map[*Conn]struct{})
-		}
-		n.hub.VisitSeveral(d.Names, hub.Who(d.Joined), d.visit)
-	case IDs:
-		for _, id := range d.Names {
-			if c, ok := n.hub.Get(id); ok {
-				d.offer(c)
-			}
-		}
-	case User:
-		n.users.Visit(d.Name, hub.JoinedOnly, d.visit)
-	case One:
-		d.offer(d.Conn)
-	}
-}
-
 // offer queues the frame for one connection, under the lock of the room.
 func (d *delivery) offer(c *Conn) {
-	if c == d.Sender || len(d.Except) > 0 && c.isOneOf(d.Except) {
-		return
-	}
-	if d.Kind == Rooms {
-		if _, twice := d.seen[c]; twice {
-			return
-		}
-		d.seen[c] = struct{}{}
-	}
-	if d.Volatile && c.isBehind() {
-		if !c.out.Open() { // a writer may still be at work on its queue
-			d.ended = true
-			return
-		}
-		c.node.Counters.Dropped.Add(1)
+	if !d.isRecipient(c) || d.Volatile && d.drops(c) {
 		return
 	}
 	d.count++
@@ -139,41 +70,7 @@ func (d *delivery) offer(c *Conn) {
 	case outbox.Closed:
 		d.ended = true
 	case outbox.Full:
-		if d.Volatile {
-			c.node.Counters.Dropped.Add(1)
-			return
-		}
-		d.slow = append(d.slow, c)
-	}
-}
-
-// isBehind reports whether the client is too slow for volatile messages: more than
-// an eighth of Config.MaxQueuedBytes waits for it.
-func (c *Conn) isBehind() bool { return c.out.Bytes() > c.node.config.MaxQueuedBytes/8 }
-
-// isOneOf reports whether the connection has one of the IDs or is in one of the
-// rooms.
-func (c *Conn) isOneOf(idsOrRooms []string) bool {
-	for _, name := range idsOrRooms {
-		if name == c.ID() || c.IsJoined(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// giveWay slows a loop that emits faster than clients read.
-func (d *delivery) giveWay() {
-	switch {
-	case d.crowd == nil:
-	case d.count == 1:
-		d.crowd.out.GiveWay()
-	default:
-		// Let the flushers run, but don't wait: one slow member must not slow
-		// down the room.
-		for range 3 {
-			runtime.Gosched()
-		}
+		d.refused(c)
 	}
 }
 

@@ -47,8 +47,8 @@ func (c *Conn) Kill(cause error) {
 	}
 }
 
-// KillHere is Kill for a goroutine that may call handlers. If it reports true, the
-// caller must call TearDown.
+// KillHere is Kill without a new goroutine for TearDown: if it reports true, the caller
+// must call TearDown, which calls functions of the application.
 func (c *Conn) KillHere(cause error) bool {
 	if c.out.Kill(cause) {
 		c.node.Counters.countEnd(cause)
@@ -58,8 +58,8 @@ func (c *Conn) KillHere(cause error) bool {
 }
 
 // end keeps new handlers from starting and makes the connection unknown. It reports
-// true at most once: then the caller must call TearDown. If a handler runs, its
-// goroutine must do so.
+// true at most once: then the caller must call TearDown. If a handler runs, end
+// reports false, and the goroutine of the handler calls TearDown.
 func (c *Conn) end() bool {
 	first, idle := c.turn.end()
 	if !first {
@@ -74,7 +74,7 @@ func (c *Conn) end() bool {
 // or after it.
 func (c *Conn) TearDown() {
 	if !c.turn.tearDown() {
-		return // the Face called runtime.Goexit during the first call
+		return // during the first call a method of the Face called runtime.Goexit: see exited
 	}
 	// Deferred, because the Face may call runtime.Goexit.
 	defer c.handlersEnded()
@@ -102,7 +102,7 @@ func (c *Conn) closeLink() {
 	}
 }
 
-// unlinked ends the part of the socket: it is closed, or there will be none.
+// unlinked counts the end of the socket. The socket is closed, or there will be none.
 func (c *Conn) unlinked() {
 	if !c.gone.CompareAndSwap(false, true) {
 		return

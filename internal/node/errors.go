@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/kataras/iris/websocket/internal/frame"
@@ -21,15 +20,6 @@ var (
 	ErrProtocol            = errors.New("websocket: the client violated the protocol")
 	ErrServerClosed        = errors.New("websocket: the server has been shut down")
 )
-
-// protocolError is ErrProtocol with its reason.
-type protocolError struct{ reason error }
-
-// Error implements error.
-func (e *protocolError) Error() string { return fmt.Sprintf("%v: %v", ErrProtocol, e.reason) }
-
-// Unwrap returns ErrProtocol and the reason.
-func (e *protocolError) Unwrap() []error { return []error{ErrProtocol, e.reason} }
 
 // lost returns the cause of a connection lost without a close frame.
 func (n *Node) lost(err error) error {

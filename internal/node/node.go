@@ -1,8 +1,8 @@
 // Package node holds the connections of one server. A [Node] finds them by ID, room
-// and user, delivers messages to them, and ends them. A [Conn] joins the parts of a
-// connection: its queue (package outbox), its socket (package link) and its rooms
-// (package hub). The package knows neither Iris nor handlers: the [Face] of a
-// connection has those.
+// and user, delivers messages to them, and ends them. A [Conn] consists of a queue
+// (package outbox), a socket (package link) and a place in rooms (package hub). The
+// package knows neither Iris nor handlers: it calls them through the [Face] of a
+// connection.
 //
 // # Invariants
 //
@@ -13,16 +13,17 @@
 //   - The first cause of an end wins and is counted once.
 //   - Face.Ended comes after the last handler has returned. Face.Released comes
 //     after Ended and after the end of the socket. Each comes once.
-//   - A Face is called without any lock, with one exception: Pinged and Released may
-//     run under Node.sweeping. So may Config.PeerClosed.
+//   - A Face is called without any lock, with one exception: a sweep may call Pinged
+//     and Released, and Config.PeerClosed after a failed write, under Node.sweeping.
 //
 // # Locks
 //
-// This list has all mutexes of the module, except for those of the examples. While a
-// goroutine holds a lock, it may only take locks further down in the list, and no
-// second one of the same line. There is one exception: it may lock several rooms, in
-// the order of their names.
+// These two lists have all mutexes of the module, except for those of the examples. A
+// goroutine with a lock may only take locks further down, and no second one of the same
+// line. There is one exception: a goroutine may lock several rooms, in the order of
+// their names.
 //
+//	step.running             root package: a call of next of a middleware
 //	Node.sweeping            one sweep at a time; held during the whole sweep
 //	Node.mu                  the number of connections; those being closed
 //	link: Watcher.mu         start and end of the poller
@@ -41,24 +42,23 @@
 //	frame: Frame.deflate     a sync.Once: one goroutine compresses a frame
 //	link: unsentIsUnlimited  a sync.Once: reads a setting of the system
 //
-// Both hubs of a Node follow this order. A visit of a user's room may take the
-// Member.mu of the other hub.
+// Both hubs of a Node follow this order. [Target.Except] makes a delivery to a user ask
+// for rooms: it then takes a Member.mu of one hub under a room.mu of the other.
 //
-// Below all of these come the locks of the root package and of package handshake. No
-// other lock of the list is taken under them:
+// The locks of the root package and of package handshake come below all of these. A
+// goroutine with one of these locks takes no other lock:
 //
 //	connection.mu            the request and the values of a connection
 //	Server.mu                the functions registered on a server
-//	interruptedServers.mu    the servers to shut down; held while Iris registers it
+//	interruptedServers.mu    the servers to shut down; held by iris.RegisterOnInterrupt
 //	ConnectionValues.mu      the values of a connection
-//	step.running             a call of next of a middleware
 //	budget.mu                the rate of one kind of log entry
 //	handshake: Places.mu     the number of connections
 //
-// The root package holds none of its locks while it calls a function of the
-// application, or a function of this package with locks. There is one exception:
-// step.running is held while handlers run, and no other goroutine waits for it but the
-// one that called the middleware. Released takes Places.mu under Node.sweeping.
+// The root package holds none of its locks while it calls functions of the application,
+// or functions of this package. There are two exceptions. Context calls HasEnded, a
+// method without locks, under connection.mu. And handlers run under step.running; only
+// the goroutine of their middleware ever waits for it.
 package node
 
 import (
@@ -92,8 +92,8 @@ type Config struct {
 	PeerClosed func(code int, text string, err error) error
 }
 
-// Node holds connections. Its methods are safe for concurrent use and don't block,
-// except for Shutdown.
+// Node holds connections. Its methods are safe for concurrent use. Shutdown blocks.
+// Deliver may wait for a millisecond: see slow.go. Other methods don't block.
 type Node struct {
 	// Counters counts over all connections, past ones included.
 	Counters Counters
@@ -107,9 +107,9 @@ type Node struct {
 
 	mu          sync.Mutex    // guards the fields below
 	counted     int           // the connections from Add to Released
-	stopSweeper chan struct{} // closed to end the sweeper; nil while none runs
-	// closing holds the connections with a close frame under way. They have left the
-	// hub. Each has a timer for Config.CloseTimeout.
+	stopSweeper chan struct{} // closed to end the sweeper; nil without connections
+	// closing holds the connections with a close frame under way. The hub no longer has
+	// them, or is about to remove them. Each has a timer for Config.CloseTimeout.
 	closing  map[*Conn]*time.Timer
 	shutdown bool
 
@@ -122,11 +122,8 @@ type Node struct {
 	live sync.WaitGroup
 }
 
-// Errors of Add.
-var (
-	// ErrTaken reports: another connection has the ID.
-	ErrTaken = errors.New("the ID is taken")
-)
+// ErrTaken is the error of Add if another connection has the ID.
+var ErrTaken = errors.New("the ID is taken")
 
 // New returns a node without connections.
 func New(config Config) *Node {
@@ -141,8 +138,8 @@ func New(config Config) *Node {
 
 // Add registers a connection under an ID and for a user; an empty user is nobody.
 // The socket may follow later: from now on the connection can be found, queues
-// messages, and can be ended. If Add returns ErrServerClosed or ErrTaken, the
-// connection isn't registered. After ErrTaken, call Kill.
+// messages, and can be ended. If Add returns ErrServerClosed or ErrTaken, nobody can
+// find the connection; the caller must end it by Kill.
 func (n *Node) Add(c *Conn, id, user string) error {
 	if !n.register(c) {
 		return ErrServerClosed
@@ -210,5 +207,5 @@ func (n *Node) Closed() bool {
 	return n.shutdown
 }
 
-// Watching reports whether the node has a goroutine that waits for silent clients.
+// Watching reports whether one goroutine waits for all silent clients.
 func (n *Node) Watching() bool { return n.watcher.Active() }

@@ -15,8 +15,8 @@ const (
 	unanswered             // before the response of the handshake: no handler may start yet
 )
 
-// await keeps handlers from starting until begin. Call it first.
-func (t *turn) await() { t.bits.Store(unanswered) }
+// block keeps handlers from starting until begin. Call it first.
+func (t *turn) block() { t.bits.Store(unanswered) }
 
 // begin allows handlers to start.
 func (t *turn) begin() { t.bits.And(^uint32(unanswered)) }

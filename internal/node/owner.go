@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/link"
@@ -68,23 +67,6 @@ func (o *owner) PeerClosed(l *link.Link, code int, reason string) {
 	if !c.close(answer, c.node.config.PeerClosed(code, reason, nil)) && c.out.Finished() {
 		l.HangUp() // our close frame went out before the client's came
 	}
-}
-
-// Rejected implements link.Owner. An invalid message ends the connection.
-func (o *owner) Rejected(_ *link.Link, err error) {
-	c := (*Conn)(o)
-	switch err {
-	case frame.ErrTooLarge:
-		c.reject(frame.CloseTooBig, ErrMessageTooLarge)
-	case frame.ErrInvalidUTF8:
-		c.reject(frame.CloseInvalidData, ErrInvalidUTF8)
-	default:
-		c.reject(frame.CloseInvalidData, &protocolError{err})
-	}
-}
-
-func (c *Conn) reject(code int, cause error) {
-	c.Close(code, strings.TrimPrefix(cause.Error(), "websocket: "), cause)
 }
 
 // Lost implements link.Owner.
