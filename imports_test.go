@@ -20,6 +20,7 @@ var imports = map[string]string{
 		"internal/frame internal/wire internal/quote",
 	"internal/node":      "internal/hub internal/link internal/outbox internal/frame internal/wire",
 	"internal/link":      "internal/poller internal/frame",
+	"internal/session":   "internal/outbox internal/frame internal/wire",
 	"internal/outbox":    "internal/frame",
 	"internal/handshake": "internal/quote",
 	"internal/request":   "",

@@ -99,7 +99,9 @@ func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
 		}
 		f = next
 	}
-	payload = payload[:min(len(payload), MaxControlPayload)]
+	if opcode >= OpClose {
+		payload = payload[:min(len(payload), MaxControlPayload)]
+	}
 	f.bytes = append(appendHeader(f.bytes, opcode|finBit, len(payload)), payload...)
 	return f
 }
@@ -155,7 +157,7 @@ const minDeflate = 128
 // recipients; others wait. Control frames, small frames, and frames without gain are
 // returned uncompressed.
 func (f *Frame) Deflated() []byte {
-	if f.Opcode() >= OpClose || len(f.bytes)-f.payload < minDeflate {
+	if f.automatic || f.Opcode() >= OpClose || len(f.bytes)-f.payload < minDeflate {
 		return f.bytes
 	}
 	f.deflate.Do(f.compress)

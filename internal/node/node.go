@@ -34,6 +34,9 @@
 //	hub: Member.mu           the ID and the rooms of a member
 //	link: socket.reading     TLS: a read, or a write without blocking
 //	outbox: Flushers.mu      the connections to flush
+//	session: Table.mu        the sessions of a server; the suspended ones
+//	session: Session.mu      the state and the counts of a session
+//	session: Asks.mu         the asks of a session
 //	outbox: Outbox.mu        the queue of a connection
 //	link: socket.mu          is the socket watched or closed?
 //	poller: Poller.mu        the watched descriptors

@@ -37,6 +37,9 @@ func (o *Outbox) takeQueue() []*frame.Frame {
 	batch := o.queue
 	o.queue = nil
 	o.inlined = isInline(batch)
+	if o.replay != nil {
+		o.keep(batch)
+	}
 	return batch
 }
 
@@ -53,21 +56,48 @@ func (o *Outbox) takeControl() {
 }
 
 // release ends the life of a batch: it subtracts the bytes and gives the buffer
-// back, under mu.
+// back, under mu. The bytes of frames that replay keeps go on counting.
 func (o *Outbox) release(batch []*frame.Frame) {
 	for _, f := range batch {
-		switch {
-		case f == o.exempt:
-			o.exempt = nil
-		case !f.Automatic():
-			o.bytes -= f.Len() + FrameOverhead
+		if o.replay == nil || !counted(f) {
+			o.subtract(f)
 		}
 	}
+	o.giveBack(batch)
+}
+
+// drop is release for frames that no writer has taken, under mu.
+func (o *Outbox) drop(queue []*frame.Frame) {
+	for _, f := range queue {
+		o.subtract(f)
+	}
+	o.giveBack(queue)
+}
+
+// subtract subtracts the bytes of a frame, under mu.
+func (o *Outbox) subtract(f *frame.Frame) {
+	switch {
+	case f == o.exempt:
+		o.exempt = nil
+	case !f.Automatic():
+		o.bytes -= f.Len() + FrameOverhead
+	}
+}
+
+// giveBack gives back the buffer of a batch or a queue, under mu.
+func (o *Outbox) giveBack(batch []*frame.Frame) {
+	if isInline(batch) {
+		o.inlined = false
+	}
+	recycle(batch)
+}
+
+// recycle clears a buffer, and returns it to the pool if it comes from there.
+func recycle(batch []*frame.Frame) {
 	switch {
 	case batch == nil:
 	case isInline(batch):
 		clear(batch)
-		o.inlined = false
 	case cap(batch) == borrowedFrames:
 		clear(batch)
 		borrowed.Put((*[borrowedFrames]*frame.Frame)(batch[:borrowedFrames]))

@@ -26,7 +26,7 @@ func (m moment) since(then moment) time.Duration {
 }
 
 // crowded reports, under mu, whether more than half of the limit waits.
-func (o *Outbox) crowded() bool { return o.bytes > o.limit/2 }
+func (o *Outbox) crowded() bool { return o.waiting() > o.limit/2 }
 
 // signalFreed wakes the goroutines in GiveWay if the outbox is no longer crowded or
 // is dead. The caller holds mu.

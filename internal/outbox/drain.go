@@ -23,18 +23,28 @@ func (o *Outbox) Drain(w io.Writer) error {
 	o.rest, o.skip = nil, 0
 	for {
 		if err := o.drainBatch(w, batch, skip); err != nil {
-			o.fail(batch, err)
+			if o.fail(batch, err) {
+				return ErrMoved
+			}
 			return err
 		}
-		var last bool
-		if batch, last = o.take(batch); batch == nil {
-			if last {
-				return io.EOF
-			}
-			return nil
+		var outcome Outcome
+		if batch, outcome = o.take(batch); batch == nil {
+			return outcome.err()
 		}
 		skip = 0
 	}
+}
+
+// err returns the result of Drain for an outcome of take.
+func (o Outcome) err() error {
+	switch o {
+	case Finished:
+		return io.EOF
+	case Moved:
+		return ErrMoved
+	}
+	return nil
 }
 
 func (o *Outbox) drainBatch(w io.Writer, batch []*frame.Frame, skip int) error {
@@ -99,34 +109,49 @@ func (o *Outbox) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yiel
 }
 
 // take releases the written batch and returns the next one. It returns nil if the
-// queue is empty: the caller is no longer the writer then. last reports whether the
-// close frame was the end.
-func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, last bool) {
+// queue is empty, or if the writer's socket was replaced: the caller is no longer the
+// writer then. The outcome is Finished after the close frame, Moved if the caller must
+// start a writer for another socket, else Idle.
+func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, outcome Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.release(written)
 	o.progress.Steps++
 	o.signalFreed()
+	if o.isFenced() {
+		if o.handOver() {
+			return nil, Moved
+		}
+		return nil, Idle
+	}
 	if o.takeControl(); len(o.queue) > 0 {
-		return o.takeQueue(), false
+		return o.takeQueue(), Idle
 	}
 	o.progress.Writing = false
 	o.moved = 0
 	if o.state == closing {
 		o.state = dead
-		return nil, true
+		return nil, Finished
 	}
-	return nil, false
+	return nil, Idle
 }
 
-// fail ends the outbox and the writer after a failed write.
-func (o *Outbox) fail(batch []*frame.Frame, err error) {
+// fail ends the writer after a failed write, and the outbox unless that keeps its
+// frames for another socket. It reports true if the caller must start a writer for
+// one.
+func (o *Outbox) fail(batch []*frame.Frame, err error) (moved bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.release(batch)
+	if o.isFenced() {
+		return o.handOver()
+	}
 	o.progress.Writing = false
 	o.moved = 0
-	o.kill(err)
+	if o.replay == nil {
+		o.kill(err)
+	}
+	return false
 }
 
 func (o *Outbox) encode(f *frame.Frame) []byte {

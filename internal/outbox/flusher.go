@@ -22,8 +22,11 @@ const (
 	Blocked
 	// Finished: the close frame has been written.
 	Finished
-	// Failed: a write failed and killed the outbox.
+	// Failed: a write failed. It killed the outbox, unless Retain was called.
 	Failed
+	// Moved: the outbox has another socket since the writer started. The caller must
+	// start a writer for that: see [Outbox.Attach].
+	Moved
 )
 
 // Flusher is a writer that never blocks. It serves one outbox at a time. It glues
@@ -44,16 +47,15 @@ type TryWrite func(p []byte) (n int, err error)
 func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 	var batch []*frame.Frame
 	for {
-		var last bool
-		if batch, last = o.take(batch); batch == nil {
-			if last {
-				return Finished, nil
-			}
-			return Idle, nil
+		var outcome Outcome
+		if batch, outcome = o.take(batch); batch == nil {
+			return outcome, nil
 		}
 		n, whole, err := f.write(o, batch, try)
 		if err != nil {
-			o.fail(batch, err)
+			if o.fail(batch, err) {
+				return Moved, nil
+			}
 			return Failed, err
 		}
 		if !whole {

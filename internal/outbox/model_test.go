@@ -172,8 +172,9 @@ func run(t *testing.T, steps []byte) {
 			if !m.writing {
 				continue
 			}
-			var last bool
-			batch, last = o.take(batch)
+			var outcome Outcome
+			batch, outcome = o.take(batch)
+			last := outcome == Finished
 			wantControl, wantBatch, wantLast := m.next()
 			got := batch
 			if len(wantControl) > 0 {

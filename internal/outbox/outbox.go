@@ -83,6 +83,7 @@ type Outbox struct {
 	paced    moment        // the end of the last wait in GiveWay
 	cause    error         // the reason for the end, the first one; nil while open
 	freed    chan struct{} // closed when the crowd is gone; nil while nobody waits
+	replay   *replay       // nil unless Retain was called
 
 	inline [inlineFrames]*frame.Frame // holds the queue while it is short
 
@@ -129,7 +130,7 @@ func (o *Outbox) Enqueue(f *frame.Frame) Result {
 	switch {
 	case o.bytes+size <= o.limit:
 		return o.push(f, size)
-	case size > o.limit && o.bytes == 0 && o.exempt == nil:
+	case size > o.limit && o.waiting() == 0 && o.exempt == nil:
 		o.exempt = f
 		return o.push(f, 0)
 	default:
@@ -142,7 +143,7 @@ func (o *Outbox) Enqueue(f *frame.Frame) Result {
 func (o *Outbox) Answer(payload []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.state == open {
+	if o.state == open && !o.isDetached() {
 		o.appendControl(frame.OpPong, payload)
 	}
 }
@@ -160,8 +161,11 @@ func (o *Outbox) StartControl() Result {
 func (o *Outbox) Ping(f *frame.Frame) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.state != open {
+	switch {
+	case o.state != open:
 		return Closed
+	case o.isDetached():
+		return Queued
 	}
 	if o.control == nil {
 		o.control = &control{f, len(o.queue)}
@@ -189,9 +193,20 @@ func (o *Outbox) startControl() Result {
 	if o.control == nil || o.progress.Writing {
 		return Queued
 	}
+	return o.start()
+}
+
+// start makes the caller start a writer, under mu.
+func (o *Outbox) start() Result {
 	o.progress.Writing = true
+	if o.replay != nil {
+		o.replay.writer = o.replay.socket
+	}
 	return Start
 }
+
+// isDetached reports, under mu, whether there is no socket.
+func (o *Outbox) isDetached() bool { return o.replay != nil && o.replay.detached }
 
 // Close queues the close frame after all other frames, regardless of the limit.
 // Nothing can follow it. If the outbox is already closed or killed, Close returns
@@ -248,6 +263,15 @@ func (o *Outbox) Bytes() int {
 	return o.bytes
 }
 
+// waiting returns, under mu, the bytes that are queued or being written. Frames that
+// only wait for the peer's count are left out.
+func (o *Outbox) waiting() int {
+	if o.replay != nil {
+		return o.bytes - o.replay.bytes
+	}
+	return o.bytes
+}
+
 // Progress describes the work of the writers.
 type Progress struct {
 	// Steps changes with each step of a writer. If it stays the same while Writing
@@ -276,8 +300,10 @@ func (o *Outbox) push(f *frame.Frame, size int) Result {
 		}
 		return Queued
 	}
-	o.progress.Writing = true
-	return Start
+	if o.isDetached() {
+		return Queued
+	}
+	return o.start()
 }
 
 // kill does the work of Kill, under mu.
@@ -287,7 +313,13 @@ func (o *Outbox) kill(cause error) bool {
 		o.cause = cause
 	}
 	o.state = dead
-	o.release(o.queue)
+	o.drop(o.queue)
+	if r := o.replay; r != nil {
+		for _, f := range r.kept[r.first:] {
+			o.uncount(f)
+		}
+		r.kept, r.first = nil, 0
+	}
 	o.queue, o.control = nil, nil
 	o.signalFreed()
 	return first
