@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
@@ -87,13 +88,21 @@ func (l *Link) readToEnd(err error) {
 		l.set(violated)
 		l.owner.Lost(l, violation)
 		l.clear(waiting)
-		_ = l.conn.SetReadDeadline(time.Time{})
-		// Read on: with unread data, the system would reset the connection, and
-		// the client might miss the close frame.
-		_, _ = io.Copy(io.Discard, (*blockingReader)(l))
+		l.discard()
 		l.owner.Lost(l, io.EOF)
 	default:
 		l.owner.Lost(l, err)
+	}
+}
+
+// discard reads until the end of the socket: with unread data, the system would reset
+// the connection, and the client might miss the close frame. An Idle under way may
+// still set a deadline.
+func (l *Link) discard() {
+	err := os.ErrDeadlineExceeded
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = l.conn.SetReadDeadline(time.Time{})
+		_, err = io.Copy(io.Discard, (*blockingReader)(l))
 	}
 }
 
