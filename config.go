@@ -70,7 +70,8 @@ type Config struct {
 	// token or a certificate. Middleware registered before New has run before.
 	// Authenticate is called once for each connection. It may block and must be safe
 	// for concurrent use. [Connection.User] returns the user, and [Server.ToUser]
-	// sends to all connections of a user. An empty user is nobody in particular.
+	// sends to all connections of a user. An empty user means an anonymous client:
+	// ToUser("") and GetConnectionsByUser("") don't find it.
 	//
 	// An error refuses the handshake. The status is 403 for [ErrForbidden], 503 for
 	// [ErrUnavailable], 401 for other errors, each also if it is wrapped, and 500
@@ -97,8 +98,9 @@ type Config struct {
 	// Origin may connect: they are not from browsers. CheckOrigin replaces Origins.
 	Origins []string
 
-	// CheckOrigin decides instead of Origins whether a request may connect. It must
-	// be safe for concurrent use.
+	// CheckOrigin decides whether a request may connect, instead of Origins and all
+	// its rules: also for the server's own origin, and for requests without the
+	// header Origin. It must be safe for concurrent use.
 	CheckOrigin func(r *http.Request) bool
 
 	// Limits of memory and connections.
@@ -149,9 +151,9 @@ type Config struct {
 
 	// WriteTimeout limits the time of a client without progress in taking its data.
 	// Then the client is disconnected with [ErrWriteTimeout]. Each 16 KiB written
-	// start the time anew. Data counts as taken once the operating system accepts
-	// it; it may first let a part of its send buffer, up to some MB, run empty.
-	// Accurate to about a quarter. Defaults to 10 seconds; negative means no limit.
+	// restarts the time. Data counts as taken once the operating system accepts it;
+	// it may first let a part of its send buffer, up to some MB, run empty. Accurate
+	// to about a quarter. Defaults to 10 seconds; negative means no limit.
 	WriteTimeout time.Duration
 
 	// ReadTimeout limits the silence of a client, like PongTimeout; the shorter of
@@ -160,9 +162,10 @@ type Config struct {
 	ReadTimeout time.Duration
 
 	// PongTimeout limits the silence of a client: the time without any data from it,
-	// answers to pings included. Then the client counts as dead and is disconnected
-	// with [ErrPongTimeout]. Accurate to about a quarter. Defaults to 60 seconds, or
-	// to ten ninths of a longer PingPeriod.
+	// answers to pings included. It doesn't count while a handler of the connection
+	// runs, or while the client takes waiting data. Then the client counts as dead
+	// and is disconnected with [ErrPongTimeout]. Accurate to about a quarter.
+	// Defaults to 60 seconds, or to ten ninths of a longer PingPeriod.
 	PongTimeout time.Duration
 
 	// PingPeriod is the time between two pings to a client (RFC 6455, section
@@ -191,9 +194,10 @@ type Config struct {
 	Marshal   func(v any) ([]byte, error)
 	Unmarshal func(data []byte, v any) error
 
-	// BinaryMessages sends all messages as binary. The browser client then passes
-	// native messages, and events emitted as []byte, to the page as an ArrayBuffer,
-	// and other events as text. Defaults to false.
+	// BinaryMessages sends events and the messages of EmitMessage as binary.
+	// EmitText, and Write with TextMessage, still send text. The browser client then
+	// passes native messages, and events emitted as []byte, to the page as an
+	// ArrayBuffer, and other events as text. Defaults to false.
 	BinaryMessages bool
 
 	// EnableCompression negotiates compression (RFC 7692, without context takeover).
@@ -223,9 +227,10 @@ type Config struct {
 	// Logger receives entries without a caller to return them to, each kind at most
 	// ten times a minute: panics with their stack; handshakes refused for their
 	// origin or by a limit; users refused by Authenticate; failed messages of
-	// connections without an OnError function. Refusals with 400 and 426, for
-	// invalid requests, are not logged. Data of clients is cut and escaped. Defaults
-	// to the logger of the Iris application.
+	// connections without an OnError function. Not logged: refusals with 400, 405,
+	// 409, 414 and 426, with 503 during shutdown, and with 500 for an unusable ID or
+	// response writer. Data of clients is cut and escaped. Defaults to the logger of
+	// the Iris application.
 	Logger *slog.Logger
 }
 

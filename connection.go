@@ -14,15 +14,16 @@ import (
 )
 
 // Connection is one client. Its methods are safe for concurrent use and may be
-// called from handlers. Only Wait blocks. Leave and FireOnError call functions of
-// the application, and these may block. A method panics if it registers a nil
-// function. Later versions may add methods.
+// called from handlers. Only Wait blocks. Leave and FireOnError, and sometimes Join,
+// Context and OnDisconnect, call functions of the application, and these may block.
+// A method panics if it registers a nil function. Later versions may add methods.
 //
 // The server calls registered functions one at a time. There are exceptions: OnPing
-// functions run at the same time as handlers, and Leave and FireOnError call their
-// functions on the caller's goroutine. If a function panics, the server recovers,
-// logs the panic and reports it to OnError. The connection lives on, except after a
-// panic in an OnConnection function.
+// functions run at the same time as handlers, and Leave, FireOnError, Join and
+// Context (for an error), and OnDisconnect after the end call functions on the
+// caller's goroutine. If a function panics, the server recovers, logs the panic and
+// reports it to OnError. The connection lives on, except after a panic in an
+// OnConnection function.
 type Connection interface {
 	// Emitter sends to this connection alone.
 	Emitter
@@ -53,8 +54,9 @@ type Connection interface {
 	Context() iris.Context
 
 	// On registers a handler for an event. Handlers of one event run in the order of
-	// their registration. A handler is a func(), or a func with one parameter. The
-	// type of the parameter decides which payloads it accepts:
+	// their registration, before those of [Server.On]. A handler is a func(), or a
+	// func with one parameter. The type of the parameter decides which payloads it
+	// accepts:
 	//
 	//   - string: text; numbers, booleans and bytes as text;
 	//   - an integer or floating-point type: numbers in its range; json.Number: all;

@@ -20,11 +20,11 @@ const (
 )
 
 // Emitter sends messages to a fixed set of recipients. Its methods are safe for
-// concurrent use and never wait for a client. They only slow down a loop that emits
-// to one client: while more than half of [Config.MaxQueuedBytes] waits for that
-// client, a millisecond passes between two messages. A loop over many such clients
-// waits no longer than that in all. Nothing waits for a client that takes nothing.
-// Later versions may add methods.
+// concurrent use and never wait for a client. There is one brake. While more than
+// half of [Config.MaxQueuedBytes] waits for a client, a loop that emits to this
+// client alone waits up to a millisecond for each message. A loop over many such
+// clients waits no longer than a loop over one. There is no brake for a client
+// without progress for 250 ms. Later versions may add methods.
 type Emitter interface {
 	// EmitMessage sends a native message, a message without an event name. Clients
 	// receive it in OnMessage. EmitMessage copies the data. It sends text, or binary

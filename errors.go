@@ -117,8 +117,8 @@ type MessageError struct {
 	// message.
 	Wanted string
 	// Got is the type in the message: "string", "int", "bool", "bytes" or "JSON". It
-	// is empty for a malformed message. An old client sends a string as int if it
-	// looks like a number.
+	// is empty for a malformed message. The browser client sends a string as int if
+	// it looks like a number.
 	Got string
 	// Err names the mistake, with the beginning of the payload.
 	Err error

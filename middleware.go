@@ -17,10 +17,10 @@ import (
 // next returns nil or the error of the handlers: a [*MessageError], a
 // [*HandlerError] or a [*PanicError]. If several handlers failed, its Unwrap method
 // returns all their errors. The error returned by the middleware is reported to
-// OnError and counted. The error of next is reported as without a middleware; any
-// other error is reported as a [*HandlerError]. If the middleware returns nil,
-// nothing is reported, except for panics: these have been logged and reported
-// already.
+// OnError and counted. If it is the error of next, it is reported as if there were
+// no middleware; any other error is reported as a [*HandlerError]. If the middleware
+// returns nil, nothing is reported, except for panics: these have been logged and
+// reported already.
 //
 // next may be called once, before the middleware returns. Otherwise it runs nothing
 // and returns [ErrInvalidNext]. If next still runs on another goroutine when the

@@ -53,8 +53,9 @@ type (
 		// Received counts the messages of clients.
 		Received uint64
 		// Rejected counts messages reported to OnError: too large, malformed, or of
-		// the wrong type for their handler. It also counts violations of the
-		// protocol; Received may not count these.
+		// the wrong type for their handler. It also counts [ErrReservedRoom] and
+		// [ErrIncompleteRequest]. It also counts violations of the protocol;
+		// Received may not count these.
 		Rejected uint64
 		// Unhandled counts received messages without a handler. An OnAny function
 		// counts as a handler.
@@ -111,16 +112,17 @@ func (s *Server) serveHandshake(ctx iris.Context) {
 // handler supports gzip and ETag, and answers a matching ETag with 304.
 func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
 
-// OnConnection registers a function for each new connection. The server calls it
-// before it reads the first message: register the handlers there. Several functions
-// run in the order of their registration. Functions of different connections run at
-// the same time.
+// OnConnection registers a function for each new connection, except for those made
+// by [Server.Upgrade]. The server calls it before it reads the first message:
+// register the handlers there. Several functions run in the order of their
+// registration. Functions of different connections run at the same time.
 //
 // The server already knows the connection then: [Server.GetTotalConnections] counts
 // it, and a broadcast may reach the client before the function's own messages. To
-// avoid this, have the function join a room, and send to the room. The server doesn't
-// announce a connection that ends earlier. If a function panics, the server closes
-// the connection, since its setup is incomplete. OnConnection panics if cb is nil.
+// avoid this, have the function join a room, and send to the room. If a connection
+// ends before its OnConnection functions are called, they are not called. If a
+// function panics, the server closes the connection, since its setup is incomplete.
+// OnConnection panics if cb is nil.
 func (s *Server) OnConnection(cb ConnectionFunc) {
 	mustBeFunc("Server.OnConnection", cb == nil)
 	s.mu.Lock()

@@ -21,10 +21,11 @@ import (
 // your own; [Server.Handler] does all of this by itself. The response carries the
 // headers of the context's response writer, cookies included.
 //
-// After a successful handshake, register the handlers, then call [Connection.Wait]:
-// it reads the messages and blocks until the connection ends. If the server refuses
-// the handshake, Upgrade writes the response, and [Connection.Err] returns the
-// reason. Don't use such a connection for anything else.
+// OnConnection functions are not called. After a successful handshake, register the
+// handlers, then call [Connection.Wait]: it reads the messages and blocks until the
+// connection ends. If the server refuses the handshake, Upgrade writes the response,
+// and [Connection.Err] returns the reason. Don't use such a connection for anything
+// else.
 func (s *Server) Upgrade(ctx iris.Context) Connection {
 	c, err := s.upgrade(ctx)
 	if err != nil {

@@ -81,16 +81,17 @@ func NewFrame(opcode byte, payload []byte) *Frame {
 	return Seal(append(Reserve(len(payload)), payload...), opcode)
 }
 
-// NewControl makes a ping or a pong of the library itself: see [Frame.Automatic].
+// NewControl makes a ping, a pong or a text message of the library itself: see
+// [Frame.Automatic].
 func NewControl(opcode byte, payload []byte) *Frame {
 	f := NewFrame(opcode, payload)
 	f.automatic = true
 	return f
 }
 
-// AppendControl appends a ping or a pong to f and returns a Frame with both. No
-// writer may have f yet. AppendControl copies a Frame of NewControl and changes a
-// Frame of its own; f may be nil.
+// AppendControl appends a ping, a pong or a text message to f and returns a Frame
+// with both. No writer may have f yet. AppendControl copies a Frame of NewControl
+// and changes a Frame of its own; f may be nil.
 func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
 	if f == nil || !f.growing {
 		next := &Frame{automatic: true, growing: true}

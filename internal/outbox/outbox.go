@@ -20,6 +20,8 @@
 //   - The bytes of a frame count until its write has returned. Two kinds of frames
 //     don't count: a single frame above the limit, and the pings and pongs of the
 //     library itself. Those pings and pongs wait outside of the queue.
+//   - After Retain, the bytes of a counted frame count until Acknowledge: see
+//     replay.go.
 //   - The close frame is the last. Nothing is queued after it.
 //   - The first cause of the end wins.
 //
