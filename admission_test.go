@@ -21,26 +21,26 @@ func fromAddress(ip string) dialOption {
 	}
 }
 
-// wantNoPlace dials and compares the status of the refusal, whose text must name
-// the option.
-func wantNoPlace(t *testing.T, url string, status int, option string, options ...dialOption) {
+// wantNoSlot dials and fails unless the server refuses with this status. The body of
+// the response must name the option, and the header must have Retry-After.
+func wantNoSlot(t *testing.T, url string, status int, option string, options ...dialOption) {
 	t.Helper()
 	response := wantRefused(t, url, status, options...)
 	body := make([]byte, 1000)
 	n, _ := response.Body.Read(body)
 	if !strings.Contains(string(body[:n]), option) || response.Header.Get("Retry-After") == "" {
-		t.Errorf("answered with %q %v, want %s", body[:n], response.Header, option)
+		t.Errorf("got body %q and header %v, want %s and Retry-After", body[:n], response.Header, option)
 	}
 }
 
 func TestMaxConnections(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnections: 2}, echo)
 	one, two := dial(t, url), dial(t, url)
-	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoSlot(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	one.vanish()
-	eventually(t, "the place is free", func() bool { return s.GetTotalConnections() == 1 })
+	eventually(t, "the slot is free", func() bool { return s.GetTotalConnections() == 1 })
 	var three *testClient
-	eventually(t, "another may connect", func() bool { // OnDisconnect may still be running
+	eventually(t, "a new client can connect", func() bool { // OnDisconnect may still be running
 		client, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err == nil {
 			three = &testClient{client, t}
@@ -48,7 +48,7 @@ func TestMaxConnections(t *testing.T) {
 		return err == nil
 	})
 	defer func() { _ = three.Close() }()
-	wantNoPlace(t, url, http.StatusServiceUnavailable, "MaxConnections")
+	wantNoSlot(t, url, http.StatusServiceUnavailable, "MaxConnections")
 	two.send("chat;0;x")
 	two.want("chat;0;x")
 }
@@ -57,7 +57,7 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
 	one := dial(t, url, fromAddress("127.0.0.1"))
 	dial(t, url, fromAddress("127.0.0.1"))
-	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", fromAddress("127.0.0.1"))
+	wantNoSlot(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", fromAddress("127.0.0.1"))
 	dial(t, url, fromAddress("127.0.0.2"))
 	for _, c := range s.GetConnections() {
 		if c.Context().RemoteAddr() == "127.0.0.1" {
@@ -67,7 +67,7 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 	_ = one.Close()
 	var dialer gorilla.Dialer
 	fromAddress("127.0.0.1")(&dialer, nil)
-	eventually(t, "places are free again", func() bool {
+	eventually(t, "a slot is free again", func() bool {
 		client, _, err := dialer.Dial(url, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = client.Close() })
@@ -76,8 +76,8 @@ func TestMaxConnectionsPerAddress(t *testing.T) {
 	})
 }
 
-// TestARefusedHandshakeTakesNoPlace, whatever it is refused for.
-func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
+// TestRefusedHandshakeTakesNoSlot: a refused handshake takes no slot, whatever the reason.
+func TestRefusedHandshakeTakesNoSlot(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{MaxConnections: 1, IDGenerator: idFromURL}, echo)
 	for range 3 {
 		if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil { // no ID
@@ -99,7 +99,7 @@ func TestARefusedHandshakeTakesNoPlace(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusUpgradeRequired {
-			t.Errorf("answered with %s", response.Status)
+			t.Errorf("got status %s, want 426", response.Status)
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -121,15 +121,15 @@ func TestClientPrefix(t *testing.T) {
 	} {
 		t.Run(address, func(t *testing.T) {
 			if got := websocket.ClientPrefix(address).String(); got != want {
-				t.Errorf("%s, want %s", got, want)
+				t.Errorf("got %s, want %s", got, want)
 			}
 		})
 	}
 }
 
-// TestAPlaceIsTakenUntilTheSocketIsClosed: a client that ends its connection by
-// a violation and then stays still takes a descriptor.
-func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
+// TestSlotIsTakenUntilSocketCloses: a client ends its connection by a violation, but
+// keeps its socket open. The socket still takes a descriptor, so the slot stays taken.
+func TestSlotIsTakenUntilSocketCloses(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
 	client := dial(t, url)
 	if _, err := client.NetConn().Write(frame(0x81, "\xff")); err != nil {
@@ -138,7 +138,7 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 	eventually(t, "the connection has ended", func() bool { return s.GetTotalConnections() == 0 })
 	wantRefused(t, url, http.StatusServiceUnavailable)
 	client.vanish()
-	eventually(t, "there is a place again", func() bool {
+	eventually(t, "there is a slot again", func() bool {
 		next, _, err := gorilla.DefaultDialer.Dial(url, nil)
 		if err != nil {
 			return false
@@ -148,13 +148,14 @@ func TestAPlaceIsTakenUntilTheSocketIsClosed(t *testing.T) {
 	})
 }
 
-// TestAViolatorsPlace is free as soon as the client has seen that it is to go, which
-// it does long before CloseTimeout: its answer isn't waited for, nor is it understood.
-func TestAViolatorsPlace(t *testing.T) {
+// TestSlotAfterViolation: after a violation, the slot is free as soon as the client has
+// read the close frame and closed its socket. This is long before CloseTimeout. The
+// server doesn't wait for the client's answer and doesn't parse it.
+func TestSlotAfterViolation(t *testing.T) {
 	s, url := serve(t, websocket.Config{MaxConnections: 1, CloseTimeout: time.Hour}, nil)
 	for range 3 {
 		var client *testClient
-		eventually(t, "there is a place", func() bool {
+		eventually(t, "there is a slot", func() bool {
 			conn, _, err := gorilla.DefaultDialer.Dial(url, nil)
 			client = &testClient{conn, t}
 			return err == nil
@@ -165,7 +166,7 @@ func TestAViolatorsPlace(t *testing.T) {
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		if data, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(data), "\x88") {
-			t.Fatalf("received %q, %v; want a close frame and the end", data, err)
+			t.Fatalf("got %q, %v, want a close frame and the end", data, err)
 		}
 		if _, err := conn.Write(frame(0x88, "\x03\xea")); err != nil {
 			t.Fatal(err)
@@ -175,35 +176,36 @@ func TestAViolatorsPlace(t *testing.T) {
 	eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 })
 }
 
-// TestAnAddressThatIsNone: whatever a client writes into the header, it counts.
-func TestAnAddressThatIsNone(t *testing.T) {
+// TestInvalidAddressCounts: a client counts against MaxConnectionsPerAddress also when
+// the header holds no valid address.
+func TestInvalidAddressCounts(t *testing.T) {
 	app := newApp()
 	app.Configure(iris.WithRemoteAddrHeader("X-Real-Ip"), func(app *iris.Application) {
-		app.ConfigurationReadOnly().(*iris.Configuration).RemoteAddrHeadersForce = true // has Iris believe anything
+		app.ConfigurationReadOnly().(*iris.Configuration).RemoteAddrHeadersForce = true // for any client
 	})
 	s := websocket.New(app, "/ws", websocket.Config{MaxConnectionsPerAddress: 2})
 	url := address(listen(t, app, s)) + "/ws"
-	says := func(text string) dialOption {
+	claim := func(text string) dialOption {
 		return withHeader("X-Real-Ip", text)
 	}
-	dial(t, url, says("garbage:1"))
-	dial(t, url, says("more of it:1"))
-	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", says("and more:1"))
-	wantNoPlace(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
-	dial(t, url, says("203.0.113.1"))
+	dial(t, url, claim("garbage:1"))
+	dial(t, url, claim("garbage too:1"))
+	wantNoSlot(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress", claim("more garbage:1"))
+	wantNoSlot(t, url, http.StatusTooManyRequests, "MaxConnectionsPerAddress")
+	dial(t, url, claim("203.0.113.1"))
 }
 
-// TestAddressesAreForgotten when their last connection has gone.
+// TestAddressesAreForgotten: an address is forgotten when its last connection has ended.
 func TestAddressesAreForgotten(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
 	for _, ip := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
 		wantEcho(t, dial(t, url, fromAddress(ip)))
 	}
 	if n := websocket.Addresses(s); n != 2 {
-		t.Errorf("%d addresses are remembered, want 2", n)
+		t.Errorf("got %d remembered addresses, want 2", n)
 	}
 	for _, c := range s.GetConnections() {
 		_ = c.Disconnect()
 	}
-	eventually(t, "none are remembered", func() bool { return websocket.Addresses(s) == 0 })
+	eventually(t, "all addresses are forgotten", func() bool { return websocket.Addresses(s) == 0 })
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// bigMessage is larger than Config.MaxQueuedBytes, and than what sockets buffer.
+// bigMessage is larger than Config.MaxQueuedBytes and larger than the buffers of sockets.
 const bigMessage = 16 << 20
 
-// whileTheClientReads has a client that reads steadily receive one message that is
-// larger than the limit, does something when a part of it has arrived, and returns
-// what comes after it, up to the event "end".
-func whileTheClientReads(t *testing.T, during func(s *websocket.Server, conn io.Writer)) string {
+// whileClientReads sends one message to a client, larger than the limit. The client
+// reads steadily. When a part of the message has arrived, during is called. The result
+// is all data after the message, up to the event "end".
+func whileClientReads(t *testing.T, during func(s *websocket.Server, conn io.Writer)) string {
 	t.Helper()
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("big", func() { _ = c.Emit("big", strings.Repeat("x", bigMessage)) })
@@ -40,48 +40,49 @@ func whileTheClientReads(t *testing.T, during func(s *websocket.Server, conn io.
 	read(1 << 20)
 	during(s, conn)
 	_ = s.Emit("end", "")
-	read(10 + len(prefix+"big;0;") + bigMessage - 1<<20) // the header is of 10 bytes
+	read(10 + len(prefix+"big;0;") + bigMessage - 1<<20) // the header has 10 bytes
 	var rest []byte
 	for end := prefix + "end;0;"; !strings.HasSuffix(string(rest), end); {
 		rest = append(rest, read(1)...)
 	}
 	if n := s.Stats(); n.SlowConsumers != 0 || n.Connections != 1 {
-		t.Errorf("%+v", n)
+		t.Errorf("got stats %+v, want no slow consumer and 1 connection", n)
 	}
 	return string(rest)
 }
 
-// TestAPingDuringALargeMessage is answered after it, and is no reason to end the
-// connection.
-func TestAPingDuringALargeMessage(t *testing.T) {
-	rest := whileTheClientReads(t, func(s *websocket.Server, conn io.Writer) {
+// TestPingDuringLargeMessage: a ping comes while a large message is being written. The
+// server answers it after the message. The connection stays open.
+func TestPingDuringLargeMessage(t *testing.T) {
+	rest := whileClientReads(t, func(s *websocket.Server, conn io.Writer) {
 		received := s.Stats().Received
 		if _, err := conn.Write(slices.Concat(frame(0x89, "are you there?"), frame(0x81, "native"))); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "what followed the ping has been read", func() bool { return s.Stats().Received == received+1 })
+		eventually(t, "the message after the ping is read", func() bool { return s.Stats().Received == received+1 })
 	})
 	if want := "\x8a\x0eare you there?"; !strings.HasPrefix(rest, want) {
-		t.Errorf("after the message came %.40q, want %q", rest, want)
+		t.Errorf("got %.40q after the message, want %q", rest, want)
 	}
 }
 
-// TestMessagesBehindALargeOne wait for it; they alone count against the limit.
-func TestMessagesBehindALargeOne(t *testing.T) {
+// TestMessagesBehindLargeMessage: small messages wait behind a large one. Only the small
+// ones count against the limit.
+func TestMessagesBehindLargeMessage(t *testing.T) {
 	const messages = 1000
-	rest := whileTheClientReads(t, func(s *websocket.Server, _ io.Writer) {
+	rest := whileClientReads(t, func(s *websocket.Server, _ io.Writer) {
 		for range messages {
 			_ = s.Emit("tiny", 1)
 		}
 	})
 	if got := strings.Count(rest, "tiny;1;1"); got != messages {
-		t.Errorf("%d small messages came, want %d", got, messages)
+		t.Errorf("got %d small messages, want %d", got, messages)
 	}
 }
 
-// TestMorePingsThanAnybodyAnswers: a client that sends pings and reads nothing is
-// no slow consumer, and its pings cost no memory.
-func TestMorePingsThanAnybodyAnswers(t *testing.T) {
+// TestPingFlood: a client sends many pings and reads nothing. It is no slow consumer,
+// and its pings cost no memory.
+func TestPingFlood(t *testing.T) {
 	const pings = 400_000
 	s, url := onConnection(t, websocket.Config{WriteTimeout: time.Hour}, func(c websocket.Connection) {
 		c.On("big", func() { _ = c.Emit("big", strings.Repeat("x", bigMessage)) })
@@ -103,12 +104,12 @@ func TestMorePingsThanAnybodyAnswers(t *testing.T) {
 	if _, err := conn.Write(slices.Concat(frame(0x89, "the last one"), frame(0x81, "native"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all have been read", func() bool { return s.Stats().Received == 2 })
+	eventually(t, "all frames have been read", func() bool { return s.Stats().Received == 2 })
 	var after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
-		t.Errorf("the pings take %d bytes", grown)
+		t.Errorf("the heap grew by %d bytes, want at most 1 MiB", grown)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	header := make([]byte, 10)
@@ -128,15 +129,15 @@ func TestMorePingsThanAnybodyAnswers(t *testing.T) {
 		rest = append(rest, b...)
 	}
 	if !strings.Contains(string(rest), "\x8a\x0cthe last one") {
-		t.Errorf("the newest ping was not answered: %d bytes came after the message", len(rest))
+		t.Errorf("got no pong for the last ping in %d bytes after the message", len(rest))
 	}
 	if n := s.Stats(); n.SlowConsumers != 0 || n.Connections != 1 {
-		t.Errorf("%+v", n)
+		t.Errorf("got stats %+v, want no slow consumer and 1 connection", n)
 	}
 }
 
-// BenchmarkReceiving compares what a ping costs with what a message costs that
-// nothing handles.
+// BenchmarkReceiving compares the cost of a ping with the cost of a message without a
+// handler.
 func BenchmarkReceiving(b *testing.B) {
 	for _, test := range []struct {
 		name string
@@ -163,8 +164,9 @@ func BenchmarkReceiving(b *testing.B) {
 	}
 }
 
-// TestAClientThatNeverReads is disconnected, and nobody waits for it.
-func TestAClientThatNeverReads(t *testing.T) {
+// TestClientNeverReads: a client never reads. It is disconnected, and no other client
+// waits for it.
+func TestClientNeverReads(t *testing.T) {
 	f, connections := watchConnections()
 	s, url := onConnection(t, websocket.Config{MaxQueuedBytes: 256 << 10}, f)
 	dial(t, url) // and never read
@@ -180,20 +182,21 @@ func TestAClientThatNeverReads(t *testing.T) {
 		}
 	}
 	if err := receive(t, stalled.ended); !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want ErrSlowConsumer", err)
 	}
 	if err := receive(t, stalled.errors); !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("OnError was told %v", err)
+		t.Errorf("OnError got %v, want ErrSlowConsumer", err)
 	}
 	if n := s.Stats(); n.SlowConsumers != 1 || n.Connections != 1 {
-		t.Errorf("%+v", n)
+		t.Errorf("got stats %+v, want 1 slow consumer and 1 connection", n)
 	}
 	good.send("chat;0;go on")
 	good.want("chat;0;go on")
 }
 
-// TestEmitToASlowClientSaysSo: who emits to one client alone learns of it.
-func TestEmitToASlowClientSaysSo(t *testing.T) {
+// TestEmitToSlowClientReturnsError: Emit to one client returns ErrSlowConsumer if this
+// client is too slow.
+func TestEmitToSlowClientReturnsError(t *testing.T) {
 	result := make(chan error, 1)
 	ended := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{MaxQueuedBytes: 64 << 10}, func(c websocket.Connection) {
@@ -209,16 +212,16 @@ func TestEmitToASlowClientSaysSo(t *testing.T) {
 	})
 	dial(t, url)
 	if err := receive(t, result); !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("Emit: %v", err)
+		t.Errorf("Emit: got %v, want ErrSlowConsumer", err)
 	}
 	if err := receive(t, ended); !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want ErrSlowConsumer", err)
 	}
 }
 
-// TestABlockedHandlerHoldsUpNobodyElse: others are served, and its own client still
-// receives.
-func TestABlockedHandlerHoldsUpNobodyElse(t *testing.T) {
+// TestBlockedHandlerDelaysNobodyElse: one handler blocks. Other clients are served, and
+// the client of this handler still receives.
+func TestBlockedHandlerDelaysNobodyElse(t *testing.T) {
 	blocked, release := make(chan struct{}), make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.Join("room")

@@ -10,12 +10,12 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// The tests of this file are about clients that do nothing wrong: whatever the
-// server does, they must not be disconnected.
+// In the tests of this file, the clients do nothing wrong: whatever the server does, it
+// must not disconnect them.
 
-// TestABurstToAClientThatReads: a loop that emits is faster than any network, on
-// one processor most of all.
-func TestABurstToAClientThatReads(t *testing.T) {
+// TestBurstToReadingClient: a loop emits to one client. The loop is faster than any
+// network, most of all on one processor. The client still receives each message.
+func TestBurstToReadingClient(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages = 20000
 	payload := strings.Repeat("x", 200)
@@ -36,7 +36,9 @@ func TestABurstToAClientThatReads(t *testing.T) {
 	}
 }
 
-func TestABurstToAllWhoRead(t *testing.T) {
+// TestBurstToReadingClients: a loop emits to all clients. Each of them reads and receives
+// each message.
+func TestBurstToReadingClients(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages, members = 6000, 10
 	payload := strings.Repeat("x", 200)
@@ -66,13 +68,13 @@ func TestABurstToAllWhoRead(t *testing.T) {
 	clients[0].send("burst;0;")
 	readers.Wait()
 	if n := s.Stats(); n.SlowConsumers > 0 {
-		t.Errorf("%+v", n)
+		t.Errorf("got stats %+v, want no slow consumer", n)
 	}
 }
 
-// TestALongLoopToOneClient: whichever emitter to one client it uses, the loop gives
-// way, so that a client that reads receives everything.
-func TestALongLoopToOneClient(t *testing.T) {
+// TestLongLoopToOneClient: a loop emits to one client, by each emitter to one client. The
+// loop gives way, so a reading client receives each message.
+func TestLongLoopToOneClient(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages = 200_000
 	payload := strings.Repeat("x", 200)

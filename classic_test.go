@@ -116,8 +116,7 @@ var (
 	_ []byte            = websocket.Server{}.ClientSource
 )
 
-// socketController is a controller of Iris MVC whose connection is upgraded for
-// it.
+// socketController is a controller of Iris MVC. It gets an upgraded connection.
 type socketController struct {
 	Conn websocket.Connection
 }
@@ -131,7 +130,7 @@ func (c *socketController) Get() {
 	c.Conn.Wait()
 }
 
-// TestMVC: Upgrade is a dependency of controllers as it stands.
+// TestMVC: the method Upgrade works as a dependency of MVC controllers without a wrapper.
 func TestMVC(t *testing.T) {
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{})
@@ -143,13 +142,13 @@ func TestMVC(t *testing.T) {
 	client.send("chat;0;hi")
 	client.want("chat;0;mvc hi")
 	if response := get(t, server, "/ws"); response.StatusCode != http.StatusUpgradeRequired {
-		t.Errorf("without an upgrade: %s", response.Status)
+		t.Errorf("without an upgrade: got status %s, want 426", response.Status)
 	}
 }
 
-// TestTheClassicProgram is one of v8 to v11 after its two changes: the import of
+// TestClassicProgram runs a program of v8 to v11 after its two changes: the import of
 // Iris, and NewServer.
-func TestTheClassicProgram(t *testing.T) {
+func TestClassicProgram(t *testing.T) {
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{
 		ReadBufferSize: 1024, WriteBufferSize: 1024, EvtMessagePrefix: []byte("my-custom-prefix:"),
@@ -166,23 +165,23 @@ func TestTheClassicProgram(t *testing.T) {
 	app.Any("/default.js", websocket.ClientHandler())
 	server := listen(t, app, s)
 	if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, `"my-custom-prefix:"`) {
-		t.Error("the script has another prefix")
+		t.Error("the script lacks the prefix of the Config")
 	}
 	if source := body(t, get(t, server, "/default.js")); source != string(websocket.ClientSource) {
-		t.Error("ClientHandler serves something else than ClientSource")
+		t.Error("ClientHandler serves another text than ClientSource")
 	}
 	client := dial(t, address(server)+"/my_endpoint")
 	client.sendText("my-custom-prefix:chat;0;hi")
-	eventually(t, "it is known", func() bool { return s.GetTotalConnections() == 1 })
+	eventually(t, "the server lists the connection", func() bool { return s.GetTotalConnections() == 1 })
 	if got, want := client.next(), "my-custom-prefix:chat;0;From: "+s.GetConnections()[0].ID()+": hi"; got != want {
-		t.Errorf("%q, want %q", got, want)
+		t.Errorf("got %q, want %q", got, want)
 	}
 	client.sendText(prefix + "native here")
 	client.want("native here")
 }
 
-// TestOriginalProgram is the Go program of the package's first documentation, to
-// the letter.
+// TestOriginalProgram runs the Go program of the package's first documentation, to the
+// letter.
 func TestOriginalProgram(t *testing.T) {
 	api := newApp()
 
@@ -208,11 +207,11 @@ func TestOriginalProgram(t *testing.T) {
 	b.want("chat;0;Message from myself: good day")
 	fromB := sender(t, a.next(), "good day")
 	if fromA == fromB || !w.IsConnected(fromA) || !w.IsConnected(fromB) {
-		t.Errorf("the messages came from %q and %q", fromA, fromB)
+		t.Errorf("got messages from %q and %q, want the IDs of two connections", fromA, fromB)
 	}
 }
 
-// sender is the ID in a message of the original program.
+// sender returns the ID in a message of the original program.
 func sender(t *testing.T, message, text string) string {
 	t.Helper()
 	id, ok := strings.CutPrefix(message, prefix+"chat;0;Message from: ")

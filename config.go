@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/broker"
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -43,6 +45,12 @@ const (
 	DefaultMaxQueuedBytes = 1 << 20
 	// DefaultCloseTimeout is 5 seconds.
 	DefaultCloseTimeout = 5 * time.Second
+	// DefaultSessionWindow is 2 minutes.
+	DefaultSessionWindow = 2 * time.Minute
+	// DefaultMaxSuspended is 100,000.
+	DefaultMaxSuspended = 100_000
+	// DefaultMaxSuspendedBytes is 256 MiB.
+	DefaultMaxSuspendedBytes = 256 << 20
 	// DefaultClientPath is the path of the browser client.
 	DefaultClientPath = "/iris-ws.js"
 	// DefaultEvtMessageKey, "iris-websocket-message:", is the prefix of events.
@@ -52,33 +60,64 @@ const (
 
 // DefaultIDGenerator returns 26 random characters from a cryptographic source.
 // Nobody can guess the ID of another connection.
-var DefaultIDGenerator = func(iris.Context) string { return rand.Text() }
+var DefaultIDGenerator = newID
 
-// Config is the configuration of a [Server]. The zero value suits a public server.
+func newID(iris.Context) string { return rand.Text() }
+
+// isBuiltIn reports whether a program has left DefaultIDGenerator as it was.
+func isBuiltIn(generator func(iris.Context) string) bool {
+	return reflect.ValueOf(generator).Pointer() == reflect.ValueOf(newID).Pointer()
+}
+
+// Config is the configuration of a [Server]. The zero value suits most public servers.
 type Config struct {
 	// Identity of clients.
 
-	// IDGenerator returns the ID of a new connection for the request of its
-	// handshake. It is called before Authenticate. It may block and must be safe for
-	// concurrent use. An empty ID refuses the handshake with 500; the ID of a
-	// present connection refuses it with 409. So don't use IDs for users: a client
-	// whose connection was just lost would have to wait. Use Authenticate; a user
-	// may have several connections. Defaults to [DefaultIDGenerator].
+	// IDGenerator returns the ID of a new connection. It gets the request of the
+	// handshake, and is called before Authenticate. It may block and must be safe
+	// for concurrent use. If it returns an empty ID, or [Broadcast], the handshake is
+	// refused with 500. If a present connection has the ID already, the handshake is
+	// refused with 409. So don't make an ID of the user's name: a client whose
+	// connection was just lost would have to wait. Use Authenticate; a user may have
+	// several connections. With protocol 2 it is called after Authenticate, and not for
+	// a client that comes back; the refusals are close frames with 1011 and 4100.
+	// Defaults to [DefaultIDGenerator]; with a Broker, to the name of the node and 26
+	// random characters, so that a message to an ID goes to its node alone. Other IDs need
+	// a subscription each, and no two nodes may give the same one. Nodes don't know such
+	// IDs of each other: a room may get the name of one. So send to IDs by ToID.
 	IDGenerator func(ctx iris.Context) string
 
-	// Authenticate returns the user for the request of a handshake, by a session, a
-	// token or a certificate. Middleware registered before New has run before.
-	// Authenticate is called once for each connection. It may block and must be safe
-	// for concurrent use. [Connection.User] returns the user, and [Server.ToUser]
-	// sends to all connections of a user. An empty user means an anonymous client:
-	// ToUser("") and GetConnectionsByUser("") don't find it.
+	// Authenticate names the user of a new connection. It gets the request of the
+	// handshake, and finds the user there: by a session, a token or a certificate.
+	// Middleware registered before [New] has run already. The server calls
+	// Authenticate once for each handshake, after the checks of the origin and of
+	// the limits. It calls it again for each new token of a client with protocol 2:
+	// see [Token] and [ExpireAt]. Authenticate may block; it must be safe for
+	// concurrent use.
 	//
-	// An error refuses the handshake. The status is 403 for [ErrForbidden], 503 for
-	// [ErrUnavailable], 401 for other errors, each also if it is wrapped, and 500
-	// for a panic, here or in IDGenerator. The response contains no more. A 401 has
-	// the header WWW-Authenticate: Bearer, unless the response has that header
-	// already. The error goes to the log. The reason for Config.Error unwraps to it.
-	// Defaults to nobody for all connections.
+	// [Connection.User] returns the user. [Server.ToUser] sends to all connections
+	// of a user. An empty user means an anonymous client: ToUser("") and
+	// GetConnectionsByUser("") don't find it. Without Authenticate, all clients are
+	// anonymous.
+	//
+	// If Authenticate returns an error, the server refuses the handshake. The status
+	// of the response depends on the error:
+	//
+	//   - 403 for [ErrForbidden], and for an error that wraps it;
+	//   - 503 for [ErrUnavailable], and for an error that wraps it;
+	//   - 401 for any other error. The response has the header WWW-Authenticate:
+	//     Bearer, unless a middleware has set that header;
+	//   - 500 if Authenticate panics.
+	//
+	// The client doesn't see the error: the response has a fixed text for each
+	// status. The error goes to the log. Config.Error gets a reason that wraps it.
+	//
+	// For a client with protocol 2, the server calls Authenticate after the handshake,
+	// when the client has sent its first message, and again when the client comes back
+	// on a new network connection. A refusal is then a close frame: code 4003 instead of
+	// 403, 4100 instead of 503, 4001 instead of 401, and 1011 after a panic. Middleware
+	// of the endpoint can't know the token of [Token]: it must let such clients pass.
+	// [Connection.Context] has the values that Authenticate stores in its context.
 	Authenticate func(ctx iris.Context) (user string, err error)
 
 	// Origins of pages.
@@ -114,21 +153,26 @@ type Config struct {
 
 	// MaxConnectionsPerAddress is the largest number of connections at a time from
 	// one address, or from one /64 network of IPv6. Others are refused with 429. The
-	// address is iris.Context.RemoteAddr: behind a proxy, set
-	// iris.WithRemoteAddrHeader, or all clients have the same address. Defaults to
-	// 0, no limit: a whole school or company may share an address.
+	// address is that of iris.Context.RemoteAddr. Behind a proxy, this is the
+	// address of the proxy, unless iris.WithRemoteAddrHeader names a header with the
+	// client's address. Defaults to 0, no limit: a whole school or company may share
+	// an address.
 	MaxConnectionsPerAddress int
 
 	// MaxMessageSize is the largest size of a client's message in bytes, after
 	// decompression. A larger message ends the connection with [ErrMessageTooLarge]
-	// and close code 1009. Defaults to 64 KiB.
+	// and close code 1009. A larger message of a client with protocol 2 is skipped, and
+	// OnError gets a [*MessageError]. Defaults to 64 KiB.
 	MaxMessageSize int64
 
 	// MaxQueuedBytes is the largest number of bytes of memory queued for one client.
-	// Above it, the client is too slow and is disconnected with [ErrSlowConsumer]:
-	// so it can reconnect, instead of missing messages. A single message above the
-	// limit is sent if nothing else waits; later messages count without it. Pings
-	// and pongs of the library don't count. Defaults to 1 MiB.
+	// Above it, the client is too slow and is disconnected with [ErrSlowConsumer]. The
+	// client loses the messages that wait for it. But it notices the end of its
+	// connection: it can connect again and ask for what it has missed. A single message
+	// above the limit is sent if nothing else waits. It then doesn't count for the
+	// limit. Pings and pongs of the library don't count, either. With protocol 2,
+	// messages count until the client has confirmed them, for they may have to be sent
+	// again; the server asks for this in time. Defaults to 1 MiB.
 	MaxQueuedBytes int
 
 	// ReadBufferSize is the size in bytes of the read buffer of a connection. Only
@@ -141,42 +185,75 @@ type Config struct {
 	// Deprecated: leave it out.
 	WriteBufferSize int
 
+	// MaxSuspended is the largest number of suspended sessions: see SessionWindow. Above
+	// it, the session suspended first ends with [ErrEvicted]. A suspended session takes
+	// about 3 KiB, and the messages that wait for it. Defaults to 100,000.
+	MaxSuspended int
+
+	// MaxSuspendedBytes is the largest number of bytes of memory that wait for all
+	// suspended sessions together. Above it, the session suspended first ends with
+	// [ErrEvicted]. For each one of them, MaxQueuedBytes holds as well. Defaults to
+	// 256 MiB.
+	MaxSuspendedBytes int
+
 	// Timeouts.
 
-	// HandshakeTimeout limits the time to write the response of the handshake.
-	// Defaults to 10 seconds; negative means no limit. net/http limits the time to
-	// read the request: on a public server, set http.Server.ReadHeaderTimeout by
-	// iris.Application.ConfigureHost.
+	// HandshakeTimeout limits the time to write the response of the handshake. The
+	// server acts as soon as the time is over, unlike with WriteTimeout and
+	// PongTimeout. Defaults to 10 seconds; negative means no limit. net/http limits the
+	// time to read the request: on a public server, set
+	// http.Server.ReadHeaderTimeout by iris.Application.ConfigureHost. The timeout
+	// also limits the time from the response to the first message of a client with
+	// protocol 2; there, negative means 10 seconds.
 	HandshakeTimeout time.Duration
 
-	// WriteTimeout limits the time of a client without progress in taking its data.
-	// Then the client is disconnected with [ErrWriteTimeout]. Each 16 KiB written
-	// restarts the time. Data counts as taken once the operating system accepts it;
-	// it may first let a part of its send buffer, up to some MB, run empty. Accurate
-	// to about a quarter. Defaults to 10 seconds; negative means no limit.
+	// SessionWindow is the time to keep the session of a client with protocol 2 after
+	// the client has lost its network: see [Connection.OnSuspend]. A client that exceeds
+	// WriteTimeout, ReadTimeout or PongTimeout counts as lost, too. With a longer
+	// window, clients come back from longer tunnels, and the server keeps the memory
+	// of lost clients longer. A client that closes with 1001 is kept for 10 seconds at
+	// most: a browser does so when a page is left. Defaults to 2 minutes; negative means no sessions: a
+	// lost connection ends at once.
+	SessionWindow time.Duration
+
+	// WriteTimeout limits the time in which a client takes none of the data that
+	// waits for it. Then the server disconnects the client with [ErrWriteTimeout].
+	// Each 16 KiB written restarts the time. Data counts as taken once the operating
+	// system accepts it. The system has a send buffer for each connection, of up to
+	// some MB. If the buffer was full, the system accepts more only after a part of it
+	// is empty. Defaults to 10 seconds; negative means no limit.
+	//
+	// The server checks this time at intervals. So it disconnects the client late,
+	// never early. The delay is at most three quarters of WriteTimeout. With the
+	// defaults it is 2.5 to 5 seconds.
 	WriteTimeout time.Duration
 
-	// ReadTimeout limits the silence of a client, like PongTimeout; the shorter of
-	// both counts. Accurate to about a quarter. Defaults to 0: PongTimeout alone
-	// counts.
+	// ReadTimeout limits the silence of a client, like PongTimeout, and with the same
+	// delay. The shorter of both counts. Defaults to 0: PongTimeout alone counts.
 	ReadTimeout time.Duration
 
-	// PongTimeout limits the silence of a client: the time without any data from it,
-	// answers to pings included. It doesn't count while a handler of the connection
-	// runs, or while the client takes waiting data. Then the client counts as dead
-	// and is disconnected with [ErrPongTimeout]. Accurate to about a quarter.
-	// Defaults to 60 seconds, or to ten ninths of a longer PingPeriod.
+	// PongTimeout limits the silence of a client: the time in which nothing comes
+	// from it, not even an answer to a ping. Then the client counts as dead, and the
+	// server disconnects it with [ErrPongTimeout]. The time doesn't run while a
+	// handler of the connection runs, or while the client takes waiting data.
+	// Defaults to 60 seconds, or to PingPeriod × 10/9 if that is longer.
+	//
+	// The server checks this time at intervals. So it disconnects the client late,
+	// never early. The delay is at most a fifth of the timeout. With the defaults it
+	// is 2.5 to 5 seconds.
 	PongTimeout time.Duration
 
-	// PingPeriod is the time between two pings to a client (RFC 6455, section
-	// 5.5.2). Browsers answer pings by themselves. It must be less than PongTimeout
-	// and ReadTimeout. Defaults to nine tenths of the shorter one. Pings can't be
-	// turned off.
+	// PingPeriod is the longest time between two pings to a client (RFC 6455,
+	// section 5.5.2). A ping may come a little early. Browsers answer pings by
+	// themselves. PingPeriod must be less than PongTimeout, and less than ReadTimeout
+	// if that is set. Defaults to nine tenths of the shorter one. Pings can't be turned
+	// off.
 	PingPeriod time.Duration
 
 	// CloseTimeout limits the time between the server's decision to close a
 	// connection and the end of its socket. The client must take its queue and
-	// answer the close frame in this time. Defaults to 5 seconds.
+	// answer the close frame in this time. The server cuts the client off as soon as
+	// the time is over. Defaults to 5 seconds.
 	CloseTimeout time.Duration
 
 	// Format of messages.
@@ -196,8 +273,8 @@ type Config struct {
 
 	// BinaryMessages sends events and the messages of EmitMessage as binary.
 	// EmitText, and Write with TextMessage, still send text. The browser client then
-	// passes native messages, and events emitted as []byte, to the page as an
-	// ArrayBuffer, and other events as text. Defaults to false.
+	// gives the page an ArrayBuffer for native messages and for events emitted as
+	// []byte. It gives the page text for all other events. Defaults to false.
 	BinaryMessages bool
 
 	// EnableCompression negotiates compression (RFC 7692, without context takeover).
@@ -206,31 +283,91 @@ type Config struct {
 	// costs processor time. Defaults to false.
 	EnableCompression bool
 
-	// Subprotocols lists the subprotocols of the server in order of preference (RFC
-	// 6455, section 1.9). The first one offered by the client is chosen. Defaults to
-	// none.
+	// Subprotocols lists the subprotocols of the server, the best first (RFC 6455,
+	// section 1.9). The server chooses the first name of this list that the client
+	// also offers, and names it in the response. Upper and lower case matter. If the
+	// client offers none of them, the response names none: browsers then end the
+	// connection. The choice doesn't change the format of messages. Defaults to none:
+	// then a middleware may choose, by the header Sec-WebSocket-Protocol of the
+	// response. If a client offers iris-ws.2, the server chooses that, whatever the
+	// list has: it means protocol 2.
 	Subprotocols []string
+
+	// Several nodes.
+
+	// Broker makes this server a node of a cluster: what it emits reaches the clients of
+	// all servers with the same broker. Packages broker/nats and broker/redis make
+	// brokers for NATS and Redis. The server owns the broker: it connects in the
+	// background, as often as necessary, and closes the broker in [Server.Shutdown] and
+	// [Server.Close]. [Cluster.Ready] waits for the connection. Without a connection, the
+	// server works for its own clients alone.
+	//
+	// Emitters and Ask reach the clients of all nodes. Methods of [Server] that return
+	// connections or numbers, and OnConnection, OnRoomChange and so on, know those of this
+	// node alone: [Server.Cluster] has the methods for all nodes. Disconnect, Join, Leave
+	// and the like act on all nodes; they don't wait for the others. Defaults to none.
+	Broker broker.Broker
+
+	// OnBrokerGap is called if messages of another node were lost on their way: the broker
+	// was down, or this node has read too slowly. Clients with protocol 2 in the room
+	// get the event "iris:gap" with the BrokerGap as JSON, so that they can load what they
+	// missed. The function must not block for long, nor call [Server.Shutdown]: no message of
+	// other nodes may come before it returns. Start a goroutine for the methods of [Cluster],
+	// which wait for such messages, and for a database. It must be safe for concurrent use.
+	OnBrokerGap func(gap BrokerGap)
+
+	// OnBrokerOutage is called with the reason when the connection to the broker is lost,
+	// and with nil when it is there again. Without it, outages go to the log. The function
+	// must not block for long, nor call [Server.Shutdown]. It must be safe for concurrent use.
+	OnBrokerOutage func(err error)
+
+	// Presence lets others see who is in a room. It is called when a connection has joined
+	// a room. With visible false, nobody sees the connection there. The data is encoded
+	// by Marshal: a name to show, an avatar, a state. At most about 60 KB. See
+	// [Cluster.Presence]. Defaults to nil: then joins and leaves cost nothing, and
+	// Cluster.Presence asks all nodes.
+	Presence func(c Connection, room string) (data any, visible bool)
+
+	// WatchPresence decides whether a client may see who is in a room: the presence
+	// methods of the clients ask for it. It is called when a client begins to watch a room,
+	// not when the client leaves the room: it sees the room until its connection ends. It
+	// needs Presence. Defaults to nil: no client may.
+	WatchPresence func(c Connection, room string) bool
 
 	// The browser client.
 
-	// ClientPath is the path of the browser client, on the root of the application.
-	// Defaults to "/iris-ws.js".
+	// ClientPath is the path of the browser client. It begins at the root of the
+	// application, even if the party of [New] has a path. If the party has a subdomain,
+	// the path is one of this subdomain. The module lies beside it, with the ending
+	// ".mjs". Defaults to "/iris-ws.js".
 	ClientPath string
 
 	// Reports to clients and operators.
 
 	// Error writes the response of a refused handshake. If it writes nothing, the
-	// response is the status with an empty body. It must be safe for concurrent use.
-	// Defaults to a plain text with the reason and the remedy.
+	// response is the status with an empty body. It is not called if a middleware
+	// has sent a response already. It must be safe for concurrent use. Defaults to a
+	// plain text with the reason and the remedy.
 	Error func(w http.ResponseWriter, r *http.Request, status int, reason error)
 
-	// Logger receives entries without a caller to return them to, each kind at most
-	// ten times a minute: panics with their stack; handshakes refused for their
-	// origin or by a limit; users refused by Authenticate; failed messages of
-	// connections without an OnError function. Not logged: refusals with 400, 405,
-	// 409, 414 and 426, with 503 during shutdown, and with 500 for an unusable ID or
-	// response writer. Data of clients is cut and escaped. Defaults to the logger of
-	// the Iris application.
+	// Logger receives the entries of the server's log. Without it, they go to the
+	// logger of the Iris application. There are five kinds of entries:
+	//
+	//   - panics of handlers and other registered functions, of Authenticate and of
+	//     IDGenerator, each with its stack;
+	//   - errors returned by Authenticate;
+	//   - handshakes refused for one of these reasons: the origin, MaxConnections,
+	//     MaxConnectionsPerAddress, a response begun by a middleware, a call of
+	//     Disconnect during the handshake, or a proxy that drops the header Upgrade;
+	//   - messages that are malformed, have a payload of the wrong type, or made
+	//     their handler return an error; also [ErrReservedRoom] and
+	//     [ErrIncompleteRequest]. They are logged only if the connection has no OnError
+	//     function;
+	//   - trouble with the broker: see OnBrokerOutage.
+	//
+	// Other refused handshakes are not logged: use Error to see them. Each kind has
+	// at most ten entries a minute; the next entry says how many were left out. Texts
+	// of clients are cut and escaped.
 	Logger *slog.Logger
 }
 
@@ -258,6 +395,9 @@ func (c *Config) setDefaults() {
 	c.MaxConnections = max(c.MaxConnections, 0)
 	c.MaxConnectionsPerAddress = max(c.MaxConnectionsPerAddress, 0)
 	setPositive(&c.CloseTimeout, DefaultCloseTimeout)
+	setDefault(&c.SessionWindow, DefaultSessionWindow)
+	setPositive(&c.MaxSuspended, DefaultMaxSuspended)
+	setPositive(&c.MaxSuspendedBytes, DefaultMaxSuspendedBytes)
 	setPositive(&c.ReadBufferSize, DefaultWebsocketReadBufferSize)
 	setPositive(&c.WriteBufferSize, DefaultWebsocketWriterBufferSize)
 	if len(c.EvtMessagePrefix) == 0 {
@@ -272,6 +412,15 @@ func (c *Config) setDefaults() {
 	if c.Unmarshal == nil {
 		c.Unmarshal = json.Unmarshal
 	}
+}
+
+// helloTimeout is HandshakeTimeout for the hello of protocol 2. It always ends: until
+// then a socket isn't pinged.
+func (c *Config) helloTimeout() time.Duration {
+	if c.HandshakeTimeout < 0 {
+		return DefaultHandshakeTimeout
+	}
+	return c.HandshakeTimeout
 }
 
 // silence is how long a client may send nothing. A ping must come sooner.
@@ -293,21 +442,31 @@ func (c *Config) mustBeUsable() {
 	}{
 		{"HandshakeTimeout", c.HandshakeTimeout}, {"WriteTimeout", c.WriteTimeout}, {"ReadTimeout", c.ReadTimeout},
 		{"PongTimeout", c.PongTimeout}, {"PingPeriod", c.PingPeriod}, {"CloseTimeout", c.CloseTimeout},
+		{"SessionWindow", c.SessionWindow},
 	} {
 		if field.d > 0 && field.d < time.Millisecond {
 			panic(fmt.Sprintf("websocket: Config.%s: %v is too short; did you mean %d * time.Second?", field.name, field.d, field.d))
 		}
 	}
 	if c.ReadBufferSize > maxReadBufferSize {
-		panic(fmt.Sprintf("websocket: Config.ReadBufferSize: %d bytes are too many, since each connection has such a buffer; the most is %d, and zero means %d", c.ReadBufferSize, maxReadBufferSize, DefaultWebsocketReadBufferSize))
+		panic(fmt.Sprintf("websocket: Config.ReadBufferSize: %d bytes are too many, since many connections may have such a buffer; the most is %d, and zero means %d", c.ReadBufferSize, maxReadBufferSize, DefaultWebsocketReadBufferSize))
 	}
 	if silence := c.silence(); c.PingPeriod >= silence {
 		panic(fmt.Sprintf("websocket: Config.PingPeriod (%v) must be less than Config.PongTimeout and Config.ReadTimeout (%v), or every idle client counts as dead; leave it at zero for nine tenths of that", c.PingPeriod, silence))
 	}
 	mustParseOrigins(c.Origins)
+	if slices.Contains(c.Subprotocols, wire.Subprotocol) {
+		panic(fmt.Sprintf("websocket: Config.Subprotocols: leave %q out: the server chooses it by itself", wire.Subprotocol))
+	}
+	if c.WatchPresence != nil && c.Presence == nil {
+		panic("websocket: Config.WatchPresence needs Config.Presence, which says what clients see")
+	}
 	if c.ClientPath != "" {
 		if err := validPath(c.ClientPath); err != nil {
 			panic(fmt.Sprintf("websocket: Config.ClientPath: %q %v; leave it empty for %q", c.ClientPath, err, DefaultClientPath))
+		}
+		if strings.HasSuffix(c.ClientPath, ".mjs") {
+			panic(fmt.Sprintf("websocket: Config.ClientPath: %q is the path of a module; choose that of the script, such as %q: the module is served beside it", c.ClientPath, DefaultClientPath))
 		}
 		if strings.ContainsAny(c.ClientPath, "{}:*") {
 			panic(fmt.Sprintf("websocket: Config.ClientPath: %q has a path parameter; the script needs a fixed path, such as %q", c.ClientPath, DefaultClientPath))
@@ -375,6 +534,12 @@ func (c Config) forNode() node.Config {
 		PongTimeout:    c.PongTimeout,
 		PingPeriod:     c.PingPeriod,
 		CloseTimeout:   c.CloseTimeout,
-		PeerClosed:     peerClosed,
+		HelloTimeout:   c.helloTimeout(),
+
+		SessionWindow:     max(c.SessionWindow, 0),
+		MaxSuspended:      c.MaxSuspended,
+		MaxSuspendedBytes: c.MaxSuspendedBytes,
+
+		PeerClosed: peerClosed,
 	}
 }

@@ -22,21 +22,21 @@ func TestDefaults(t *testing.T) {
 		c.HandshakeTimeout != 10*time.Second || c.CloseTimeout != 5*time.Second ||
 		c.MaxMessageSize != 64<<10 || c.MaxQueuedBytes != 1<<20 || c.ReadBufferSize != 512 ||
 		string(c.EvtMessagePrefix) != "iris-websocket-message:" || c.IDGenerator == nil {
-		t.Errorf("%+v", c)
+		t.Errorf("got defaults %+v", c)
 	}
 	if again := c.Validate(); again.PingPeriod != c.PingPeriod || again.WriteTimeout != c.WriteTimeout {
-		t.Error("validating twice changes something")
+		t.Error("a second Validate changed PingPeriod or WriteTimeout")
 	}
 	long := websocket.Config{PingPeriod: 90 * time.Second}.Validate()
 	if long.PongTimeout != 100*time.Second {
-		t.Errorf("a ping period alone gives a pong timeout of %v", long.PongTimeout)
+		t.Errorf("PingPeriod of 90s: got PongTimeout %v, want 100s", long.PongTimeout)
 	}
 	if short := (websocket.Config{ReadTimeout: 20 * time.Second}).Validate(); short.PingPeriod != 18*time.Second {
-		t.Errorf("a short read timeout gives a ping period of %v", short.PingPeriod)
+		t.Errorf("ReadTimeout of 20s: got PingPeriod %v, want 18s", short.PingPeriod)
 	}
 	none := websocket.Config{WriteTimeout: -1, HandshakeTimeout: -1, ReadTimeout: -1}.Validate()
 	if none.WriteTimeout >= 0 || none.HandshakeTimeout >= 0 || none.ReadTimeout != 0 {
-		t.Errorf("%+v", none)
+		t.Errorf("negative timeouts: got %+v", none)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestIDs(t *testing.T) {
 	for range 1000 {
 		id := websocket.DefaultIDGenerator(nil)
 		if len(id) < 20 || seen[id] {
-			t.Fatalf("ID %q", id)
+			t.Fatalf("got ID %q, want a new one of at least 20 bytes", id)
 		}
 		seen[id] = true
 	}
@@ -68,23 +68,29 @@ func TestBadConfigurationsPanic(t *testing.T) {
 			websocket.Config{PingPeriod: 40 * time.Second, ReadTimeout: 30 * time.Second},
 			[]string{"PingPeriod", "ReadTimeout"},
 		},
-		"user":         {allowing("https://me@example.com"), []string{"Origins", "user"}},
-		"not ASCII":    {allowing("https://münchen.example"), []string{"Origins", "xn--"}},
-		"no scheme":    {allowing("example.com"), []string{"Origins", "example.com", "https://example.com"}},
-		"path":         {allowing("https://example.com/"), []string{"Origins", "behind the host"}},
-		"star":         {allowing("https://ex*ample.com"), []string{"Origins", "'*'"}},
-		"star inside":  {allowing("https://a:*b"), []string{"Origins", "port"}},
-		"star scheme":  {allowing("app://*.example.com"), []string{"Origins", "http and https only"}},
-		"no domain":    {allowing("https://*."), []string{"Origins", "host or a port"}},
-		"no port":      {allowing("https://example.com:"), []string{"Origins", "host or a port"}},
-		"a high port":  {allowing("https://example.com:65536"), []string{"Origins", "host or a port"}},
-		"empty query":  {allowing("https://example.com?"), []string{"Origins", "behind the host"}},
-		"no host":      {allowing("https://"), []string{"Origins", "no host"}},
-		"no slashes":   {allowing("https:example.com"), []string{"Origins", "no host"}},
-		"endpoint":     {allowing("wss://example.com"), []string{"Origins", "wss://example.com", "https://"}},
-		"nanoseconds":  {websocket.Config{WriteTimeout: 10}, []string{"WriteTimeout", "10ns", "10 * time.Second"}},
-		"client path":  {websocket.Config{ClientPath: "ws.js"}, []string{"ClientPath", "begin with '/'"}},
-		"client param": {websocket.Config{ClientPath: "/{name}.js"}, []string{"ClientPath", "parameter"}},
+		"user":          {allowing("https://me@example.com"), []string{"Origins", "user"}},
+		"not ASCII":     {allowing("https://münchen.example"), []string{"Origins", "xn--"}},
+		"no scheme":     {allowing("example.com"), []string{"Origins", "example.com", "https://example.com"}},
+		"path":          {allowing("https://example.com/"), []string{"Origins", "behind the host"}},
+		"star":          {allowing("https://ex*ample.com"), []string{"Origins", "'*'"}},
+		"star inside":   {allowing("https://a:*b"), []string{"Origins", "port"}},
+		"star scheme":   {allowing("app://*.example.com"), []string{"Origins", "http and https only"}},
+		"no domain":     {allowing("https://*."), []string{"Origins", "host or a port"}},
+		"no port":       {allowing("https://example.com:"), []string{"Origins", "host or a port"}},
+		"a high port":   {allowing("https://example.com:65536"), []string{"Origins", "host or a port"}},
+		"empty query":   {allowing("https://example.com?"), []string{"Origins", "behind the host"}},
+		"query":         {allowing("https://example.com?a=b"), []string{"Origins", "behind the host"}},
+		"fragment":      {allowing("https://example.com#a"), []string{"Origins", "behind the host"}},
+		"no fragment":   {allowing("https://example.com#"), []string{"Origins", "behind the host"}},
+		"no host":       {allowing("https://"), []string{"Origins", "no host"}},
+		"no slashes":    {allowing("https:example.com"), []string{"Origins", "no host"}},
+		"endpoint":      {allowing("wss://example.com"), []string{"Origins", "wss://example.com", "https://"}},
+		"nanoseconds":   {websocket.Config{WriteTimeout: 10}, []string{"WriteTimeout", "10ns", "10 * time.Second"}},
+		"client path":   {websocket.Config{ClientPath: "ws.js"}, []string{"ClientPath", "begin with '/'"}},
+		"client module": {websocket.Config{ClientPath: "/c.mjs"}, []string{"ClientPath", "module"}},
+		"client param":  {websocket.Config{ClientPath: "/{name}.js"}, []string{"ClientPath", "parameter"}},
+		"client colon":  {websocket.Config{ClientPath: "/:name"}, []string{"ClientPath", "parameter"}},
+		"client star":   {websocket.Config{ClientPath: "/*name"}, []string{"ClientPath", "parameter"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantPanic(t, name, test.parts, func() { websocket.NewServer(test.config) })
@@ -92,7 +98,8 @@ func TestBadConfigurationsPanic(t *testing.T) {
 	}
 }
 
-// TestBoundaries of what is refused.
+// TestBoundaries: Validate accepts the last good value of an option and refuses the first
+// bad one.
 func TestBoundaries(t *testing.T) {
 	const shortest, tooShort = time.Millisecond, time.Millisecond - 1
 	for name, test := range map[string]struct {
@@ -119,7 +126,7 @@ func TestBoundaries(t *testing.T) {
 			bad:   websocket.Config{PingPeriod: tooShort},
 			parts: []string{"PingPeriod", "too short"},
 		},
-		"PongTimeout": { // which leaves time for a ping
+		"PongTimeout": { // the good one leaves time for a ping
 			good:  websocket.Config{PongTimeout: 2 * shortest},
 			bad:   websocket.Config{PongTimeout: tooShort},
 			parts: []string{"PongTimeout", "too short"},
@@ -128,6 +135,11 @@ func TestBoundaries(t *testing.T) {
 			good:  websocket.Config{ReadTimeout: 2 * shortest},
 			bad:   websocket.Config{ReadTimeout: tooShort},
 			parts: []string{"ReadTimeout", "too short"},
+		},
+		"SessionWindow": {
+			good:  websocket.Config{SessionWindow: shortest},
+			bad:   websocket.Config{SessionWindow: tooShort},
+			parts: []string{"SessionWindow", "too short"},
 		},
 		"PingPeriod of PongTimeout": {
 			good:  websocket.Config{PingPeriod: time.Minute - 1, PongTimeout: time.Minute},
@@ -162,8 +174,9 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
-// TestTheFirstMistakeIsNamed, and it is the same one each time.
-func TestTheFirstMistakeIsNamed(t *testing.T) {
+// TestFirstMistakeIsNamed: a Config has many mistakes. The panic names the first one, the
+// same one each time.
+func TestFirstMistakeIsNamed(t *testing.T) {
 	cfg := websocket.Config{
 		HandshakeTimeout: 1, WriteTimeout: 1, ReadTimeout: 1, PongTimeout: 1, PingPeriod: 1, CloseTimeout: 1,
 	}
@@ -172,7 +185,8 @@ func TestTheFirstMistakeIsNamed(t *testing.T) {
 	}
 }
 
-// TestExtremeValues: they mean what they say, or no limit.
+// TestExtremeValues: a very large value holds as it is. A very small one means the default
+// or no limit.
 func TestExtremeValues(t *testing.T) {
 	const year, years = 365 * 24 * time.Hour, 50 * 365 * 24 * time.Hour
 	for name, test := range map[string]struct{ config, want websocket.Config }{
@@ -215,9 +229,9 @@ func TestExtremeValues(t *testing.T) {
 	}
 }
 
-// TestTheLargestValuesServe: over TLS, whose reads take deadlines, and with
-// compression.
-func TestTheLargestValuesServe(t *testing.T) {
+// TestLargestValuesServe: a server with the largest values of all options works. It uses
+// TLS, because reads of TLS take deadlines, and compression.
+func TestLargestValuesServe(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{
 		HandshakeTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64,
@@ -282,9 +296,9 @@ func TestBadHandlersPanic(t *testing.T) {
 
 var _ iris.Handler = websocket.ClientHandler()
 
-// TestConfigIsTheServersOwn: what the program does with its slices later changes
-// nothing.
-func TestConfigIsTheServersOwn(t *testing.T) {
+// TestConfigIsCopied: the program changes the slices of its Config later. The server
+// doesn't change.
+func TestConfigIsCopied(t *testing.T) {
 	cfg := websocket.Config{
 		Origins: []string{"https://friend.example"}, Subprotocols: []string{"one"}, EvtMessagePrefix: []byte("mine:"),
 	}
@@ -295,10 +309,10 @@ func TestConfigIsTheServersOwn(t *testing.T) {
 		h.Set("Origin", "https://friend.example")
 	})
 	if got := client.Subprotocol(); got != "one" {
-		t.Errorf("agreed on %q", got)
+		t.Errorf("got subprotocol %q, want one", got)
 	}
 	client.sendText("mine:chat;0;x")
 	if got := client.next(); got != "mine:chat;0;x" {
-		t.Errorf("received %q", got)
+		t.Errorf("got %q, want the echo of mine:chat;0;x", got)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// controlCases are about pings and pongs: RFC 6455, sections 5.5.2 and 5.5.3.
+// controlCases returns the cases of pings and pongs: RFC 6455, sections 5.5.2 and 5.5.3.
 func controlCases() (cases []conformanceCase) {
 	for _, n := range []int{0, 1, 2, 124, 125} {
 		payload := noise(n)
@@ -15,7 +15,7 @@ func controlCases() (cases []conformanceCase) {
 		cases = append(cases,
 			sending(fmt.Sprintf("a ping of %d bytes", n), ping).gets(want...),
 			sending(fmt.Sprintf("a ping of %d bytes, byte by byte", n), chops(1, ping)...).gets(want...),
-			sending(fmt.Sprintf("a pong of %d bytes that nobody asked for", n),
+			sending(fmt.Sprintf("an unsolicited pong of %d bytes", n),
 				clientFrame(fin|opPong, payload), ping).gets(want...))
 	}
 	for name, opcode := range map[string]byte{"ping": opPing, "pong": opPong, "close": opClose} {
@@ -41,7 +41,7 @@ func controlCases() (cases []conformanceCase) {
 			gets(append(slices.Clone(pongs), reply{opText, "hi"})...),
 		sending("a message between pings in one write", slices.Concat(pings[0], message, pings[1], message)).
 			gets(pongs[0], reply{opText, "hi"}, pongs[1], reply{opText, "hi"}),
-		sending("ten pongs that nobody asked for, and a message",
+		sending("ten unsolicited pongs, and a message",
 			append(slices.Repeat([][]byte{clientFrame(fin|opPong, "x")}, 10), message)...).gets(reply{opText, "hi"}),
 		sending("a ping before a violation", slices.Concat(pings[0], clientFrame(fin|3, ""))).
 			gets(pongs[:1]...).closes(1002),
@@ -50,7 +50,7 @@ func controlCases() (cases []conformanceCase) {
 			gets(pongs[:1]...).closes(1000))
 }
 
-// closeCases are about RFC 6455, sections 5.5.1 and 7.
+// closeCases returns the cases of close frames: RFC 6455, sections 5.5.1 and 7.
 func closeCases() (cases []conformanceCase) {
 	bye := func(code int, reason string) []byte { return clientFrame(fin|opClose, closePayload(code, reason)) }
 	registered := []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014}
@@ -62,8 +62,8 @@ func closeCases() (cases []conformanceCase) {
 	}
 	for _, code := range []int{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 5001, 65535} {
 		cases = append(cases,
-			sending(fmt.Sprintf("close with %d, which must not be sent", code), bye(code, "")).closes(1002),
-			sending(fmt.Sprintf("close with %d, which must not be sent, and a reason", code), bye(code, "so long")).
+			sending(fmt.Sprintf("close with the forbidden code %d", code), bye(code, "")).closes(1002),
+			sending(fmt.Sprintf("close with the forbidden code %d and a reason", code), bye(code, "so long")).
 				closes(1002))
 	}
 	for _, n := range []int{1, 2, 122, 123} {
@@ -78,7 +78,7 @@ func closeCases() (cases []conformanceCase) {
 		"an overlong form": "\xc0\xaf",
 		"text before it":   "so long\xff",
 	} {
-		cases = append(cases, sending("close with a reason that is no text: "+name, bye(1000, reason)).closes(1002))
+		cases = append(cases, sending("close with a reason in invalid UTF-8: "+name, bye(1000, reason)).closes(1002))
 	}
 	return append(cases,
 		sending("close with a reason in Greek", bye(1000, strings.Repeat("γεια", 15))).closes(1000),
@@ -91,7 +91,7 @@ func closeCases() (cases []conformanceCase) {
 		sending("a violation after close", slices.Concat(bye(1000, ""), clientFrame(fin|3, "x"))).closes(1000),
 		sending("close twice", slices.Concat(bye(1000, ""), bye(1001, ""))).closes(1000),
 		sending("close within a message", clientFrame(opText, "a"), bye(1000, "")).closes(1000),
-		sending("close within a message, of which more comes",
+		sending("close within a message, and then the rest of the message",
 			clientFrame(opText, "a"), bye(1000, ""), clientFrame(fin|opContinuation, "b")).closes(1000),
 		sending("a large message, and then close", clientFrame(fin|opText, pattern(1<<18)), bye(1000, "")).
 			gets(reply{opText, pattern(1 << 18)}).closes(1000))

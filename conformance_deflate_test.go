@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// deflate compresses a message as RFC 7692, section 7.2.1 says, with a flush after
-// every n bytes.
+// deflate compresses a message by RFC 7692, section 7.2.1. It flushes after every n
+// bytes.
 func deflate(payload string, level, n int) string {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, level)
@@ -26,12 +26,12 @@ func deflate(payload string, level, n int) string {
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
-// mixed is text that shrinks, but not by much.
+// mixed returns text of n bytes. Compression makes it only a little smaller.
 func mixed(n int) string {
 	return strings.ToValidUTF8(hex.EncodeToString([]byte(noise(n/2 + 1)))[:n], "")
 }
 
-// deflateWindow is how far back a compressed message refers (RFC 1951).
+// deflateWindow is the longest distance back in a compressed message (RFC 1951).
 const deflateWindow = 32 << 10
 
 var (
@@ -39,7 +39,7 @@ var (
 	deflateLevels = []int{flate.NoCompression, flate.BestSpeed, flate.BestCompression, flate.HuffmanOnly}
 )
 
-// deflateCases are about permessage-deflate: RFC 7692, section 7.
+// deflateCases returns the cases of permessage-deflate: RFC 7692, section 7.
 func deflateCases() (cases []conformanceCase) {
 	add := func(e conformanceCase) {
 		e.name, e.compress = "deflate: "+e.name, true
@@ -84,10 +84,10 @@ func deflateCases() (cases []conformanceCase) {
 	add(sending("a ping between fragments",
 		firstPart, clientFrame(fin|opPing, "x"), clientFrame(fin|opContinuation, packed[3:])).
 		gets(reply{opPong, "x"}, want))
-	add(sending("the bit again on a continuation",
+	add(sending("RSV1 on a continuation",
 		firstPart, clientFrame(fin|rsv1|opContinuation, packed[3:])).closes(1002))
-	add(sending("a ping with the bit", clientFrame(fin|rsv1|opPing, "")).closes(1002))
-	cases = append(cases, sending("deflate: not agreed on", hello).closes(1002))
+	add(sending("RSV1 on a ping", clientFrame(fin|rsv1|opPing, "")).closes(1002))
+	cases = append(cases, sending("deflate: not negotiated", hello).closes(1002))
 
 	hexed := func(s string) string {
 		data, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -101,8 +101,8 @@ func deflateCases() (cases []conformanceCase) {
 		{"two blocks", hexed("f248050000 00ffff cac9c90700"), "Hello"},
 		{"a stored block", hexed("000500faff48656c6c6f00"), "Hello"},
 		{"a final block", hexed("f348cdc9c9070000"), "Hello"},
-		{"a final block and nothing behind it", hexed("f348cdc9c90700"), "Hello"},
-		{"on after a final block", hexed("f248cdc9c9d75100040000ffff2acf2fca490100"), "Hello, world"},
+		{"a final block without a tail", hexed("f348cdc9c90700"), "Hello"},
+		{"more blocks after a final block", hexed("f248cdc9c9d75100040000ffff2acf2fca490100"), "Hello, world"},
 		{"two final blocks", hexed("f348cdc9c90700 f348cdc9c90700 00"), "HelloHello"},
 		{"an empty message", hexed("00"), ""},
 		{"an empty message with a fixed block", hexed("0200"), ""},
@@ -113,24 +113,24 @@ func deflateCases() (cases []conformanceCase) {
 		{"garbage", "\xff\xff\xff\xff\xff"},
 		{"a reserved kind of block", hexed("06")},
 		{"half a message", packed[:len(packed)/2]},
-		{"a stored block that is too short", hexed("000500faff4865")},
+		{"a short stored block", hexed("000500faff4865")},
 		{"a stored block with a bad length", hexed("00050000004865")},
 		{"a distance beyond the beginning", hexed("4a 04 02 00")},
 		{"garbage after a final block", hexed("f348cdc9c90700 ffffffff")},
 		{"nothing at all", ""},
 	} {
 		if test.payload == "" {
-			continue // with the tail that the sender has removed, it is an empty block without its first byte
+			continue // the sender removed the tail; with it, this is an empty block without its first byte
 		}
 		add(sending("corrupt: "+test.name, clientFrame(fin|rsv1|opBinary, test.payload)).closes(1007))
 	}
-	add(sending("a text that isn't UTF-8",
+	add(sending("invalid UTF-8 in a text",
 		clientFrame(fin|rsv1|opText, deflate("so far so good \xff", flate.BestSpeed, 100))).closes(1007))
 	add(sending("half a character", clientFrame(fin|rsv1|opText, deflate("\xce", flate.BestSpeed, 100))).closes(1007))
 
 	const limit = 64 << 10
 	for _, n := range []int{limit - 1, limit, limit + 1, 100 * limit} {
-		e := sending(fmt.Sprintf("%d bytes of zeros where %d may come", n, limit),
+		e := sending(fmt.Sprintf("%d bytes of zeros, limit %d", n, limit),
 			clientFrame(fin|rsv1|opBinary, deflate(strings.Repeat("\x00", n), flate.BestCompression, 1<<30))).
 			limited()
 		if n <= limit {
@@ -140,7 +140,7 @@ func deflateCases() (cases []conformanceCase) {
 		}
 		add(e)
 	}
-	add(sending("the limit of noise, which grows when it is compressed",
+	add(sending("noise of the limit, larger after compression",
 		clientFrame(fin|rsv1|opBinary, deflate(noise(limit), flate.BestSpeed, 1<<20))).
 		limited().gets(reply{opBinary, noise(limit)}))
 	return cases

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// pattern is text of so many bytes.
+// pattern returns text of n bytes.
 func pattern(n int) string {
 	return strings.Repeat("All work and no play makes a dull message. ", n/43+1)[:n]
 }
 
-// noise is binary of so many bytes, the same each time.
+// noise returns n random bytes, the same each time.
 func noise(n int) string {
 	random := rand.NewChaCha8([32]byte{byte(n)})
 	data := make([]byte, n)
@@ -21,21 +21,22 @@ func noise(n int) string {
 	return string(data)
 }
 
-// kinds are text and binary.
+// kinds are the two kinds of messages: text and binary.
 var kinds = []struct {
 	name    string
 	opcode  byte
 	payload func(n int) string
 }{{"text", opText, pattern}, {"binary", opBinary, noise}}
 
-// frameSizes are those at which a length takes more bytes, and about them.
+// frameSizes are sizes of payloads. At some of them, the length takes more bytes; the
+// others are near those.
 var frameSizes = []int{
 	0, 1, 2, 3, 4, 5, 7, 8, 9, 124, 125, 126, 127, 128, 129, 1000,
 	16383, 16384, 16385, 65534, 65535, 65536, 65537, 1 << 18,
 }
 
-// framingCases are of RFC 6455, sections 5.2 and 5.4: lengths, reserved bits,
-// opcodes, fragments.
+// framingCases returns the cases of RFC 6455, sections 5.2 and 5.4: lengths, reserved
+// bits, opcodes, fragments.
 func framingCases() (cases []conformanceCase) {
 	for _, kind := range kinds {
 		for _, n := range frameSizes {
@@ -71,13 +72,13 @@ func framingCases() (cases []conformanceCase) {
 	return append(cases, fragmentCases()...)
 }
 
-// limitCases are about Config.MaxMessageSize.
+// limitCases returns the cases of Config.MaxMessageSize.
 func limitCases(name string, opcode byte, payload func(int) string) (cases []conformanceCase) {
 	const limit = 64 << 10
 	for _, n := range []int{limit - 1, limit, limit + 1, 2 * limit} {
 		for _, size := range []int{1 << 20, 60000, 1000} {
 			for _, compress := range []bool{false, true} {
-				name := fmt.Sprintf("%s of %d bytes in fragments of %d, compression %v, where %d may come",
+				name := fmt.Sprintf("%s of %d bytes in fragments of %d, compression %v, limit %d",
 					name, n, size, compress, limit)
 				e := sending(name,
 					fragments(opcode, payload(n), size)...).limited().compressing(compress)
@@ -102,7 +103,8 @@ func limitCases(name string, opcode byte, payload func(int) string) (cases []con
 			closes(1002))
 }
 
-// reservedCases are about bits and opcodes that mean nothing, or nothing here.
+// reservedCases returns the cases of reserved bits and opcodes. Some have no meaning at
+// all, others have none on this connection or frame.
 func reservedCases() (cases []conformanceCase) {
 	before, after := clientFrame(fin|opText, "before"), clientFrame(fin|opText, "after")
 	echoed := []reply{{opText, "before"}}
@@ -110,7 +112,7 @@ func reservedCases() (cases []conformanceCase) {
 		for bits := byte(rsv3); bits <= rsv1|rsv2|rsv3; bits += rsv3 {
 			for _, opcode := range []byte{opContinuation, opText, opBinary, opClose, opPing, opPong} {
 				if compress && bits == rsv1 && (opcode == opText || opcode == opBinary) {
-					continue // it says that the message is compressed
+					continue // RSV1 marks a compressed message
 				}
 				name := fmt.Sprintf("reserved bits %#x on opcode %d, compression %v", bits, opcode, compress)
 				send := [][]byte{before, clientFrame(fin|bits|opcode, ""), after}
@@ -138,11 +140,11 @@ func reservedCases() (cases []conformanceCase) {
 	}
 	unmasked := []byte{fin | opText, 1, 'x'}
 	return append(cases,
-		sending("a message that isn't masked", unmasked).closes(1002),
-		sending("a ping that isn't masked", before, []byte{fin | opPing, 0}).gets(echoed...).closes(1002))
+		sending("an unmasked message", unmasked).closes(1002),
+		sending("an unmasked ping", before, []byte{fin | opPing, 0}).gets(echoed...).closes(1002))
 }
 
-// fragmentCases are about RFC 6455, section 5.4.
+// fragmentCases returns the cases of fragments: RFC 6455, section 5.4.
 func fragmentCases() []conformanceCase {
 	text := func(first byte, payload string) []byte { return clientFrame(first|opText, payload) }
 	more := func(payload string) []byte { return clientFrame(opContinuation, payload) }

@@ -19,63 +19,64 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// The conformance test holds the server to RFC 6455 and RFC 7692, frame by frame,
-// over TCP and over TLS. Its client is written here and shares nothing with the
-// library. The cases stand in the files beside this one, by their topic.
+// The conformance test checks the server against RFC 6455 and RFC 7692, frame by frame,
+// over TCP and over TLS. Its client is written here and shares no code with the library.
+// The other conformance files hold the cases, one topic in each file.
 
-// Opcodes of RFC 6455, section 5.2, and the bits beside them.
+// Opcodes of RFC 6455, section 5.2, and the bits in the same byte.
 const (
 	opContinuation, opText, opBinary, opClose, opPing, opPong = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 	fin, rsv1, rsv2, rsv3 = 0x80, 0x40, 0x20, 0x10
 )
 
-// conformanceCase is what the client sends on a connection of its own, and what
-// comes back.
+// conformanceCase is one exchange on its own connection: the writes of the client and the
+// replies of the server.
 type conformanceCase struct {
 	name     string
-	compress bool     // permessage-deflate is agreed on
+	compress bool     // permessage-deflate is negotiated
 	limit    bool     // the server has the usual Config.MaxMessageSize, else a large one
 	send     [][]byte // a write each
 	want     []reply
-	close    int // the code that the server closes with; 0 if it goes on
+	close    int // the server's close code; 0 if the server doesn't close first
 
-	// unfinished is set where the last frame that is sent lacks a part: what the
-	// client sent then would be taken for that, so it just ends its side.
+	// unfinished is true if the last frame lacks a part. The server would read the
+	// client's next bytes as this part. So the client sends no close frame, it only
+	// closes its side of the connection.
 	unfinished bool
 }
 
-// sending is a case in which the client makes these writes, and the server goes on
-// afterwards.
+// sending returns a case with these writes of the client. The server stays open after
+// them.
 func sending(name string, writes ...[]byte) conformanceCase {
 	return conformanceCase{name: name, send: writes}
 }
 
-// gets is the case in which these replies come back.
+// gets returns the case with these replies of the server.
 func (e conformanceCase) gets(replies ...reply) conformanceCase {
 	e.want = replies
 	return e
 }
 
-// closes is the case in which the server closes with this code.
+// closes returns the case with this close code of the server.
 func (e conformanceCase) closes(code int) conformanceCase {
 	e.close = code
 	return e
 }
 
-// compressing is the case with or without permessage-deflate.
+// compressing returns the case with or without permessage-deflate.
 func (e conformanceCase) compressing(yes bool) conformanceCase {
 	e.compress = yes
 	return e
 }
 
-// limited is the case with the usual Config.MaxMessageSize.
+// limited returns the case with the usual Config.MaxMessageSize.
 func (e conformanceCase) limited() conformanceCase {
 	e.limit = true
 	return e
 }
 
-// cutShort is the case in which the last frame that is sent lacks a part.
+// cutShort returns the case with an incomplete last frame.
 func (e conformanceCase) cutShort() conformanceCase {
 	e.unfinished = true
 	return e
@@ -87,11 +88,10 @@ type reply struct {
 	payload string
 }
 
-// conformanceLimit is Config.MaxMessageSize where no limit is tested.
+// conformanceLimit is Config.MaxMessageSize for cases without a test of the limit.
 const conformanceLimit = 1 << 20
 
-// conformanceCases is how many exchanges there are at least, each over TCP and
-// over TLS.
+// conformanceCases is the least number of cases. Each of them runs over TCP and over TLS.
 const conformanceCases = 900
 
 func TestConformance(t *testing.T) {
@@ -100,7 +100,7 @@ func TestConformance(t *testing.T) {
 	cases = append(cases, textCases()...)
 	cases = append(cases, deflateCases()...)
 	if len(cases) < conformanceCases {
-		t.Errorf("there are %d cases, and were %d", len(cases), conformanceCases)
+		t.Errorf("got %d cases, want at least %d", len(cases), conformanceCases)
 	}
 	seen := make(map[string]bool)
 	for _, c := range cases {
@@ -140,7 +140,7 @@ func TestConformance(t *testing.T) {
 			t.Logf("%d cases", len(cases))
 			for _, s := range servers {
 				if n := s.Stats(); n.Panics != 0 || n.SlowConsumers != 0 {
-					t.Errorf("%+v", n)
+					t.Errorf("got stats %+v, want no panic and no slow consumer", n)
 				}
 			}
 		})
@@ -159,7 +159,7 @@ func echoInKind(c websocket.Connection) {
 	})
 }
 
-// run makes the conformanceCase, and then the closing handshake, whoever begins it.
+// run plays the case and then the closing handshake. Either side may begin the latter.
 func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 	path := "/large"
 	if e.limit {
@@ -171,7 +171,7 @@ func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 	peer := connectPeer(t, server, path, e.compress)
 	defer func() { _ = peer.conn.Close() }()
 	sent := make(chan error, 1)
-	go func() { // the answers are read meanwhile
+	go func() { // the replies are read at the same time
 		for _, data := range e.send {
 			if _, err := peer.conn.Write(data); err != nil {
 				sent <- err
@@ -188,7 +188,7 @@ func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 	for i, want := range e.want {
 		got, err := peer.next()
 		if err != nil || got != want {
-			t.Fatalf("frame %d is %s, %v, want %s", i, got, err, want)
+			t.Fatalf("frame %d: got %s, %v, want %s", i, got, err, want)
 		}
 	}
 	code := e.close
@@ -197,25 +197,25 @@ func (e conformanceCase) run(t *testing.T, server *httptest.Server) {
 	}
 	got, err := peer.next()
 	if err != nil || got.closeCode() != code {
-		t.Fatalf("at the end comes %s, %v, want a close frame with code %d", got, err, code)
+		t.Fatalf("at the end: got %s, %v, want a close frame with code %d", got, err, code)
 	}
 	if err := <-sent; err != nil && e.close == 0 {
 		t.Error(err)
 	}
 	switch {
-	case e.close == 0: // has been sent
+	case e.close == 0: // the close frame is already sent
 	case e.unfinished:
 		_ = peer.conn.(interface{ CloseWrite() error }).CloseWrite()
 	default:
 		_, _ = peer.conn.Write(clientFrame(fin|opClose, closePayload(code, "")))
 	}
 	if got, err := peer.next(); !isEnd(err) {
-		t.Errorf("after the close frame comes %s, %v", got, err)
+		t.Errorf("after the close frame: got %s, %v, want the end", got, err)
 	}
 }
 
-// isEnd reports whether an error is the end of a connection: a reset, too, since
-// the server may not have read all.
+// isEnd reports whether an error is the end of a connection. A reset is an end, too: the
+// server may not have read all bytes.
 func isEnd(err error) bool {
 	var network *net.OpError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -253,16 +253,17 @@ func connectPeer(t *testing.T, server *httptest.Server, path string, compress bo
 	p := &peer{conn: conn, reader: bufio.NewReader(conn)}
 	response, err := http.ReadResponse(p.reader, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("%v, %v", response, err)
+		t.Fatalf("got response %v, %v, want status 101", response, err)
 	}
 	if agreed := response.Header.Get("Sec-WebSocket-Extensions") != ""; agreed != compress {
-		t.Fatalf("agreed on compression: %v", agreed)
+		t.Fatalf("compression: got %v, want %v", agreed, compress)
 	}
 	return p
 }
 
-// next reads a frame, and fails unless it is one that a server may send: not masked,
-// of the shortest possible length, and whole, as this server's are.
+// next reads a frame. It returns an error if a server must not send this frame. A frame
+// must be unmasked, and its length must take as few bytes as possible. It must also be a
+// whole message, because this server sends no fragments.
 func (p *peer) next() (r reply, err error) {
 	header := make([]byte, 2, 10)
 	if _, err := io.ReadFull(p.reader, header); err != nil {
@@ -291,7 +292,7 @@ func (p *peer) next() (r reply, err error) {
 		return r, fmt.Errorf("the first byte is %#x", header[0])
 	}
 	if header[0]&rsv1 != 0 {
-		// What the sender has removed, and an empty block that is the last one.
+		// The tail removed by the sender, and an empty final block.
 		const tail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
 		if payload, err = io.ReadAll(flate.NewReader(strings.NewReader(string(payload) + tail))); err != nil {
 			return r, err
@@ -301,15 +302,16 @@ func (p *peer) next() (r reply, err error) {
 	return r, nil
 }
 
-// length reads a length of so many bytes; what is cut short comes to light with the
-// payload.
+// length reads a length of n bytes. It ignores errors: the read of the payload finds them
+// again.
 func (p *peer) length(n int) uint64 {
 	buffer := make([]byte, 8)
 	_, _ = io.ReadFull(p.reader, buffer[8-n:])
 	return binary.BigEndian.Uint64(buffer)
 }
 
-// closeCode is the code of a close frame, 0 if the reply is none or has none.
+// closeCode returns the code of a close frame. It returns 0 for other frames, and for a
+// close frame without a code.
 func (r reply) closeCode() int {
 	if r.opcode != opClose || len(r.payload) < 2 {
 		return 0
@@ -321,12 +323,12 @@ func (r reply) String() string {
 	return fmt.Sprintf("opcode %d, %d bytes %.60q", r.opcode, len(r.payload), r.payload)
 }
 
-// clientFrame is a frame with a mask that depends on it.
+// clientFrame returns a frame of a client. Its mask depends on its first byte and length.
 func clientFrame(first byte, payload string) []byte {
 	return maskedFrame(first, [4]byte{0xA5, byte(len(payload)), 0x5A, first}, payload)
 }
 
-// fragments makes frames of a message, cut into pieces of n bytes.
+// fragments cuts a message into pieces of n bytes and returns a frame for each.
 func fragments(first byte, payload string, n int) [][]byte {
 	var frames [][]byte
 	for {
@@ -340,7 +342,7 @@ func fragments(first byte, payload string, n int) [][]byte {
 	}
 }
 
-// chops cuts what is sent into writes of n bytes.
+// chops joins the frames and cuts the bytes into writes of n bytes.
 func chops(n int, frames ...[]byte) [][]byte {
 	var writes [][]byte
 	for all := bytes.Join(frames, nil); len(all) > 0; all = all[min(n, len(all)):] {

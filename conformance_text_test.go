@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// wellFormed reports whether bytes are UTF-8, by the table of RFC 3629, section 4.
+// wellFormed reports whether a string is UTF-8, by the table of RFC 3629, section 4.
 func wellFormed(s string) bool {
 	for len(s) > 0 {
 		n, low, high := 0, byte(0x80), byte(0xBF)
@@ -42,8 +42,8 @@ func wellFormed(s string) bool {
 	return true
 }
 
-// textCases are about RFC 6455, section 8.1: a text that isn't UTF-8 ends the
-// connection, as soon as that can be known.
+// textCases returns the cases of RFC 6455, section 8.1: invalid UTF-8 in a text ends the
+// connection as soon as the server can know it.
 func textCases() (cases []conformanceCase) {
 	add := func(name, text string) {
 		e := sending(fmt.Sprintf("text: %s % x", name, text), clientFrame(fin|opText, text))
@@ -74,7 +74,7 @@ func textCases() (cases []conformanceCase) {
 		add("valid", text)
 	}
 
-	// The beginning of a message that can't become text any more is enough.
+	// The server closes already when the beginning of a message can't become valid text.
 	for _, bad := range []string{
 		"\x80", "\xff", "\xc0", "\xc1\x80", "\xe0\x80", "\xed\xa0", "\xf0\x80", "\xf4\x90", "\xf5",
 		"ab\xce\xceb", "κόσμε\xed\xa0\x80",
@@ -105,9 +105,9 @@ func textCases() (cases []conformanceCase) {
 					gets(reply{opText, text}))
 			if !wellFormed(text[:n]) {
 				cases = append(cases,
-					sending(fmt.Sprintf("%s of which only %d bytes come", text, n),
+					sending(fmt.Sprintf("%s cut after %d bytes", text, n),
 						clientFrame(fin|opText, text[:n])).closes(1007),
-					sending(fmt.Sprintf("%s of which only %d bytes come, in fragments", text, n),
+					sending(fmt.Sprintf("%s cut after %d bytes, in fragments", text, n),
 						clientFrame(opText, text[:n]), clientFrame(fin|opContinuation, "")).closes(1007))
 			}
 		}

@@ -20,32 +20,33 @@ type (
 	ownJSON  string
 )
 
-// printed tells the client what a handler was called with, and its type.
+// printed sends the argument of a handler to the client, with its type.
 func printed(c websocket.Connection, v any) { _ = c.Emit("got", fmt.Sprintf("%T %v", v, v)) }
 
-// prints registers a handler that takes a T.
+// prints registers a handler with a parameter of type T.
 func prints[T any](c websocket.Connection) { c.On("e", func(v T) { printed(c, v) }) }
 
-// printsAs is prints for what is better shown as something else.
+// printsAs is like prints, but sends the result of show instead of the argument.
 func printsAs[T any](show func(T) any) func(websocket.Connection) {
 	return func(c websocket.Connection) { c.On("e", func(v T) { printed(c, show(v)) }) }
 }
 
-// printsText is prints for bytes, which it shows as text.
+// printsText is like prints, for bytes. It sends them as text.
 func printsText[T ~[]byte](c websocket.Connection) { c.On("e", func(v T) { printed(c, string(v)) }) }
 
-// printsGeneric is prints by the generic function On.
+// printsGeneric is like prints, by the generic function On.
 func printsGeneric[T any](c websocket.Connection) { websocket.On(c, "e", func(v T) { printed(c, v) }) }
 
-// printsGenericText is printsText by the generic function On.
+// printsGenericText is like printsText, by the generic function On.
 func printsGenericText[T ~[]byte](c websocket.Connection) {
 	websocket.On(c, "e", func(v T) { printed(c, string(v)) })
 }
 
-// TestTypedHandlers: each form that On takes, with what it makes of payloads.
+// TestTypedHandlers checks each form of a handler for On: some payloads, and for each the
+// argument of the handler or a rejection.
 func TestTypedHandlers(t *testing.T) {
 	const rejected = "rejected"
-	type results map[string]string // of a payload, with its type before it
+	type results map[string]string // the key is a payload, after its type
 	for form, test := range map[string]struct {
 		register func(c websocket.Connection)
 		results  results
@@ -168,10 +169,10 @@ func TestTypedHandlers(t *testing.T) {
 				c.OnError(func(err error) {
 					var wrong *websocket.MessageError
 					if c.DisconnectReason() != nil {
-						return // the client has gone, at the end of the test
+						return // the test is over, and the client has disconnected
 					}
 					if !errors.As(err, &wrong) || wrong.Event != "e" || wrong.Wanted == "" || wrong.Got == "" {
-						t.Errorf("OnError: %#v", err)
+						t.Errorf("OnError: got %#v, want a complete MessageError", err)
 					}
 					_ = c.Emit("got", rejected)
 				})
@@ -183,7 +184,7 @@ func TestTypedHandlers(t *testing.T) {
 					client := client.in(t)
 					client.send("e;" + payload)
 					if got := strings.TrimPrefix(client.next(), prefix+"got;0;"); got != result {
-						t.Errorf("%q, want %q", got, result)
+						t.Errorf("got %q, want %q", got, result)
 					}
 				})
 				if result == rejected {
@@ -191,7 +192,7 @@ func TestTypedHandlers(t *testing.T) {
 				}
 			}
 			if got := s.Stats().Rejected; got != want {
-				t.Errorf("%d messages were rejected, want %d", got, want)
+				t.Errorf("got %d rejected messages, want %d", got, want)
 			}
 		})
 	}
@@ -199,7 +200,8 @@ func TestTypedHandlers(t *testing.T) {
 
 func (o *ownJSON) UnmarshalJSON(data []byte) error { *o = ownJSON(data); return nil }
 
-// TestHandlers: each classic kind of handler, and what it makes of each payload.
+// TestHandlers checks each classic kind of handler: some payloads, and for each the
+// argument of the handler or an error.
 func TestHandlers(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("nothing", func() { c.Emit("got", "nothing") })
@@ -230,7 +232,7 @@ func TestHandlers(t *testing.T) {
 			client := client.in(t)
 			client.send(test.send)
 			if got := client.next(); got != prefix+"got;0;"+test.want {
-				t.Errorf("received %q, want %q", got, test.want)
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

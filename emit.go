@@ -1,14 +1,26 @@
 package websocket
 
-import "github.com/kataras/iris/websocket/internal/node"
+import (
+	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/node"
+)
 
 // Emit implements Emitter.
 func (c *connection) Emit(event string, data any) error {
-	f, err := c.server.publisher.event(event, data)
+	f, err := c.event(event, data)
 	if err != nil {
 		return err
 	}
 	return c.conn.Send(f)
+}
+
+// event makes the frame of an event in the form of the connection alone.
+func (c *connection) event(name string, data any) (*frame.Frame, error) {
+	p := &c.server.publisher
+	if c.conn.Resumable() {
+		return p.modern(name, 0, data, p.binary)
+	}
+	return p.event(name, data)
 }
 
 // EmitMessage implements Emitter.
@@ -31,11 +43,17 @@ func (c *connection) EmitBinary(data []byte) error { return c.conn.Send(binaryFr
 // Except implements Emitter.
 func (c *connection) Except(idsOrRooms ...string) Emitter { return c.toItself().Except(idsOrRooms...) }
 
+// ExceptUser implements Emitter.
+func (c *connection) ExceptUser(users ...string) Emitter { return c.toItself().ExceptUser(users...) }
+
 // Volatile implements Emitter.
 func (c *connection) Volatile() Emitter { return c.toItself().Volatile() }
 
+// Local implements Emitter.
+func (c *connection) Local() Emitter { return c.toItself() }
+
 func (c *connection) toItself() emitter {
-	return emitter{&c.server.publisher, node.Target{Kind: node.One, Conn: &c.conn}}
+	return c.server.publisher.to(node.Target{Kind: node.One, Conn: &c.conn})
 }
 
 // To implements Connection.
@@ -46,7 +64,7 @@ func (c *connection) To(room string) Emitter {
 	case Broadcast:
 		return (*toOthers)(c)
 	default:
-		return emitter{&c.server.publisher, node.Target{Kind: node.Room, Name: room}}
+		return c.server.publisher.to(node.Target{Kind: node.Room, Name: room})
 	}
 }
 
@@ -61,7 +79,7 @@ func (c *connection) ToID(ids ...string) Emitter { return c.server.ToID(ids...) 
 type toOthers connection
 
 func (o *toOthers) emitter() emitter {
-	return emitter{&o.server.publisher, node.Target{Kind: node.All, Sender: &o.conn}}
+	return o.server.publisher.to(node.Target{Kind: node.All, Sender: &o.conn})
 }
 
 // Emit implements Emitter.
@@ -79,5 +97,11 @@ func (o *toOthers) EmitBinary(data []byte) error { return o.emitter().EmitBinary
 // Except implements Emitter.
 func (o *toOthers) Except(idsOrRooms ...string) Emitter { return o.emitter().Except(idsOrRooms...) }
 
+// ExceptUser implements Emitter.
+func (o *toOthers) ExceptUser(users ...string) Emitter { return o.emitter().ExceptUser(users...) }
+
 // Volatile implements Emitter.
 func (o *toOthers) Volatile() Emitter { return o.emitter().Volatile() }
+
+// Local implements Emitter.
+func (o *toOthers) Local() Emitter { return o.emitter().Local() }

@@ -13,8 +13,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestEmittingFromAnywhere: who gets what of the server's emitters, each once.
-func TestEmittingFromAnywhere(t *testing.T) {
+// TestServerEmitters: each emitter reaches the right connections, and each of them once.
+func TestServerEmitters(t *testing.T) {
 	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{
 		"a": connect("a", "red", "blue"),
@@ -86,19 +86,19 @@ func TestEmittingFromAnywhere(t *testing.T) {
 		client.want("native")
 	}
 	if err := s.To("red").Emit("a;b", ""); err == nil {
-		t.Error("emitted an event that can't be")
+		t.Error("Emit of the invalid event a;b: got no error")
 	}
 }
 
-// TestNamesFromClients: ToRoom reaches who has joined, ToID who has the ID, and no
-// string that a client chooses turns one into another.
-func TestNamesFromClients(t *testing.T) {
+// TestRoomAndIDNames: ToRoom reaches the members of a room, and ToID reaches the connection
+// with this ID. A client can't turn one into the other by a name of its choice.
+func TestRoomAndIDNames(t *testing.T) {
 	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{
+		"b": connect("b", "red", "a"), // joined a room with the ID of a as its name, before a came
 		"a": connect("a", "red"),
-		"b": connect("b", "red", "a"), // has joined a room named like a's ID
 		"c": connect("c", "blue"),
-		// its generator lets a client choose the name of a room as its ID
+		// the client chose its ID, and the ID is the name of a room
 		"blue": connect("blue"),
 	}
 	c := s.GetConnection("c")
@@ -106,27 +106,28 @@ func TestNamesFromClients(t *testing.T) {
 		emitter websocket.Emitter
 		to      []string
 	}{
-		"room":                          {s.ToRoom("red"), []string{"a", "b"}},
-		"room of a connection":          {c.ToRoom("red"), []string{"a", "b"}},
-		"room named like an ID":         {s.ToRoom("a"), []string{"b"}},
-		"room that is somebody's ID":    {s.ToRoom("blue"), []string{"c"}},
-		"rooms":                         {s.ToRoom("red", "blue", "red"), []string{"a", "b", "c"}},
-		"room named all":                {s.ToRoom(websocket.All), nil},
-		"room named others":             {c.ToRoom(websocket.Broadcast), nil},
-		"rooms with reserved ones":      {c.ToRoom(websocket.Broadcast, websocket.All, "blue"), []string{"c"}},
-		"no room":                       {s.ToRoom(), nil},
-		"ID":                            {s.ToID("a"), []string{"a"}},
-		"ID of a connection":            {c.ToID("a"), []string{"a"}},
-		"ID named like a room":          {s.ToID("red"), nil},
-		"ID that is a room":             {s.ToID("blue"), []string{"blue"}},
-		"IDs":                           {s.ToID("a", "b", "a", "nobody"), []string{"a", "b"}},
-		"ID named all":                  {s.ToID(websocket.All), nil},
-		"ID named others":               {c.ToID(websocket.Broadcast), nil},
-		"no ID":                         {s.ToID(), nil},
-		"room except an ID":             {s.ToRoom("red").Except("b"), []string{"a"}},
-		"IDs except, volatile":          {s.ToID("a", "b").Except("b").Volatile(), []string{"a"}},
-		"To with the ID reaches both":   {s.To("a"), []string{"a", "b"}},
-		"To with the room reaches both": {s.To("blue"), []string{"c", "blue"}},
+		"room":                            {s.ToRoom("red"), []string{"a", "b"}},
+		"room of a connection":            {c.ToRoom("red"), []string{"a", "b"}},
+		"room named like an ID":           {s.ToRoom("a"), []string{"b"}},
+		"room named like blue's ID":       {s.ToRoom("blue"), []string{"c"}},
+		"rooms":                           {s.ToRoom("red", "blue", "red"), []string{"a", "b", "c"}},
+		"room named all":                  {s.ToRoom(websocket.All), nil},
+		"room named others":               {c.ToRoom(websocket.Broadcast), nil},
+		"rooms with reserved ones":        {c.ToRoom(websocket.Broadcast, websocket.All, "blue"), []string{"c"}},
+		"no room":                         {s.ToRoom(), nil},
+		"ID":                              {s.ToID("a"), []string{"a"}},
+		"ID of a connection":              {c.ToID("a"), []string{"a"}},
+		"ID named like a room":            {s.ToID("red"), nil},
+		"ID and room blue":                {s.ToID("blue"), []string{"blue"}},
+		"IDs":                             {s.ToID("a", "b", "a", "nobody"), []string{"a", "b"}},
+		"ID named all":                    {s.ToID(websocket.All), nil},
+		"ID named others":                 {c.ToID(websocket.Broadcast), nil},
+		"no ID":                           {s.ToID(), nil},
+		"room except an ID":               {s.ToRoom("red").Except("b"), []string{"a"}},
+		"IDs except, volatile":            {s.ToID("a", "b").Except("b").Volatile(), []string{"a"}},
+		"To with the ID of a":             {s.To("a"), []string{"a"}},
+		"To with the ID of a, and a room": {s.To("a", "red"), []string{"a", "b"}},
+		"To with the ID of blue":          {s.To("blue"), []string{"blue"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := test.emitter.Emit("e", name); err != nil {
@@ -145,9 +146,9 @@ func TestNamesFromClients(t *testing.T) {
 	}
 }
 
-// TestEmittingFromEverywhere: from all functions that are called, none of which
+// TestEmitFromCallbacks: an application may emit from each kind of callback. None of them
 // deadlocks.
-func TestEmittingFromEverywhere(t *testing.T) {
+func TestEmitFromCallbacks(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) {
 			c.Join("room")
@@ -172,9 +173,9 @@ func TestEmittingFromEverywhere(t *testing.T) {
 	_ = s
 }
 
-// TestEmittersToOneConnectionSaySo: whatever they were made by, and also that
-// the client is too slow.
-func TestEmittersToOneConnectionSaySo(t *testing.T) {
+// TestEmittersToOneConnectionReturnErrors: each emitter to one connection returns an error
+// if the connection has ended. It also returns one if the client is too slow.
+func TestEmittersToOneConnectionReturnErrors(t *testing.T) {
 	s, connect := serveNamed(t, websocket.Config{MaxQueuedBytes: 64 << 10, WriteTimeout: time.Hour})
 	connect("slow")
 	c := s.GetConnection("slow")
@@ -186,27 +187,27 @@ func TestEmittersToOneConnectionSaySo(t *testing.T) {
 		}
 	}
 	if !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("to a slow one: %v", err)
+		t.Errorf("Emit to a slow client: got %v, want ErrSlowConsumer", err)
 	}
 	for name, emitter := range map[string]websocket.Emitter{
 		"itself": c, "except": c.Except("nobody"), "volatile": c.Volatile(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := emitter.Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-				t.Errorf("Emit: %v", err)
+				t.Errorf("Emit: got %v, want ErrAlreadyDisconnected", err)
 			}
 			if err := emitter.EmitMessage(nil); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-				t.Errorf("EmitMessage: %v", err)
+				t.Errorf("EmitMessage: got %v, want ErrAlreadyDisconnected", err)
 			}
 		})
 	}
 	if err := s.To("slow").Emit("e", ""); err != nil {
-		t.Errorf("to a room: %v", err)
+		t.Errorf("Emit to a room: got %v, want no error", err)
 	}
 }
 
-// TestExceptOfOneEmitter: two that are made of the same one have nothing to do with
-// each other, however many it leaves out itself.
+// TestExceptOfOneEmitter: two calls of Except on one emitter return two independent
+// emitters. The first emitter may itself leave out any number of connections.
 func TestExceptOfOneEmitter(t *testing.T) {
 	s, connect := serveNamed(t, websocket.Config{})
 	clients := map[string]*testClient{"a": connect("a", "room"), "b": connect("b", "room")}
@@ -214,7 +215,7 @@ func TestExceptOfOneEmitter(t *testing.T) {
 		for name, base := range map[string]websocket.Emitter{
 			"all": s.To(websocket.All), "room": s.To("room"), "others": s.GetConnection("a").To("room"),
 		} {
-			t.Run(fmt.Sprintf("%s, %d left out before", name, bases), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %d excluded before", name, bases), func(t *testing.T) {
 				for range bases {
 					base = base.Except("nobody")
 				}
@@ -230,9 +231,9 @@ func TestExceptOfOneEmitter(t *testing.T) {
 	}
 }
 
-// TestAnEmitterSaysItOfItsOwn: that one connection has ended is nothing that an
-// emitter to another one says.
-func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
+// TestEmitErrorIsPerConnection: one connection has ended. An emitter to it returns an
+// error, and an emitter to another connection returns none.
+func TestEmitErrorIsPerConnection(t *testing.T) {
 	s, connect := serveNamed(t, websocket.Config{})
 	ended, open := connect("ended"), connect("open")
 	gone, there := s.GetConnection("ended"), s.GetConnection("open")
@@ -240,10 +241,10 @@ func TestAnEmitterSaysItOfItsOwn(t *testing.T) {
 	ended.wantClosed(1000)
 	for range 100 {
 		if err := gone.Except("nobody").Emit("e", ""); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-			t.Fatalf("to the one that has ended: %v", err)
+			t.Fatalf("to the ended connection: got %v, want ErrAlreadyDisconnected", err)
 		}
 		if err := there.Except("nobody").Emit("e", ""); err != nil {
-			t.Fatalf("to the other one: %v", err)
+			t.Fatalf("to the open connection: got %v, want no error", err)
 		}
 		open.want("e;0;")
 	}
@@ -274,7 +275,7 @@ func TestEmitters(t *testing.T) {
 	clients["c"].send("join;0;room")
 	clients["c"].want("joined;0;room")
 	if got := len(s.GetConnectionsByRoom("room")); got != 2 {
-		t.Errorf("%d connections in the room", got)
+		t.Errorf("got %d connections in the room, want 2", got)
 	}
 	for _, test := range []struct {
 		name, send string
@@ -316,10 +317,10 @@ func TestInvalidEventsAreRefused(t *testing.T) {
 	dial(t, url)
 	for range 3 {
 		if err := receive(t, errs); err == nil || !strings.Contains(err.Error(), "event name") {
-			t.Errorf("Emit: %v", err)
+			t.Errorf("Emit: got %v, want an error about the event name", err)
 		}
 	}
 	if err := receive(t, errs); err == nil || !strings.Contains(err.Error(), `"e"`) {
-		t.Errorf("Emit of a channel: %v", err)
+		t.Errorf("Emit of a channel: got %v, want an error about event e", err)
 	}
 }

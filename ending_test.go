@@ -1,7 +1,9 @@
 package websocket_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +14,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestOrderlyEnds are no errors.
+// TestOrderlyEnds: an orderly end is no error. OnError isn't called, and OnDisconnect is
+// called once.
 func TestOrderlyEnds(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -35,24 +38,27 @@ func TestOrderlyEnds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, connections := watchConnections()
-			_, url := onConnection(t, websocket.Config{}, f)
+			s, url := onConnection(t, websocket.Config{}, f)
 			client := dial(t, url)
 			watched := receive(t, connections)
 			test.end(client, watched)
 			if err := receive(t, watched.ended); !sameReason(err, test.want) {
-				t.Errorf("ended with %v, want %v", err, test.want)
+				t.Errorf("got reason %v, want %v", err, test.want)
 			}
 			client.wantClosed(test.code)
-			select {
-			case err := <-watched.errors:
-				t.Errorf("OnError was told %v", err)
-			default:
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil { // returns after all functions have returned
+				t.Error(err)
+			}
+			if len(watched.errors) != 0 {
+				t.Errorf("OnError got %v, want no call", <-watched.errors)
 			}
 			if err := watched.connection.Disconnect(); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-				t.Errorf("Disconnect: %v", err)
+				t.Errorf("Disconnect: got %v, want ErrAlreadyDisconnected", err)
 			}
 			if err := watched.connection.Emit("e", "x"); !errors.Is(err, websocket.ErrAlreadyDisconnected) {
-				t.Errorf("Emit: %v", err)
+				t.Errorf("Emit: got %v, want ErrAlreadyDisconnected", err)
 			}
 			if len(watched.ended) != 0 {
 				t.Error("OnDisconnect was called twice")
@@ -61,9 +67,9 @@ func TestOrderlyEnds(t *testing.T) {
 	}
 }
 
-// TestGoodbye: OnLeave may emit to the room that is being left, OnDisconnect
-// comes last, once, and after the last handler.
-func TestGoodbye(t *testing.T) {
+// TestEndingOrder: a connection ends while a handler runs. The handler ends first. Then
+// OnLeave is called; it may still emit to its room. OnDisconnect comes last, once.
+func TestEndingOrder(t *testing.T) {
 	steps := make(chan string, 16)
 	inHandler, letGo := make(chan struct{}), make(chan struct{})
 	s, url := onConnection(t, websocket.Config{
@@ -76,7 +82,7 @@ func TestGoodbye(t *testing.T) {
 		c.OnLeave(func(room string) {
 			steps <- "left " + room
 			if !c.IsJoined(room) {
-				t.Errorf("OnLeave of %s after the fact", room)
+				t.Errorf("OnLeave of %s: IsJoined is already false", room)
 			}
 			_ = c.To(room).Emit("bye", c.ID())
 		})
@@ -95,23 +101,23 @@ func TestGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(s.GetConnectionsByRoom("room")) != 1 {
-		t.Error("a disconnected connection is listed in its room")
+		t.Error("the room still lists the disconnected connection")
 	}
 	close(letGo)
 	for _, want := range []string{"worked", "left room", "left a", "disconnected"} {
 		if got := receive(t, steps); got != want {
-			t.Errorf("%q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	witness.want("bye;0;a")
-	eventually(t, "the room is left", func() bool { return len(s.GetConnectionsByRoom("room")) == 1 })
+	eventually(t, "the connection has left the room", func() bool { return len(s.GetConnectionsByRoom("room")) == 1 })
 	if len(steps) != 0 {
-		t.Errorf("and then %q", <-steps)
+		t.Errorf("got %q after the last step", <-steps)
 	}
 }
 
-// TestNoHandlerAfterDisconnect: what the client has sent before it learns of
-// the end isn't handled.
+// TestNoHandlerAfterDisconnect: a handler disconnects. The client doesn't know it yet and
+// sends more messages. No handler is called for them.
 func TestNoHandlerAfterDisconnect(t *testing.T) {
 	handled := make(chan string, 16)
 	ended := make(chan struct{})
@@ -126,13 +132,13 @@ func TestNoHandlerAfterDisconnect(t *testing.T) {
 	client.wantClosed(1000)
 	receive(t, ended)
 	if len(handled) != 1 {
-		t.Errorf("%d messages were handled", len(handled))
+		t.Errorf("got %d handled messages, want 1", len(handled))
 	}
 }
 
-// TestHandlersFromAnywhere: no lock is held while a function of the
-// application's runs, so each may call everything.
-func TestHandlersFromAnywhere(t *testing.T) {
+// TestMethodsFromCallbacks: the library holds no lock while it calls a function of the
+// application. So such a function may call each method.
+func TestMethodsFromCallbacks(t *testing.T) {
 	done := make(chan struct{})
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		everything := func() {
@@ -171,14 +177,14 @@ func TestHandlersFromAnywhere(t *testing.T) {
 	client.sendText("native")
 	client.send("end;0;")
 	receive(t, done)
-	eventually(t, "nobody is left", func() bool {
+	eventually(t, "no connection is left", func() bool {
 		return s.GetTotalConnections() == 0 && len(s.GetConnectionsByRoom("a room")) == 0
 	})
 }
 
-// TestOnDisconnectIsNeverTooLate: registered after the end, it is called at
-// once; so programs that drive a connection by hand don't miss it.
-func TestOnDisconnectIsNeverTooLate(t *testing.T) {
+// TestLateOnDisconnect: a function registered by OnDisconnect after the end is called at
+// once. So a program can drive a connection by hand and doesn't miss the end.
+func TestLateOnDisconnect(t *testing.T) {
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{})
 	calls := make(chan string, 2)
@@ -196,14 +202,14 @@ func TestOnDisconnectIsNeverTooLate(t *testing.T) {
 	client.wantClosed(1000)
 	for _, want := range []string{"late", "registered"} {
 		if got := receive(t, calls); got != want {
-			t.Errorf("%s, want %s", got, want)
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
 
-// TestDisconnectFromACallback: whichever it is, no other of its functions is missing
-// after it.
-func TestDisconnectFromACallback(t *testing.T) {
+// TestDisconnectFromCallback: an application may disconnect from each kind of callback.
+// OnLeave and OnDisconnect are still called after it.
+func TestDisconnectFromCallback(t *testing.T) {
 	native := func(client *testClient) { client.sendText("native") }
 	event := func(client *testClient) { client.send("e;0;") }
 	for name, test := range map[string]struct {
@@ -237,13 +243,14 @@ func TestDisconnectFromACallback(t *testing.T) {
 			client.wantClosed(1000)
 			receive(t, left)
 			if err := receive(t, ended); !errors.Is(err, websocket.ErrDisconnected) {
-				t.Errorf("ended with %v", err)
+				t.Errorf("got reason %v, want ErrDisconnected", err)
 			}
 		})
 	}
 }
 
-// TestOnDisconnectWithinOnDisconnect: registered by one that runs, it is called, too.
+// TestOnDisconnectWithinOnDisconnect: a function of OnDisconnect may register another
+// one. The new one is called, too.
 func TestOnDisconnectWithinOnDisconnect(t *testing.T) {
 	calls := make(chan string, 4)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -256,31 +263,32 @@ func TestOnDisconnectWithinOnDisconnect(t *testing.T) {
 	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, nil)
 	for _, want := range []string{"inner", "outer", "last"} {
 		if got := receive(t, calls); got != want {
-			t.Errorf("called %s, want %s", got, want)
+			t.Errorf("got call %s, want %s", got, want)
 		}
 	}
 }
 
-// TestTheTextOfTheClientsClose is what the reason has, with its code.
-func TestTheTextOfTheClientsClose(t *testing.T) {
+// TestCloseReasonOfClient: DisconnectReason has the code and the text of the client's
+// close frame.
+func TestCloseReasonOfClient(t *testing.T) {
 	f, connections := watchConnections()
 	_, url := onConnection(t, websocket.Config{}, f)
 	_ = dial(t, url).WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(4001, "my reason"))
 	var closed *websocket.CloseError
 	want := websocket.CloseError{Code: 4001, Text: "my reason"}
 	if err := receive(t, receive(t, connections).ended); !errors.As(err, &closed) || *closed != want {
-		t.Errorf("ended with %#v", err)
+		t.Errorf("got reason %#v, want %#v", err, want)
 	}
 }
 
-// TestCloseTimeout: a client that doesn't answer the close frame is left after that
-// time, for which OnDisconnect doesn't wait.
+// TestCloseTimeout: a client doesn't answer the close frame. The server closes the
+// transport after CloseTimeout. OnDisconnect is called at once, before this time.
 func TestCloseTimeout(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{CloseTimeout: 3 * time.Second}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
-		synctest.Wait()
+		time.Sleep(time.Second) // of the bubble: the connection is served
 		began := time.Now()
 		_ = s.GetConnections()[0].Disconnect()
 		synctest.Wait()
@@ -289,26 +297,73 @@ func TestCloseTimeout(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != 3*time.Second {
-			t.Errorf("the transport was closed after %v", took)
+			t.Errorf("the transport was closed after %v, want 3s", took)
 		}
 		_ = client.Close()
 	})
 }
 
-// TestAnsweredClose: once the client has answered the close frame, nothing is waited for.
+// TestAnsweredClose: the client answers the close frame. The server closes the transport
+// without a wait.
 func TestAnsweredClose(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
-		synctest.Wait()
+		time.Sleep(time.Second) // of the bubble: the connection is served
 		began := time.Now()
 		_ = s.GetConnections()[0].Disconnect()
-		go readAll(client) // which answers
+		go readAll(client) // it answers the close frame
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != 0 {
-			t.Errorf("the transport was closed after %v", took)
+			t.Errorf("the transport was closed after %v, want 0s", took)
 		}
 	})
+}
+
+// TestDisconnectWith checks: the client gets the code and the reason. The server refuses a
+// close frame that RFC 6455 doesn't allow, and the connection lives on.
+func TestDisconnectWith(t *testing.T) {
+	s, url := onConnection(t, websocket.Config{}, echo)
+	for name, connect := range map[string]func() *testClient{
+		"classic":    func() *testClient { return dial(t, url) },
+		"protocol 2": func() *testClient { client, _ := begin(t, url); return client },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := connect()
+			eventually(t, "a connection", func() bool { return s.GetTotalConnections() == 1 })
+			c := s.GetConnections()[0]
+			for _, bad := range []struct {
+				code   int
+				reason string
+			}{
+				{0, ""}, {1005, ""}, {1006, ""}, {999, ""}, {5000, ""}, {4000, "\xff"},
+				{4000, strings.Repeat("x", 124)},
+			} {
+				if err := c.DisconnectWith(bad.code, bad.reason); err != websocket.ErrInvalidClose {
+					t.Errorf("%d %.9q: %v, want %v", bad.code, bad.reason, err, websocket.ErrInvalidClose)
+				}
+			}
+			reason := strings.Repeat("x", 123)
+			if err := c.DisconnectWith(4321, reason); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.DisconnectWith(4321, ""); err != websocket.ErrAlreadyDisconnected {
+				t.Errorf("a second call returns %v", err)
+			}
+			var closed *gorilla.CloseError
+			var err error
+			for err == nil {
+				_, _, err = client.ReadMessage()
+			}
+			if !errors.As(err, &closed) || closed.Code != 4321 || closed.Text != reason {
+				t.Errorf("the client is closed with %v", err)
+			}
+			if c.DisconnectReason() != websocket.ErrDisconnected {
+				t.Errorf("the reason is %v", c.DisconnectReason())
+			}
+			eventually(t, "the end", func() bool { return s.GetTotalConnections() == 0 })
+		})
+	}
 }

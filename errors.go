@@ -10,6 +10,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/handler"
 	"github.com/kataras/iris/websocket/internal/node"
 	"github.com/kataras/iris/websocket/internal/quote"
+	"github.com/kataras/iris/websocket/internal/session"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -21,8 +22,8 @@ import (
 var (
 	// ErrAlreadyDisconnected: the connection is closed or closing.
 	ErrAlreadyDisconnected = node.ErrAlreadyDisconnected
-	// ErrDisconnected: the server closed the connection by [Connection.Disconnect]
-	// or [Server.Disconnect].
+	// ErrDisconnected: the server closed the connection by [Connection.Disconnect] or
+	// [Server.Disconnect], or by [Connection.Write] with a [CloseMessage].
 	ErrDisconnected = node.ErrDisconnected
 	// ErrSlowConsumer: the client reads too slowly. See [Config.MaxQueuedBytes].
 	ErrSlowConsumer = node.ErrSlowConsumer
@@ -32,7 +33,8 @@ var (
 	// [Config.ReadTimeout].
 	ErrPongTimeout = node.ErrPongTimeout
 	// ErrMessageTooLarge: the client sent more than [Config.MaxMessageSize] in one
-	// message. It sees close code 1009.
+	// message. It sees close code 1009. With protocol 2 the connection lives on:
+	// OnError gets the error as a [*MessageError], and the message is skipped.
 	ErrMessageTooLarge = node.ErrMessageTooLarge
 	// ErrInvalidUTF8: a text message of the client is not valid UTF-8. The client
 	// sees close code 1007 (RFC 6455, section 8.1).
@@ -41,16 +43,37 @@ var (
 	// section 5.6).
 	ErrInvalidText = errors.New("websocket: the text is not valid UTF-8; send it with EmitBinary")
 	// ErrProtocol: the client broke the WebSocket protocol. It sees close code 1002,
-	// or 1007 for corrupt compressed data (RFC 6455, section 7.4.1).
+	// or 1007 for corrupt compressed data (RFC 6455, section 7.4.1), or 4002 for a
+	// violation of protocol 2.
 	ErrProtocol = node.ErrProtocol
+	// ErrEvicted: the session was suspended, and the server had too many of them. See
+	// [Config.MaxSuspended] and [Config.MaxSuspendedBytes].
+	ErrEvicted = node.ErrEvicted
+	// ErrAnotherUser: a client came back to a session, or sent a new token, and
+	// [Config.Authenticate] returned another user.
+	ErrAnotherUser = node.ErrAnotherUser
+	// ErrExpired: the time set by [ExpireAt] has come, and the client has sent no new
+	// token. It sees close code 4001.
+	ErrExpired = node.ErrExpired
+	// ErrNotSupported: the client doesn't speak protocol 2, so it can't answer
+	// [Connection.Ask].
+	ErrNotSupported = node.ErrNotSupported
+	// ErrTooManyAsks: 1,000 replies of the client are awaited.
+	ErrTooManyAsks = session.ErrTooManyAsks
+	// ErrGoexit: a handler, or another function that the connection calls, ended its
+	// goroutine by [runtime.Goexit]. FailNow of a test does so. The client sees no
+	// close frame.
+	ErrGoexit = node.ErrGoexit
 	// ErrServerClosed: [Server.Shutdown] or [Server.Close] ended the connection, or
 	// refused the handshake.
 	ErrServerClosed = node.ErrServerClosed
 	// ErrInvalidMessageType: the type for [Connection.Write] is not one of RFC 6455,
-	// section 5.2, or the data is too long for it.
+	// section 5.2, or the data of a [PingMessage] or [PongMessage] has more than 125
+	// bytes.
 	ErrInvalidMessageType = errors.New("websocket: invalid message type, or more data than a control message carries")
-	// ErrInvalidClose: [Connection.Write] must not send this CloseMessage (RFC 6455,
-	// sections 5.5.1 and 7.4). The connection stays open.
+	// ErrInvalidClose: [Connection.Write] must not send this [CloseMessage]: its code is
+	// not allowed, its reason is not valid UTF-8, or its data has one byte or more than
+	// 125 (RFC 6455, sections 5.5.1 and 7.4). The connection stays open.
 	ErrInvalidClose = errors.New("websocket: a close frame can carry the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999, and a reason of at most 123 bytes of UTF-8")
 	// ErrUnauthorized, returned by [Config.Authenticate], refuses the handshake with
 	// 401.
@@ -67,8 +90,8 @@ var (
 	// if the client sent more than 16 KiB of headers with its handshake.
 	ErrIncompleteRequest = errors.New("websocket: the client sent more than 16 KiB of headers with its handshake, and Connection.Context has not all of them; set http.Server.MaxHeaderBytes to refuse such requests")
 	// ErrReservedRoom goes to OnError if [Connection.Join] is called with [All] or
-	// [Broadcast]: they are recipients, not rooms.
-	ErrReservedRoom = errors.New("websocket: the empty name and that of Broadcast are reserved: no room can have them")
+	// [Broadcast], which are recipients, or with the ID of another connection.
+	ErrReservedRoom = errors.New("websocket: this name is reserved: it is empty, or that of Broadcast, or the ID of another connection")
 )
 
 // CloseError is the reason of a connection closed by its client, or lost.
@@ -108,7 +131,9 @@ func (e *CloseError) Error() string {
 // Unwrap returns the error of the network.
 func (e *CloseError) Unwrap() error { return e.Err }
 
-// MessageError reports a rejected message. The connection lives on.
+// MessageError reports a message that is malformed, or of the wrong type for its handler.
+// The connection lives on. Rejected messages of other kinds end the connection, with
+// [ErrMessageTooLarge], [ErrInvalidUTF8] or [ErrProtocol].
 type MessageError struct {
 	// Event is the name of the event, cut to 128 bytes. It is empty if the message
 	// has none.
@@ -122,6 +147,8 @@ type MessageError struct {
 	Got string
 	// Err names the mistake, with the beginning of the payload.
 	Err error
+
+	ofReply bool // the payload is that of a client that was asked
 }
 
 // Error implements error.
@@ -188,8 +215,9 @@ func (e *HandlerError) Error() string {
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// PanicError reports a panic in a handler. The connection lives on. Only a panic in
-// an OnConnection function ends its connection: the client sees close code 1011.
+// PanicError reports a panic in a handler, or in another function registered by the
+// application. The connection lives on. Only a panic in an OnConnection function ends its
+// connection: the client sees close code 1011.
 type PanicError struct {
 	// Event is the name of the event, cut to 128 bytes. For other functions it is
 	// the name of the method they were registered with, such as "OnConnection".

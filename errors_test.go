@@ -12,8 +12,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestTextsOfErrors are one line, whatever is in their fields, which stay as they
-// are.
+// TestTextsOfErrors: the text of an error is one line of printable characters, whatever
+// its fields hold. The fields stay unchanged.
 func TestTextsOfErrors(t *testing.T) {
 	cause := errors.New(hostile)
 	panicked := &websocket.PanicError{Event: hostile, Value: cause}
@@ -30,10 +30,10 @@ func TestTextsOfErrors(t *testing.T) {
 			text := err.Error()
 			if !strings.HasPrefix(text, "websocket: ") || !strings.Contains(text, "forged") ||
 				len(text) > 2000 || strings.ContainsFunc(text, isNotGraphic) {
-				t.Errorf("%d bytes: %.500q", len(text), text)
+				t.Errorf("got %d bytes %.500q, want one short line", len(text), text)
 			}
 			if name != "CloseError, text" && !errors.Is(err, cause) {
-				t.Error("the cause is lost")
+				t.Error("errors.Is doesn't find the cause")
 			}
 		})
 	}
@@ -59,8 +59,9 @@ func TestTextsOfCloseErrors(t *testing.T) {
 	}
 }
 
-// TestTheTextOfAClose: what the client said in its close frame is in the reason.
-func TestTheTextOfAClose(t *testing.T) {
+// TestCloseTextInError: the text of the client's close frame stands in the text of
+// DisconnectReason.
+func TestCloseTextInError(t *testing.T) {
 	ended := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
@@ -72,13 +73,13 @@ func TestTheTextOfAClose(t *testing.T) {
 	var closed *websocket.CloseError
 	err := receive(t, ended)
 	if !errors.As(err, &closed) || closed.Code != 4001 || closed.Text != "the reason" {
-		t.Fatalf("ended with %v", err)
+		t.Fatalf("got reason %v, want code 4001 with the text", err)
 	}
 	wantParts(t, "the reason", err.Error(), `"the reason"`)
 }
 
-// TestErrorsOfPayloads: long ones leave room for what is wrong, and what reading
-// them returned is still there.
+// TestErrorsOfPayloads: the text of an error cuts a long payload, so the cause is still
+// readable. The error still wraps the error of the decoder.
 func TestErrorsOfPayloads(t *testing.T) {
 	errs := make(chan error, 1)
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -115,20 +116,20 @@ func TestErrorsOfPayloads(t *testing.T) {
 			text := err.Error()
 			wantParts(t, "the error", text, test.want...)
 			if len(text) > 700 || strings.Contains(text, "\n") {
-				t.Errorf("%d bytes: %.900q", len(text), text)
+				t.Errorf("got %d bytes %.900q, want one short line", len(text), text)
 			}
 			if test.is != nil && !test.is(err) {
-				t.Errorf("what it wraps is lost: %v", err)
+				t.Errorf("got %v, want the wrapped error in it", err)
 			}
 			var message *websocket.MessageError
 			if !errors.As(err, &message) || len(message.Err.Error()) > 600 {
-				t.Errorf("Err is %.900q", message.Err)
+				t.Errorf("got Err %.900q, want at most 600 bytes", message.Err)
 			}
 		})
 	}
 }
 
-// TestErrorsOfEmit keep what they wrap.
+// TestErrorsOfEmit: the errors of Emit wrap their causes, and their texts are one line.
 func TestErrorsOfEmit(t *testing.T) {
 	s := websocket.NewServer(websocket.Config{Marshal: func(v any) ([]byte, error) {
 		if err, ok := v.(error); ok {
@@ -138,16 +139,16 @@ func TestErrorsOfEmit(t *testing.T) {
 	}})
 	text := s.Emit(hostile[len(forged):], errors.New(hostile)).Error()
 	if len(text) > 2000 || strings.Contains(text, "\n") {
-		t.Errorf("%d bytes: %.900q", len(text), text)
+		t.Errorf("got %d bytes %.900q, want one short line", len(text), text)
 	}
 	if err := s.Emit("a;b", 1); !errors.Is(err, websocket.ErrInvalidEvent) || !strings.Contains(err.Error(), `"a;b"`) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want ErrInvalidEvent with a;b", err)
 	}
 	if err := s.Emit("", 1); !errors.Is(err, websocket.ErrInvalidEvent) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want ErrInvalidEvent", err)
 	}
 	want := `websocket: event "e": ` + errHandler.Error()
 	if err := s.Emit("e", struct{}{}); !errors.Is(err, errHandler) || err.Error() != want {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

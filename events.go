@@ -18,6 +18,7 @@ type registry struct {
 	event      map[string][]handlerFunc
 	anyEvent   []func(Connection, Message)
 	middleware []Middleware
+	roomChange []func(room string)
 }
 
 // change replaces the registry with a changed copy.
@@ -26,7 +27,9 @@ func (s *Server) change(f func(*registry)) {
 	defer s.mu.Unlock()
 	next := registry{event: make(map[string][]handlerFunc)}
 	if old := s.registry.Load(); old != nil {
-		next = registry{maps.Clone(old.event), slices.Clip(old.anyEvent), slices.Clip(old.middleware)}
+		next = registry{
+			maps.Clone(old.event), slices.Clip(old.anyEvent), slices.Clip(old.middleware), slices.Clip(old.roomChange),
+		}
 	}
 	f(&next)
 	s.registry.Store(&next)
@@ -111,6 +114,18 @@ func (c *connection) OnPong(f PongFunc) {
 	c.listeners.add("OnPong", f)
 }
 
+// OnSuspend implements Connection.
+func (c *connection) OnSuspend(f func()) {
+	mustBeFunc("OnSuspend", f == nil)
+	c.listeners.add("OnSuspend", suspendFunc(f))
+}
+
+// OnResume implements Connection.
+func (c *connection) OnResume(f func()) {
+	mustBeFunc("OnResume", f == nil)
+	c.listeners.add("OnResume", resumeFunc(f))
+}
+
 // OnDisconnect implements Connection.
 func (c *connection) OnDisconnect(f DisconnectFunc) {
 	mustBeFunc("OnDisconnect", f == nil)
@@ -119,15 +134,55 @@ func (c *connection) OnDisconnect(f DisconnectFunc) {
 	}
 }
 
-// On is [Connection.On] with a check of the handler by the compiler: T is the type
-// of its parameter. It panics in the same cases, and if c is not a connection of
-// this package. Use [Connection.On] for a handler with results.
-func On[T any](c Connection, event string, handler func(T)) {
-	h, err := compileTyped(c.Server().compilers.forOne, event, handler)
+// Target is what [On], [Handle] and [Answer] register handlers on: a [*Server], for all
+// connections, or a [Connection].
+type Target interface {
+	On(event string, handler MessageFunc)
+}
+
+// On is [Connection.On] or [Server.On] with a check of the handler by the compiler: T is
+// the type of its parameter. It panics in the same cases, and if to is a connection of
+// another package. Use [Handle] or [Answer] for a handler that takes the connection, or has
+// results.
+func On[T any](to Target, event string, handler func(T)) {
+	c, ok := to.(Connection)
+	if !ok {
+		mustBeFunc("On", handler == nil)
+		to.On(event, handler)
+		return
+	}
+	s := c.Server()
+	if s == nil {
+		panic(fmt.Sprintf("websocket: On(%q, %T): the connection is not one of this package", event, handler))
+	}
+	h, err := compileTyped(s.compilers.forOne, event, handler)
 	if err != nil {
 		panic(fmt.Sprintf("websocket: On(%q, %T): %v", event, handler, err))
 	}
 	c.On(event, h)
+}
+
+// Handle registers a handler whose form the compiler checks: T is the type of the payload.
+// The error goes to OnError as a [*HandlerError], and to a client that has asked. Handle
+// panics in the cases of [Connection.On].
+func Handle[T any](to Target, event string, handler func(c Connection, data T) error) {
+	mustBeFunc("Handle", handler == nil)
+	if c, ok := to.(Connection); ok {
+		to.On(event, func(data T) error { return handler(c, data) })
+		return
+	}
+	to.On(event, handler)
+}
+
+// Answer is [Handle] for a handler that replies: R is the type of the reply to a client
+// that has asked. An error is the reply instead of the value: see [ReplyError].
+func Answer[T, R any](to Target, event string, handler func(c Connection, data T) (R, error)) {
+	mustBeFunc("Answer", handler == nil)
+	if c, ok := to.(Connection); ok {
+		to.On(event, func(data T) (R, error) { return handler(c, data) })
+		return
+	}
+	to.On(event, handler)
 }
 
 func compileTyped[T any](c *compiler, event string, f func(T)) (handlerFunc, error) {
@@ -205,43 +260,69 @@ func compile(c *compiler, event string, f any) (handlerFunc, error) {
 // dispatchEvent calls the handlers of an event, inside of the middleware, and reports
 // their errors.
 func (c *connection) dispatchEvent(event wire.Event) {
-	r := c.server.registry.Load()
-	if r != nil && len(r.middleware) > 0 {
-		c.dispatchThrough(r, event)
-		return
+	var reply *reply
+	if event.ID != 0 {
+		reply = newReply()
 	}
-	c.reportAll(c.handleAll(r, event, nil))
-}
-
-func (c *connection) reportAll(errs failures) {
-	for _, err := range errs {
+	err := c.runHandlers(event, reply)
+	switch err := err.(type) {
+	case nil:
+	case failures:
+		for _, err := range err {
+			c.report(err)
+		}
+	default:
 		c.report(err)
 	}
+	if reply != nil {
+		c.reply(event, reply, err)
+	}
+}
+
+// runHandlers calls the handlers of an event inside of the middleware. It stores what
+// they return in the reply, unless that is nil.
+func (c *connection) runHandlers(event wire.Event, reply *reply) error {
+	r := c.server.registry.Load()
+	if r != nil && len(r.middleware) > 0 {
+		return asHandlerError(event, newChain(c, r, event, reply).call(0))
+	}
+	return c.handleAll(r, event, nil, reply).err()
 }
 
 // handleAll calls the handlers of an event: first the connection's, then the
 // server's. It returns their errors. The message is the event's; nil if it has not
 // been made yet.
-func (c *connection) handleAll(r *registry, event wire.Event, message *Message) (failed failures) {
+func (c *connection) handleAll(r *registry, event wire.Event, message *Message, reply *reply) (failed failures) {
 	handled := c.handleAny(r, event, message)
 	for _, l := range c.listeners.list() {
 		if h, ok := l.handler(event.Name); ok {
 			handled = true
-			if err := c.handle(h, event); err != nil {
-				failed = append(failed, err)
-			}
+			failed = c.handleOne(h, event, reply, failed)
 		}
 	}
 	if r != nil {
 		for _, h := range r.event[string(event.Name)] {
 			handled = true
-			if err := c.handle(h, event); err != nil {
-				failed = append(failed, err)
-			}
+			failed = c.handleOne(h, event, reply, failed)
 		}
 	}
 	if !handled {
 		c.server.node.Counters.Unhandled.Add(1)
+	}
+	if reply != nil {
+		reply.failed = failed
+	}
+	return failed
+}
+
+// handleOne calls a handler. It appends its error to those before.
+func (c *connection) handleOne(h handlerFunc, event wire.Event, reply *reply, failed failures) failures {
+	value, err := c.handle(h, event)
+	if reply != nil {
+		reply.add(value, err)
+	}
+	if err != nil {
+		return append(failed, err)
 	}
 	return failed
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// exchange starts the application, sends messages to its endpoint /ws as a
-// browser would, and prints as many as it is told to expect.
+// exchange starts the application and sends events to its endpoint /ws like a browser. It
+// prints the first messages from the server, as many as expect says.
 func exchange(app *iris.Application, expect int, events ...string) {
 	if err := app.Build(); err != nil {
 		panic(err)
@@ -42,7 +42,7 @@ func exchange(app *iris.Application, expect int, events ...string) {
 	}
 }
 
-// A chat: what one client says goes to all others, and back to it.
+// A chat: the server sends each message to all other clients and back to its sender.
 func Example() {
 	app := iris.New()
 	w := websocket.New(app, "/ws")
@@ -58,7 +58,7 @@ func Example() {
 	// Output: chat;0;you said: hello
 }
 
-// Rooms exist as long as somebody is in them.
+// A room exists as long as a connection is in it.
 func ExampleConnection_rooms() {
 	app := iris.New()
 	w := websocket.New(app, "/ws")
@@ -78,7 +78,7 @@ func ExampleConnection_rooms() {
 	// left;0;go
 }
 
-// A handler's parameter says what it takes; any Go value is sent.
+// The parameter of a handler sets the type of its payload. Emit sends any Go value.
 func ExampleConnection_On() {
 	type point struct{ X, Y int }
 	app := iris.New()
@@ -87,7 +87,7 @@ func ExampleConnection_On() {
 		c.On("move", func(p point) { c.Emit("moved", point{p.X + 1, p.Y + 1}) })
 		c.On("add", func(n uint8) error {
 			if n == 0 {
-				return errors.New("nothing to add") // for OnError
+				return errors.New("nothing to add") // goes to OnError
 			}
 			return c.Emit("added", n)
 		})
@@ -114,8 +114,26 @@ func ExampleOn() {
 	// Output: saved;1;2
 }
 
-// Handlers of the server are those of all of its connections, and cost an idle
-// one nothing. Middleware stands around them.
+// Handle and Answer check the form of a handler, too, and take handlers with results. They
+// register them on the server or on a connection.
+func ExampleHandle() {
+	type item struct{ Title string }
+	app := iris.New()
+	w := websocket.New(app, "/ws")
+	websocket.Handle(w, "save", func(c websocket.Connection, i item) error {
+		if i.Title == "" {
+			return errors.New("an item without a title") // goes to OnError
+		}
+		return c.Emit("saved", i.Title)
+	})
+	defer w.Shutdown(context.Background())
+
+	exchange(app, 1, `save;4;{"Title":"one"}`)
+	// Output: saved;0;one
+}
+
+// A handler of the server serves all connections. It costs an idle connection nothing.
+// Middleware runs around it.
 func ExampleServer_On() {
 	app := iris.New()
 	w := websocket.New(app, "/ws")
@@ -134,7 +152,7 @@ func ExampleServer_On() {
 	// chat;0;hello
 }
 
-// A goroutine of the application's emits to a room when something happens.
+// A goroutine of the application emits to a room at any time.
 func ExampleServer_To() {
 	prices := make(chan float64)
 	app := iris.New()
@@ -155,12 +173,12 @@ func ExampleServer_To() {
 	// Output: price;4;101.5
 }
 
-// Who may connect, and who it is.
+// Authenticate refuses a client or returns the name of its user.
 func ExampleConfig_authenticate() {
 	app := iris.New()
 	w := websocket.New(app, "/ws", websocket.Config{
 		Authenticate: func(ctx iris.Context) (string, error) {
-			name := ctx.URLParam("name") // of a token, in earnest
+			name := ctx.URLParam("name") // a real program reads a token
 			if name == "" {
 				return "", websocket.ErrUnauthorized
 			}
@@ -169,7 +187,7 @@ func ExampleConfig_authenticate() {
 	})
 	w.OnConnection(func(c websocket.Connection) {
 		c.On("remind me", func(text string) {
-			w.ToUser(c.User()).Emit("reminder", c.User()+": "+text) // on all of her devices
+			w.ToUser(c.User()).Emit("reminder", c.User()+": "+text) // on all devices of the user
 		})
 	})
 	defer w.Shutdown(context.Background())
@@ -178,7 +196,7 @@ func ExampleConfig_authenticate() {
 	// Output: reminder;0;ann: lunch
 }
 
-// The sessions of Iris, whose middleware runs before the handshake.
+// The sessions of Iris work in handlers: their middleware runs before the handshake.
 func ExampleConnection_Context() {
 	app := iris.New()
 	app.Use(sessions.New(sessions.Config{Cookie: "session"}).Handler())
@@ -195,7 +213,7 @@ func ExampleConnection_Context() {
 	// counted;1;2
 }
 
-// Bytes go as they are, here in binary messages.
+// Bytes travel unchanged, here in binary messages.
 func ExampleConfig_binaryMessages() {
 	app := iris.New()
 	w := websocket.New(app, "/ws", websocket.Config{BinaryMessages: true})
@@ -211,7 +229,7 @@ func ExampleConfig_binaryMessages() {
 	// Output: reversed;3;cba
 }
 
-// What a client sends wrong is reported, and the connection lives on.
+// OnError receives the mistakes of a client. The connection stays open.
 func ExampleConnection_onError() {
 	app := iris.New()
 	w := websocket.New(app, "/ws")

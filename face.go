@@ -11,7 +11,7 @@ import (
 // face implements node.Face for a connection.
 type face connection
 
-// faceOf returns the connection that a node.Conn is a part of.
+// faceOf returns the connection of a node.Conn.
 func faceOf(c *node.Conn) *connection { return (*connection)(c.Face().(*face)) }
 
 // Event implements node.Face.
@@ -27,7 +27,33 @@ func (f *face) Native(text bool, message []byte) { (*connection)(f).dispatchNati
 func (f *face) Pinged() { (*connection)(f).firePing() }
 
 // Ponged implements node.Face.
-func (f *face) Ponged() { (*connection)(f).firePong() }
+func (f *face) Ponged() { fire[PongFunc]((*connection)(f)) }
+
+// Renewed implements node.Face.
+func (f *face) Renewed(token string) { (*connection)(f).renew(token) }
+
+// Suspended implements node.Face.
+func (f *face) Suspended(error) { fire[suspendFunc]((*connection)(f)) }
+
+// Resumed implements node.Face.
+func (f *face) Resumed() { fire[resumeFunc]((*connection)(f)) }
+
+// Joined implements node.Face.
+func (f *face) Joined(room string) {
+	c := (*connection)(f)
+	defer c.server.roomChanged(room)
+	c.server.publisher.joined(room)
+	c.server.presence.joined(c, room)
+	c.fireJoin(room)
+}
+
+// Left implements node.Face.
+func (f *face) Left(room string) {
+	c := (*connection)(f)
+	c.server.publisher.left(room)
+	c.server.presence.left(c, room)
+	c.server.roomChanged(room)
+}
 
 // Leaving implements node.Face.
 func (f *face) Leaving(room string) { (*connection)(f).fireLeave(room) }
@@ -43,21 +69,23 @@ func (f *face) Ending(cause error) {
 func (f *face) Ended() {
 	c := (*connection)(f)
 	defer c.releaseContext()
+	c.server.presence.ended(c)
+	c.server.publisher.exit(c.ID(), c.User())
 	c.fireDisconnect()
 }
 
 // Released implements node.Face.
 func (f *face) Released() { f.place.Free() }
 
-// peerClosed makes the cause of a connection that its client has closed, or lost.
+// peerClosed returns the cause of an end by the client, or by a lost connection.
 func peerClosed(code int, text string, err error) error {
 	return &CloseError{Code: code, Text: text, Err: err}
 }
 
-// orderly reports whether OnError needn't be told of the end.
+// orderly reports whether OnError need not get the cause of the end.
 func orderly(cause error) bool {
 	if _, panicked := cause.(*PanicError); panicked {
-		return true // it has been told
+		return true // OnError got it already
 	}
 	var closed *CloseError
 	if errors.As(cause, &closed) {

@@ -1,6 +1,9 @@
 package websocket
 
 import (
+	"bytes"
+	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/kataras/iris/websocket/internal/wire"
@@ -21,12 +24,12 @@ func (c *connection) guard(name string, f func()) (panicked *PanicError) {
 	return nil
 }
 
-// handle calls a handler of an event, and returns its error. A panic is reported
-// here; it comes as an error, too.
-func (c *connection) handle(h handlerFunc, event wire.Event) (err error) {
+// handle calls a handler of an event, and returns its reply or its error. A panic is
+// reported here; it comes as an error, too.
+func (c *connection) handle(h handlerFunc, event wire.Event) (reply any, err error) {
 	defer c.recoveredIn(event, &err)
-	_, err = h(c, event) // the wire of 2016 has no words for a reply
-	return handlerError(event, err)
+	reply, err = h(c, event)
+	return reply, handlerError(event, err)
 }
 
 // recoveredIn must be deferred. It turns a panic into an error. The event's name
@@ -47,8 +50,24 @@ func (c *connection) panicked(name string, value any) *PanicError {
 func (c *connection) logPanic(name string, value any) *PanicError {
 	err := &PanicError{Event: name, Value: value, Stack: debug.Stack()}
 	c.server.node.Counters.Panics.Add(1)
-	c.log(handlerPanic, err)
+	logged := *err
+	if bytes.Contains(err.Stack, nilSession) {
+		logged.Value = withRemedy(value)
+	}
+	c.log(handlerPanic, &logged)
 	return err
+}
+
+// nilSession is in the stack of a panic in a method of a session of Iris.
+var nilSession = []byte("kataras/iris/v12/sessions.(*Session).")
+
+// withRemedy returns the value of a panic, for the log. Most often the value is that of a
+// nil session: the panic names the mistake then.
+func withRemedy(value any) any {
+	if _, ok := value.(runtime.Error); !ok {
+		return value
+	}
+	return fmt.Sprintf("%v; if it uses what middleware provides, such as a session: register the middleware before websocket.New", value)
 }
 
 // report counts an error of a message, and tells OnError. Without OnError functions
@@ -85,9 +104,22 @@ func (c *connection) tell(f ErrorFunc, err error) {
 	f(err)
 }
 
+func (c *connection) fireJoin(room string) {
+	for name, f := range functionsOf[JoinRoomFunc](c.listeners.list()) {
+		c.guard(name, func() { f(room) })
+	}
+}
+
 func (c *connection) fireLeave(room string) {
 	for name, f := range functionsOf[LeaveRoomFunc](c.listeners.list()) {
 		c.guard(name, func() { f(room) })
+	}
+}
+
+// fire calls the functions of one type.
+func fire[F ~func()](c *connection) {
+	for name, f := range functionsOf[F](c.listeners.list()) {
+		c.guard(name, f)
 	}
 }
 
@@ -109,11 +141,4 @@ func (c *connection) firePing() {
 			c.guard(name, f)
 		}
 	}()
-}
-
-// firePong calls the OnPong functions.
-func (c *connection) firePong() {
-	for name, f := range functionsOf[PongFunc](c.listeners.list()) {
-		c.guard(name, f)
-	}
 }

@@ -13,8 +13,8 @@ import (
 // endless is a pointer to itself.
 type endless *endless
 
-// TestErrorsOfHandlers go to OnError, with the event, and are counted; the
-// connection lives.
+// TestErrorsOfHandlers: the error of a handler goes to OnError, with the event. The
+// statistics count it. The connection stays open.
 func TestErrorsOfHandlers(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.On("server", func(_ websocket.Connection, fail bool) error {
@@ -51,20 +51,20 @@ func TestErrorsOfHandlers(t *testing.T) {
 	client.send("message;2;true")
 	const misread = `"true", sent as bool (type 2), can't be read as websocket_test.point`
 	if got := client.next(); !strings.Contains(got, misread) {
-		t.Errorf("OnError: %q", got)
+		t.Errorf("OnError: got %q, want %q in it", got, misread)
 	}
 	client.send("fine;1;1")
 	client.send("server;2;false")
 	client.send("none;0;")
 	client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: %v", "none", errHandler))
 	if n := s.Stats(); n.Failed != 7 || n.Rejected != 0 {
-		t.Errorf("%+v", n)
+		t.Errorf("got stats %+v, want 7 failed and none rejected", n)
 	}
 }
 
-// TestHandlersThatCannotBe are refused when they are registered, by name and
-// type.
-func TestHandlersThatCannotBe(t *testing.T) {
+// TestInvalidHandlersPanic: the registration of an invalid handler panics. The text names
+// the event and the type of the handler.
+func TestInvalidHandlersPanic(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) {
 			for name, handler := range map[string]any{
@@ -108,7 +108,7 @@ func TestHandlersThatCannotBe(t *testing.T) {
 	dial(t, url).want("done;0;")
 }
 
-// TestNilFunctions are refused when they are registered, by the method's name.
+// TestNilFunctions: the registration of a nil function panics. The text names the method.
 func TestNilFunctions(t *testing.T) {
 	refused := make(chan string, 20)
 	refuses := func(register func()) {
@@ -137,24 +137,24 @@ func TestNilFunctions(t *testing.T) {
 		"OnAny", "OnMessage", "OnNativeMessage", "OnError", "OnLeave", "OnPing", "OnPong", "OnDisconnect",
 	} {
 		if got, want := <-refused, "websocket: "+method+": the function is nil"; got != want {
-			t.Errorf("%q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
-// wantHandlerPanic fails unless f panics with a text that names both.
+// wantHandlerPanic fails unless f panics and the text names the event and the type.
 func wantHandlerPanic(t *testing.T, event, typ string, f func()) {
 	t.Helper()
 	defer func() {
 		text := fmt.Sprint(recover())
 		if !strings.Contains(text, fmt.Sprintf("%q", event)) || !strings.Contains(text, typ) {
-			t.Errorf("panic %q, want one that names %q and %s", text, event, typ)
+			t.Errorf("got panic %q, want %q and %s in it", text, event, typ)
 		}
 	}()
 	f()
 }
 
-// TestServerHandlers: On for all connections, OnAny, Use and Off.
+// TestServerHandlers checks handlers for all connections: On, OnAny and Off of the server.
 func TestServerHandlers(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.On("e", func(c websocket.Connection, v int) { _ = c.Emit("server", v) })
@@ -167,7 +167,7 @@ func TestServerHandlers(t *testing.T) {
 			c.OnAny(func(m websocket.Message) { _ = c.Emit("own any", m.String()) })
 			c.On("off", func(event string) { c.Off(event) })
 			c.On("once", func() { c.Off("once"); _ = c.Emit("once", "first") })
-			c.On("once", func() { _ = c.Emit("once", "second") }) // is still called, once
+			c.On("once", func() { _ = c.Emit("once", "second") }) // is still called, but only once
 		})
 	})
 	client := dial(t, url)
@@ -194,10 +194,11 @@ func TestServerHandlers(t *testing.T) {
 	client.want("own any;0;", "any;0;late", "late;0;")
 }
 
-// serverForm is a handler of a server, with and without an error.
+// serverForm is one handler of a server in two forms. The form failing also returns an
+// error.
 type serverForm struct{ handler, failing websocket.MessageFunc }
 
-// takes is the form that takes a T.
+// takes returns the forms of a handler with a parameter of type T.
 func takes[T any]() serverForm {
 	return serverForm{
 		func(c websocket.Connection, v T) { printed(c, v) },
@@ -205,8 +206,8 @@ func takes[T any]() serverForm {
 	}
 }
 
-// TestServerHandlersOfAllForms: each with the connection, with and without an
-// error.
+// TestServerHandlersOfAllForms: a handler of the server gets the connection first. It may
+// have each type of payload, with and without an error as its result.
 func TestServerHandlersOfAllForms(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnError(func(err error) { _ = c.Emit("failed", errors.Is(err, errHandler)) })
@@ -245,8 +246,9 @@ func TestServerHandlersOfAllForms(t *testing.T) {
 	}
 }
 
-// TestErrorsThatAreNilPointers don't end the process: their methods may panic.
-func TestErrorsThatAreNilPointers(t *testing.T) {
+// TestNilPointerErrors: a handler returns a nil pointer as its error. The methods of this
+// error may panic, but the process doesn't end.
+func TestNilPointerErrors(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("e", func(string) error { var err *websocket.MessageError; return err })
 		echo(c)
@@ -256,13 +258,13 @@ func TestErrorsThatAreNilPointers(t *testing.T) {
 	client.send("e;0;x")
 	wantEcho(t, client)
 	if n := s.Stats().Failed; n != 1 {
-		t.Errorf("%d are counted as failed", n)
+		t.Errorf("got %d failed handlers, want 1", n)
 	}
 }
 
-// TestWhatIsKeptStays: a message that a function keeps is not overwritten by the
-// next one.
-func TestWhatIsKeptStays(t *testing.T) {
+// TestKeptMessageStaysUnchanged: a function keeps its message. The next message doesn't
+// overwrite it.
+func TestKeptMessageStaysUnchanged(t *testing.T) {
 	var kept []func() string // appended to by the connection's goroutine
 	keep := func(m websocket.Message) {
 		text := m.String()
@@ -283,8 +285,8 @@ func TestWhatIsKeptStays(t *testing.T) {
 			c.OnMessage(keepBytes)
 			c.OnNativeMessage(keep)
 			c.On("say", func() {
-				for _, what := range kept {
-					_ = c.Emit("kept", what())
+				for _, text := range kept {
+					_ = c.Emit("kept", text())
 				}
 				_ = c.Emit("done", "")
 			})
@@ -306,16 +308,16 @@ func TestWhatIsKeptStays(t *testing.T) {
 		n++
 		parts := strings.Split(strings.TrimPrefix(got, prefix+"kept;0;"), "=")
 		if parts[0] != parts[1] || parts[0] != parts[2] {
-			t.Errorf("what was %q became %q and %q", parts[0], parts[1], parts[2])
+			t.Errorf("got kept texts %q and %q, want %q", parts[1], parts[2], parts[0])
 		}
 	}
 	if n != 3*(4*2+2+1+1+2)+2 {
-		t.Errorf("%d messages were kept", n)
+		t.Errorf("got %d kept messages, want 44", n)
 	}
 }
 
-// TestOffInAHandler: the message that is being handled is handled to its end, by
-// each handler once.
+// TestOffInAHandler: a handler calls Off for its own event. The other handlers of the
+// event still get the current message, each of them once.
 func TestOffInAHandler(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("other", func() { _ = c.Emit("other", "") })
@@ -331,7 +333,8 @@ func TestOffInAHandler(t *testing.T) {
 	client.want("other;0;", "by;1;1", "by;1;2", "by;1;3", "end;0;")
 }
 
-// TestUnhandledMessages are those for which nothing is registered, by whomever.
+// TestUnhandledMessages: the statistics count a message as unhandled if neither the
+// connection nor the server has a handler for it.
 func TestUnhandledMessages(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.On("connection's", func() {}) })
 	s.On("server's", func() {})
@@ -346,10 +349,70 @@ func TestUnhandledMessages(t *testing.T) {
 	client.want("end;4;1")
 }
 
-// TestServerHandlersThatCannotBe: the panic says that a connection may come first,
-// which it may not on a connection.
-func TestServerHandlersThatCannotBe(t *testing.T) {
+// TestInvalidServerHandlersPanic: the text of the panic allows a connection as the first
+// parameter. Only a handler of the server may have it.
+func TestInvalidServerHandlersPanic(t *testing.T) {
 	s := websocket.NewServer(websocket.Config{})
 	parts := []string{`Server.On("chat"`, "a websocket.Connection may stand before"}
 	wantPanic(t, "a handler", parts, func() { s.On("chat", 1) })
+}
+
+// mockConnection is a Connection of an application's own tests.
+type mockConnection struct{ websocket.Connection }
+
+func (mockConnection) Server() *websocket.Server { return nil }
+
+// TestOnForeignConnection checks: the generic On says in its panic that the connection is
+// not one of this package.
+func TestOnForeignConnection(t *testing.T) {
+	wantPanic(t, "On", []string{`On("chat"`, "not one of this package"}, func() {
+		websocket.On(mockConnection{}, "chat", func(string) {})
+	})
+}
+
+// TestGenericFunctions: they register handlers on a server and on a connection alike. Those
+// of Handle and Answer get the connection, and may reply.
+func TestGenericFunctions(t *testing.T) {
+	handle := func(_ websocket.Connection, p point) error {
+		if p.X < 0 {
+			return errors.New("negative")
+		}
+		return nil
+	}
+	answer := func(c websocket.Connection, p point) (string, error) { return fmt.Sprint(c.ID(), p.X), nil }
+	taken := make(chan int, 1)
+	s, url := serve(t, websocket.Config{IDGenerator: idFromURL}, func(s *websocket.Server) {
+		websocket.Handle(s, "server handles", handle)
+		websocket.Answer(s, "server answers", answer)
+		websocket.On(s, "server takes", func(p point) { taken <- p.X })
+		s.OnConnection(func(c websocket.Connection) {
+			websocket.Handle(c, "connection handles", handle)
+			websocket.Answer(c, "connection answers", answer)
+			websocket.On(c, "connection takes", func(p point) { taken <- p.X })
+			c.OnError(func(err error) { _ = c.Emit("error", err.Error()) })
+		})
+	})
+	for _, target := range []string{"server", "connection"} {
+		t.Run(target, func(t *testing.T) {
+			client, _ := begin(t, url+"?id="+target)
+			client.sendText(target + ` handles;41;{"X":1}`)
+			client.want(";r41;null")
+			client.sendText(target + ` handles;4;{"X":-1}`)
+			client.want(fmt.Sprintf("error;0;websocket: the handler of event %q: negative", target+" handles"))
+			client.sendText(target + ` answers;42;{"X":7}`)
+			client.want(";r02;" + target + "7")
+			client.sendText(target + ` takes;43;{"X":8}`)
+			client.want(";r43;null")
+			if x := receive(t, taken); x != 8 {
+				t.Errorf("the handler got %d, want 8", x)
+			}
+		})
+	}
+	wantPanic(t, "On", []string{"chan int"}, func() { websocket.On(s, "event", func(chan int) {}) })
+	wantPanic(t, "On", []string{"the function is nil"}, func() { websocket.On[point](s, "event", nil) })
+	var none func(websocket.Connection, point) error
+	wantPanic(t, "Handle", []string{"the function is nil"}, func() { websocket.Handle(s, "event", none) })
+	wantPanic(t, "Answer", []string{"chan int"}, func() {
+		websocket.Answer(s, "event", func(websocket.Connection, chan int) (int, error) { return 0, nil })
+	})
 }

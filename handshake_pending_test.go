@@ -14,16 +14,16 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// pending is a connection of which the handshake hasn't been answered.
+// pending is a connection with an unanswered handshake.
 type pending struct {
 	s      *websocket.Server
 	c      websocket.Connection
 	client net.Conn
 }
 
-// TestWhoseHandshakeIsNotAnswered can be found from when it is known whose it is,
-// and be ended.
-func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
+// TestUnansweredHandshake: the server lists a connection as soon as it knows the user,
+// before the response is written. A program can find it and end it.
+func TestUnansweredHandshake(t *testing.T) {
 	const ( // frames of the server
 		queued     = "\x81\x21" + prefix + "e;0;queued"
 		late       = "\x81\x1e" + prefix + "late;0;"
@@ -32,9 +32,9 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		cfg  websocket.Config
-		// run is called when the response waits for the client; it may read it.
+		// run is called while the response waits for the client. It may read the response.
 		run func(t *testing.T, p pending)
-		// ended is why the connection ended.
+		// ended is the reason of the end.
 		ended error
 	}{
 		{"disconnected, and then it reads", websocket.Config{}, func(t *testing.T, p pending) {
@@ -52,7 +52,7 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if _, err := p.client.Read(make([]byte, 1)); err != io.EOF {
-				t.Errorf("the network connection: %v", err)
+				t.Errorf("read from the network connection: got %v, want EOF", err)
 			}
 		}, websocket.ErrDisconnected},
 		{"shut down", websocket.Config{HandshakeTimeout: -1}, func(t *testing.T, p pending) {
@@ -67,7 +67,7 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 				_ = p.c.Emit("e", "x")
 			}
 			if _, err := p.client.Read(make([]byte, 1)); err == nil {
-				t.Error("something was written")
+				t.Error("read from the network connection: got data, want an error")
 			}
 		}, websocket.ErrSlowConsumer},
 		{"too late", websocket.Config{
@@ -75,11 +75,11 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 		}, func(t *testing.T, p pending) {
 			time.Sleep(time.Minute - 1)
 			if p.c.DisconnectReason() != nil {
-				t.Errorf("it ended early, with %v", p.c.DisconnectReason())
+				t.Errorf("the connection ended early, with %v", p.c.DisconnectReason())
 			}
 			time.Sleep(time.Second)
 		}, os.ErrDeadlineExceeded},
-		{"never, and that is allowed", websocket.Config{
+		{"never, without a timeout", websocket.Config{
 			HandshakeTimeout: -1, PongTimeout: time.Second,
 		}, func(t *testing.T, p pending) {
 			time.Sleep(time.Hour)
@@ -102,19 +102,19 @@ func TestWhoseHandshakeIsNotAnswered(t *testing.T) {
 				synctest.Wait() // until the response waits
 				list := s.GetConnectionsByUser("ann")
 				if len(list) != 1 || s.GetConnection("1") != list[0] || !s.IsConnected("1") || list[0].ID() != "1" {
-					t.Fatalf("ann has %d connections, and 1 is %v", len(list), s.GetConnection("1"))
+					t.Fatalf("got %d connections of ann, and %v with ID 1", len(list), s.GetConnection("1"))
 				}
 				c := list[0]
-				c.Wait() // returns at once: it isn't the caller's to read
+				c.Wait() // returns at once: another goroutine reads
 				told := make(chan error, 1)
 				c.OnDisconnect(func() { told <- c.DisconnectReason() })
 				test.run(t, pending{s, c, client})
 				if err := <-told; !errors.Is(err, test.ended) {
-					t.Errorf("ended with %v, want %v", err, test.ended)
+					t.Errorf("got reason %v, want %v", err, test.ended)
 				}
 				synctest.Wait()
 				if s.GetTotalConnections() != 0 || s.IsConnected("1") || len(s.GetConnectionsByUser("ann")) != 0 {
-					t.Error("something is left of it")
+					t.Error("the server still lists the connection")
 				}
 				if err := s.Shutdown(t.Context()); err != nil {
 					t.Error(err)

@@ -12,18 +12,18 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestHandshakesUnderFire: whatever is done to connections of which the handshake
-// hasn't been answered, each that was announced ends once, and nothing is left of
-// any, no place either.
-func TestHandshakesUnderFire(t *testing.T) {
-	const clients, each, places = 8, 40, 6
+// TestHandshakeStress: goroutines call methods of connections with an unanswered
+// handshake, all at the same time. Each announced connection ends once. The server keeps
+// nothing of any connection and frees each slot.
+func TestHandshakeStress(t *testing.T) {
+	const clients, each, slots = 8, 40, 6
 	var announced, disconnected atomic.Int64
 	s, url := onConnection(t, websocket.Config{
-		MaxConnections: places,
+		MaxConnections: slots,
 		Authenticate:   func(iris.Context) (string, error) { return "ann", nil },
 		IDGenerator: func(ctx iris.Context) string {
 			for range 20 {
-				runtime.Gosched() // so that others come by
+				runtime.Gosched() // lets other goroutines run
 			}
 			return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
 		},
@@ -84,17 +84,17 @@ func TestHandshakesUnderFire(t *testing.T) {
 	all.Wait()
 	close(stop)
 	others.Wait()
-	eventually(t, "all are gone", func() bool {
+	eventually(t, "all connections have ended", func() bool {
 		n := s.Stats()
 		return n.Connections == 0 && len(s.GetConnectionsByUser("ann")) == 0 &&
 			announced.Load() == disconnected.Load() &&
 			websocket.RoomMembers(s, "room") == 0 && websocket.RoomMembers(s, "early") == 0
 	})
 	if n := s.Stats(); n.Upgrades+n.Refused != clients*each {
-		t.Errorf("%+v of %d handshakes", n, clients*each)
+		t.Errorf("got stats %+v, want %d upgrades and refusals in all", n, clients*each)
 	}
-	for range places { // each is free again, once the last transport is closed
-		eventually(t, "there is a place", func() bool {
+	for range slots { // each slot is free again after the end of the last transport
+		eventually(t, "there is a slot", func() bool {
 			client, _, err := gorilla.DefaultDialer.Dial(url, nil)
 			if err == nil {
 				t.Cleanup(func() { _ = client.Close() })

@@ -16,7 +16,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestBadHandshakes are refused before anybody is asked who the client is.
+// TestBadHandshakes: the server refuses a bad handshake before it calls Authenticate or
+// IDGenerator.
 func TestBadHandshakes(t *testing.T) {
 	var asked atomic.Int32
 	app := newApp()
@@ -61,44 +62,49 @@ func TestBadHandshakes(t *testing.T) {
 		{"a short key", withKey(" dGhlIHNhbXBsZSBub25j"), 400},
 		{"a long key", withKey(" dGhlIHNhbXBsZSBub25jZWFh"), 400},
 		{"a key with bits left over", withKey(" dGhlIHNhbXBsZSBub25jZR=="), 101},
+		{"a long subprotocol", good + "Sec-WebSocket-Protocol:" + strings.Repeat("x", 4<<10-1) + "\r\n", 101},
+		{"a byte more", good + "Sec-WebSocket-Protocol:" + strings.Repeat("x", 4<<10) + "\r\n", 431},
 		{"too many extensions", good + "Sec-WebSocket-Extensions:" + tooMany, 431},
 		{"too many subprotocols", good + "Sec-WebSocket-Protocol:" + tooMany, 431},
 		{"no base64", withKey(" dGhlIHNhbXBsZSBub25j!Q=="), 400},
-		{"extensions that are malformed", good + "Sec-WebSocket-Extensions: permessage-deflate; =\r\n", 400},
-		{"extensions that are no tokens", good + "Sec-WebSocket-Extensions: {x}\r\n", 400},
+		{"malformed extensions", good + "Sec-WebSocket-Extensions: permessage-deflate; =\r\n", 400},
+		{"extensions with invalid characters", good + "Sec-WebSocket-Extensions: {x}\r\n", 400},
 		{"not for a GET", "POST /post HTTP/1.1\r\n" + upgrade + version + key, 405},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			asked.Store(0)
 			response := rawHandshake(t, server.Listener.Addr().String(), test.request)
 			if response.StatusCode != test.status {
-				t.Errorf("%s: %s, want %d", response.Status, body(t, response), test.status)
+				t.Errorf("got status %s: %s, want %d", response.Status, body(t, response), test.status)
 			}
 			switch {
 			case test.status == 101:
 				if asked.Load() != 2 {
-					t.Errorf("%d functions were asked", asked.Load())
+					t.Errorf("got %d calls of Authenticate and IDGenerator, want 2", asked.Load())
 				}
 				return
 			case asked.Load() != 0:
-				t.Error("a function was asked about a request that is no handshake")
+				t.Error("Authenticate or IDGenerator was called, want no call")
 			case test.status == 426:
 				wantHeader(t, response, "Sec-WebSocket-Version", "13")
 				wantHeader(t, response, "Upgrade", "websocket")
 				if connection := response.Header.Get("Connection"); !strings.EqualFold(connection, "Upgrade") {
-					t.Errorf("Connection: %q", connection)
+					t.Errorf("Connection: got %q, want Upgrade", connection)
 				}
 			case test.status == 405:
 				wantHeader(t, response, "Allow", "GET")
+			case test.status == 400:
+				wantHeader(t, response, "Sec-WebSocket-Version", "13")
 			}
 			if text := body(t, response); !strings.HasPrefix(text, "websocket: ") {
-				t.Errorf("the response says %q", text)
+				t.Errorf("got body %q, want the prefix websocket: ", text)
 			}
 		})
 	}
 }
 
-// TestHeadersOfTheResponse: those of middleware go along, on a line each.
+// TestHeadersOfTheResponse: the response has the headers set by middleware, each value on
+// a line of its own. They can't replace the headers of the handshake.
 func TestHeadersOfTheResponse(t *testing.T) {
 	app := newApp()
 	app.Use(func(ctx iris.Context) {
@@ -106,9 +112,12 @@ func TestHeadersOfTheResponse(t *testing.T) {
 		header["X-Several"] = []string{"a", "b"}
 		header["X-Split"] = []string{"a\r\nX-Forged:\x7Fyes"}
 		header["X Bad:"] = []string{"name"}
-		header.Set("Content-Length", "5")
-		header.Set("Sec-WebSocket-Accept", "mine")
-		header.Set("Sec-WebSocket-Extensions", "mine")
+		for _, name := range []string{
+			"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Sec-WebSocket-Accept",
+			"Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "Transfer-Encoding", "Upgrade", "Vary",
+		} {
+			header.Set(name, "5")
+		}
 		ctx.Next()
 	})
 	s := websocket.New(app, "/ws")
@@ -117,21 +126,22 @@ func TestHeadersOfTheResponse(t *testing.T) {
 	want := http.Header{
 		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Accept": {"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
 		"X-Several": {"a", "b"}, "X-Split": {"a  X-Forged: yes"},
+		"Sec-Websocket-Protocol": {"5"}, // chosen by the middleware, once
 	}
 	for name, values := range response.Header {
 		if !slices.Equal(values, want[name]) {
-			t.Errorf("%s: %q, want %q", name, values, want[name])
+			t.Errorf("%s: got %q, want %q", name, values, want[name])
 		}
 		delete(want, name)
 	}
 	if len(want) > 0 {
-		t.Errorf("missing: %v", want)
+		t.Errorf("missing headers: %v", want)
 	}
 }
 
-// TestAResponseThatHasBegun can't become a handshake, which is refused, and the log
-// says why.
-func TestAResponseThatHasBegun(t *testing.T) {
+// TestHandshakeAfterResponseBegan: middleware has begun the response before the handshake.
+// The server refuses the handshake and logs the reason.
+func TestHandshakeAfterResponseBegan(t *testing.T) {
 	for name, begin := range map[string]func(ctx iris.Context){
 		"written":  func(ctx iris.Context) { _, _ = ctx.WriteString("early") },
 		"flushed":  func(ctx iris.Context) { ctx.ResponseWriter().Flush() },
@@ -147,28 +157,31 @@ func TestAResponseThatHasBegun(t *testing.T) {
 			response := rawHandshake(t, server.Listener.Addr().String(), goodHandshake)
 			text := body(t, response)
 			if response.StatusCode == 101 || strings.Contains(text, "101") {
-				t.Errorf("answered with %s, %q", response.Status, text)
+				t.Errorf("got status %s with %q, want a refusal", response.Status, text)
 			}
 			if n := s.Stats(); n.Refused != 1 || n.Upgrades != 0 || n.Connections != 0 {
-				t.Errorf("%+v", n)
+				t.Errorf("got stats %+v, want 1 refused", n)
 			}
-			server.Close() // so that it has logged what it has to
+			server.Close() // waits for all log lines
 			if !strings.Contains(logged.String(), "the response has begun") {
-				t.Errorf("logged %q", logged.String())
+				t.Errorf("got log %q, want: the response has begun", logged.String())
 			}
 		})
 	}
 }
 
-// TestLoggersSeeTheStatus of an upgrade, and no error handler is called.
-func TestLoggersSeeTheStatus(t *testing.T) {
+// TestLoggersSeeStatus: loggers see status 101 of an upgrade. No error handler is called.
+func TestLoggersSeeStatus(t *testing.T) {
 	for name, record := range map[string]bool{"plain": false, "recorded": true} {
 		t.Run(name, func(t *testing.T) {
-			statuses := make(chan int, 3)
+			statuses, logged := make(chan int, 3), make(chan struct{}, 1)
 			var access bytes.Buffer
 			log := accesslog.New(&access)
 			app := newApp()
-			app.UseRouter(log.Handler, func(ctx iris.Context) {
+			app.UseRouter(func(ctx iris.Context) { // the outermost: all loggers have written after it
+				ctx.Next()
+				logged <- struct{}{}
+			}, log.Handler, func(ctx iris.Context) {
 				if record {
 					ctx.Record()
 				}
@@ -188,12 +201,13 @@ func TestLoggersSeeTheStatus(t *testing.T) {
 			wantEcho(t, client)
 			for range 2 {
 				if got := receive(t, statuses); got != http.StatusSwitchingProtocols {
-					t.Errorf("a logger sees %d %s", got, line)
+					t.Errorf("a logger: got status %d %s, want 101", got, line)
 				}
 			}
+			receive(t, logged)
 			_ = log.Close()
 			if !strings.Contains(access.String(), "|101|") {
-				t.Errorf("the access log says %q", access.String())
+				t.Errorf("got access log %q, want status 101 in it", access.String())
 			}
 		})
 	}

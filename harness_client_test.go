@@ -12,16 +12,17 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// testClient is the peer: gorilla's client, which knows nothing of this library.
+// testClient is the client of a test. It is gorilla's client and shares no code with this
+// library.
 type testClient struct {
 	*gorilla.Conn
 	t testing.TB
 }
 
-// dialOption changes how a client connects.
+// dialOption changes the dialer or the header of a client.
 type dialOption = func(*gorilla.Dialer, http.Header)
 
-// dial connects a client, which is gone at the end of the test.
+// dial connects a client. The end of the test closes its connection.
 func dial(t testing.TB, url string, options ...dialOption) *testClient {
 	t.Helper()
 	dialer := &gorilla.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
@@ -41,7 +42,8 @@ func dial(t testing.TB, url string, options ...dialOption) *testClient {
 	return &testClient{conn, t}
 }
 
-// wantRefused dials, compares the status of the refusal, and returns the response.
+// wantRefused dials and fails unless the server refuses with this status. It returns the
+// response.
 func wantRefused(t *testing.T, url string, status int, options ...dialOption) *http.Response {
 	t.Helper()
 	dialer, header := &gorilla.Dialer{HandshakeTimeout: patience}, http.Header{}
@@ -51,13 +53,13 @@ func wantRefused(t *testing.T, url string, status int, options ...dialOption) *h
 	conn, response, err := dialer.Dial(url, header)
 	if err == nil {
 		_ = conn.Close()
-		t.Fatalf("connected to %s, want %d", url, status)
+		t.Fatalf("%s: got a connection, want status %d", url, status)
 	}
 	if response == nil {
 		t.Fatal(err)
 	}
 	if response.StatusCode != status {
-		t.Fatalf("answered with %s, want %d", response.Status, status)
+		t.Fatalf("got status %s, want %d", response.Status, status)
 	}
 	return response
 }
@@ -70,17 +72,18 @@ func withHeader(name, value string) dialOption {
 // withCompression makes a client offer permessage-deflate.
 func withCompression(d *gorilla.Dialer, _ http.Header) { d.EnableCompression = true }
 
-// rawClient connects and returns the network connection, through which frames
-// are sent without allocating.
+// rawClient connects a client and returns its network connection. A test can write frames
+// to it without allocations.
 func rawClient(t testing.TB, url string) net.Conn {
 	t.Helper()
 	return dial(t, url).NetConn()
 }
 
-// in is the same client for a subtest, which fails in place of the test.
+// in returns the same client for a subtest. On an error, the subtest fails instead of the
+// test.
 func (client *testClient) in(t testing.TB) *testClient { return &testClient{client.Conn, t} }
 
-// sendText sends a message as it is.
+// sendText sends a text message without changes.
 func (client *testClient) sendText(message string) {
 	client.t.Helper()
 	if err := client.WriteMessage(gorilla.TextMessage, []byte(message)); err != nil {
@@ -88,7 +91,7 @@ func (client *testClient) sendText(message string) {
 	}
 }
 
-// send sends an event: what stands behind the prefix.
+// send sends an event. It adds the prefix.
 func (client *testClient) send(rest string) { client.t.Helper(); client.sendText(prefix + rest) }
 
 // sendClose sends a close frame.
@@ -110,12 +113,12 @@ func (client *testClient) next() string {
 	return string(data)
 }
 
-// want reads the next messages, events without the prefix, and compares them.
+// want reads the next messages and compares them. The arguments are without the prefix.
 func (client *testClient) want(messages ...string) {
 	client.t.Helper()
 	for _, want := range messages {
 		if got := strings.TrimPrefix(client.next(), prefix); got != want {
-			client.t.Fatalf("received %.200q, want %q", got, want)
+			client.t.Fatalf("got %.200q, want %q", got, want)
 		}
 	}
 }
@@ -127,15 +130,15 @@ func (client *testClient) wantClosed(code int) {
 	for {
 		if _, _, err := client.ReadMessage(); err != nil {
 			if !gorilla.IsCloseError(err, code) {
-				client.t.Fatalf("ended with %v, want close code %d", err, code)
+				client.t.Fatalf("got %v, want close code %d", err, code)
 			}
 			return
 		}
 	}
 }
 
-// vanish ends the connection like a killed process or a cut cable does: without
-// a close frame, with a reset.
+// vanish ends the connection like a killed process or a cut cable: without a close frame,
+// with a reset.
 func (client *testClient) vanish() {
 	client.t.Helper()
 	if tcp, ok := client.NetConn().(*net.TCPConn); ok {
@@ -144,10 +147,10 @@ func (client *testClient) vanish() {
 	_ = client.NetConn().Close()
 }
 
-// frame is a frame of a client; the mask is zero.
+// frame returns a frame of a client. The mask is zero.
 func frame(first byte, payload string) []byte { return maskedFrame(first, [4]byte{}, payload) }
 
-// maskedFrame is a frame of a client, of the shortest possible length.
+// maskedFrame returns a frame of a client. Its length takes as few bytes as possible.
 func maskedFrame(first byte, mask [4]byte, payload string) []byte {
 	f := []byte{first}
 	switch n := len(payload); {
@@ -165,7 +168,7 @@ func maskedFrame(first byte, mask [4]byte, payload string) []byte {
 	return f
 }
 
-// wantEcho has a client hear what it says: see echo.
+// wantEcho sends a message and waits for its echo. The server needs the handler echo.
 func wantEcho(t *testing.T, client *testClient) {
 	t.Helper()
 	client.send("chat;0;hello")

@@ -34,7 +34,7 @@ func get(t *testing.T, server *httptest.Server, path string, header ...string) *
 	return response
 }
 
-// body reads the whole of it.
+// body returns the whole body of a response.
 func body(t *testing.T, response *http.Response) string {
 	t.Helper()
 	data, err := io.ReadAll(response.Body)
@@ -44,8 +44,8 @@ func body(t *testing.T, response *http.Response) string {
 	return string(data)
 }
 
-// handshake makes a handshake by hand, with a host and headers of one's own, and
-// returns the response.
+// handshake makes a handshake without a WebSocket client and returns the response. The
+// caller sets the host and the headers.
 func handshake(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -64,7 +64,7 @@ func handshake(t *testing.T, server *httptest.Server, path, host string, header 
 	return response
 }
 
-// handshakeRequest is what handshake sends; an empty value removes a header.
+// handshakeRequest returns the request of handshake. An empty value removes a header.
 func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, header ...string) *http.Request {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
@@ -90,7 +90,7 @@ func handshakeRequest(t *testing.T, server *httptest.Server, path, host string, 
 	return request
 }
 
-// request asks for a path by a method, on a host of one's own if there is one.
+// request requests a path by a method. An empty host means the host of the server.
 func request(t *testing.T, server *httptest.Server, method, path, host string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequest(method, server.URL+path, nil)
@@ -108,17 +108,17 @@ func request(t *testing.T, server *httptest.Server, method, path, host string) *
 	return response
 }
 
-// wantScript has the script answer to both of its methods.
+// wantScript requests the script by GET and by HEAD. It must contain part.
 func wantScript(t *testing.T, server *httptest.Server, path, part string) {
 	t.Helper()
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		response := request(t, server, method, path, "")
 		kind := response.Header.Get("Content-Type")
 		if response.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/javascript") {
-			t.Errorf("%s %s: %s, of type %q", method, path, response.Status, kind)
+			t.Errorf("%s %s: got %s of type %q, want 200 of text/javascript", method, path, response.Status, kind)
 		}
 		if source := body(t, response); method == http.MethodGet && !strings.Contains(source, part) {
-			t.Errorf("%s is without %s", path, part)
+			t.Errorf("%s: the script lacks %s", path, part)
 		}
 	}
 }
@@ -127,12 +127,12 @@ func wantScript(t *testing.T, server *httptest.Server, path, part string) {
 func wantHeader(t *testing.T, response *http.Response, name, want string) {
 	t.Helper()
 	if got := response.Header.Get(name); got != want {
-		t.Errorf("%s: %q, want %q", name, got, want)
+		t.Errorf("%s: got %q, want %q", name, got, want)
 	}
 }
 
-// refusedRequest is a request that would become a connection if it were not
-// refused before.
+// refusedRequest returns the request of a good handshake, for tests of a refusal. Without
+// the refusal, it would become a connection.
 func refusedRequest(target, origin string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for name, value := range map[string]string{
@@ -149,11 +149,11 @@ func refusedRequest(target, origin string) *http.Request {
 // sampleKey is the key of RFC 6455, section 1.3.
 const sampleKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
-// goodHandshake is a request that lacks only the empty line.
+// goodHandshake is the request of a good handshake, without the empty line at its end.
 const goodHandshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + sampleKey + "\r\n"
 
-// rawHandshake sends a request as it is, with an empty line behind it.
+// rawHandshake sends a request unchanged, with an empty line after it.
 func rawHandshake(t *testing.T, address, request string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -167,7 +167,8 @@ func rawHandshake(t *testing.T, address, request string) *http.Response {
 	return readResponse(t, conn)
 }
 
-// readResponse reads a response from a connection that is read for nothing else.
+// readResponse reads a response from a connection. It may read more bytes than the
+// response, so the caller must not read the connection itself.
 func readResponse(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
@@ -178,33 +179,33 @@ func readResponse(t *testing.T, conn net.Conn) *http.Response {
 	return response
 }
 
-// wantAfterHandshake reads the response to a handshake, and compares what follows.
+// wantAfterHandshake reads the response of a handshake and compares the bytes after it.
 func wantAfterHandshake(t *testing.T, client net.Conn, want string) {
 	t.Helper()
 	reader := bufio.NewReader(client)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("%v, %v", response, err)
+		t.Fatalf("got response %v, %v, want status 101", response, err)
 	}
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(reader, got); string(got) != want {
-		t.Errorf("received %.200q, %v, want %.200q", got[:n], err, want)
+		t.Errorf("got %.200q, %v, want %.200q", got[:n], err, want)
 	}
 }
 
-// originRequest is a handshake as it reaches a server: what is left out is as it is for
-// a server without TLS on another machine.
+// originRequest describes a handshake at a server. The zero values of its fields mean a
+// server without TLS and a client on another machine.
 type originRequest struct {
 	origin  string
 	host    string
 	tls     bool
-	remote  string // the address that it came from
+	remote  string // the address of the client
 	header  []string
 	options []iris.Configurator
 	allowed []string
 }
 
-// check returns why the request is refused, nil if it isn't.
+// check returns the error of a refused request, and nil for an accepted one.
 func (a originRequest) check() error {
 	app := newApp().Configure(a.options...)
 	r := &http.Request{Method: http.MethodGet, Host: a.host, RemoteAddr: a.remote}

@@ -11,7 +11,7 @@ import (
 	"unicode"
 )
 
-// logBuffer holds what is logged.
+// logBuffer holds the text of a log.
 type logBuffer struct {
 	mu   sync.Mutex // guards text
 	text strings.Builder
@@ -23,7 +23,7 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// wantLogged waits for all of these texts.
+// wantLogged waits until the log contains each text.
 func (b *logBuffer) wantLogged(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -35,7 +35,7 @@ func (b *logBuffer) wantLogged(t *testing.T, texts ...string) {
 	}
 }
 
-// take returns what has been logged since the last call.
+// take returns the text logged since the last call.
 func (b *logBuffer) take() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +43,7 @@ func (b *logBuffer) take() string {
 	return b.text.String()
 }
 
-// takeEntries is take for the lines that contain a text.
+// takeEntries is like take, but returns only the lines with a text.
 func (b *logBuffer) takeEntries(text string) (entries []string) {
 	for line := range strings.Lines(b.take()) {
 		if strings.Contains(line, text) {
@@ -53,7 +53,7 @@ func (b *logBuffer) takeEntries(text string) (entries []string) {
 	return entries
 }
 
-// rawHandler writes what it is given as it is.
+// rawHandler is a log handler without any escaping.
 type rawHandler struct{ w io.Writer }
 
 func (rawHandler) Enabled(context.Context, slog.Level) bool { return true }
@@ -66,22 +66,24 @@ func (h rawHandler) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// forged is what a client would like to have in a log: a line of its own, and
-// orders to the terminal. What follows would fill it.
+// forged is the text of an attack on a log: it contains a false line and control sequences
+// for the terminal.
 const forged = "x\n[ERRO] forged\r\x1b[2J\u2028\u202eforged\xff"
 
+// hostile is forged with 100 KiB of text, to fill the log.
 var hostile = forged + strings.Repeat("y", 100<<10) + forged
 
-// hostileText reads itself, and quotes what it can't read.
+// hostileText decodes itself and always fails. Its error quotes the whole text.
 type hostileText struct{}
 
 func (*hostileText) UnmarshalText(text []byte) error { return errors.New("no good: " + string(text)) }
 
-// textLogger logs as text.
+// textLogger returns a logger by slog's handler for text.
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-// rawLogger logs as it is told: see rawHandler.
+// rawLogger returns a logger without any escaping: see rawHandler.
 func rawLogger(w io.Writer) *slog.Logger { return slog.New(rawHandler{w}) }
 
-// isNotGraphic is for strings.ContainsFunc: true for what a terminal obeys.
+// isNotGraphic is for strings.ContainsFunc. It returns true for each character without a
+// picture, such as the control characters of a terminal.
 func isNotGraphic(r rune) bool { return !unicode.IsGraphic(r) }

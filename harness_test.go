@@ -29,18 +29,18 @@ func TestMain(m *testing.M) {
 		runIdleClients()
 		return
 	}
-	// Iris's access log has its host's interrupts watched, for as long as the
-	// process lives.
+	// The access log of Iris starts a goroutine for interrupts of its host. This
+	// goroutine runs until the process ends.
 	const watcher = "github.com/kataras/iris/v12/core/host.(*interruptListener).notifyAndFire"
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(watcher))
 }
 
-// idleClients, in the environment, makes the test's binary a number of clients:
-// an address and how many.
+// idleClients is a variable of the environment. If it is set, the test's binary runs as a
+// number of clients. Its value is an address and this number.
 const idleClients = "WEBSOCKET_TEST_IDLE_CLIENTS"
 
-// runIdleClients connects clients; for each line of its input, each of them
-// sends an event and waits for the answer.
+// runIdleClients connects the clients. For each line of its input, each client sends an
+// event and waits for the answer.
 func runIdleClients() {
 	url, number, _ := strings.Cut(os.Getenv(idleClients), " ")
 	n, err := strconv.Atoi(number)
@@ -69,8 +69,8 @@ func runIdleClients() {
 	}
 }
 
-// patience is how long a test waits for what must happen before it fails. No
-// test passes by waiting.
+// patience is the longest time for an expected event. After it, the test fails. No test
+// passes by waiting.
 const patience = 20 * time.Second
 
 // prefix begins each event.
@@ -83,14 +83,14 @@ func newApp() *iris.Application {
 	return app
 }
 
-// listen serves the application over real TCP until the test ends. The servers
-// given are shut down then, and must have no connection left that doesn't end.
+// listen serves the application over real TCP until the test ends. Then it shuts the
+// servers down. Each of their connections must end.
 func listen(t testing.TB, app *iris.Application, servers ...*websocket.Server) *httptest.Server {
 	t.Helper()
 	return listenWith(t, app, (*httptest.Server).Start, servers...)
 }
 
-// listenWith is listen for a server that is started otherwise, as by StartTLS.
+// listenWith is like listen. The caller chooses the start function, such as StartTLS.
 func listenWith(
 	t testing.TB, app *iris.Application, start func(*httptest.Server), servers ...*websocket.Server,
 ) *httptest.Server {
@@ -124,55 +124,56 @@ func serve(t testing.TB, cfg websocket.Config, setup func(*websocket.Server)) (*
 	return s, address(listen(t, app, s)) + "/ws"
 }
 
-// onConnection is serve for tests that only need a function for each connection.
+// onConnection is like serve, for tests with only a function for each connection.
 func onConnection(t testing.TB, cfg websocket.Config, f func(websocket.Connection)) (*websocket.Server, string) {
 	t.Helper()
 	return serve(t, cfg, func(s *websocket.Server) { s.OnConnection(f) })
 }
 
-// address is where a server is dialed.
+// address returns the WebSocket address of a server.
 func address(server *httptest.Server) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// receive waits for a value.
+// receive waits for a value from a channel.
 func receive[T any](t testing.TB, ch <-chan T) T {
 	t.Helper()
 	select {
 	case value := <-ch:
 		return value
 	case <-time.After(patience):
-		t.Fatal("nothing happened")
+		t.Fatal("got no value in time")
 		panic("not reached")
 	}
 }
 
-// eventually waits for a condition that nothing announces.
+// eventually waits until a condition is true. It polls, because nothing signals the
+// condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not so after %v: %s", patience, what)
+			t.Fatalf("waited %v in vain for: %s", patience, what)
 		}
 		time.Sleep(time.Millisecond) // the condition decides, not the time
 	}
 }
 
-// echo makes a server answer each chat.
+// echo registers a handler for the event chat. It sends each message back.
 func echo(c websocket.Connection) {
 	c.On("chat", func(message string) { _ = c.Emit("chat", message) })
 }
 
-// watchedConnection is a connection, and what its functions are told.
+// watchedConnection is a connection with channels for its errors and its end.
 type watchedConnection struct {
 	connection websocket.Connection
 	errors     chan error
-	ended      chan error // the reason, when OnDisconnect is called
+	ended      chan error // the reason of the end, sent by OnDisconnect
 }
 
-// watchConnections returns a function for OnConnection, and the channel of the
-// connections that it was called with.
+// watchConnections returns a function for OnConnection and a channel. The function sends
+// each connection to the channel.
 func watchConnections() (func(websocket.Connection), chan watchedConnection) {
 	connections := make(chan watchedConnection, 16)
 	return func(c websocket.Connection) {
@@ -186,7 +187,7 @@ func watchConnections() (func(websocket.Connection), chan watchedConnection) {
 	}, connections
 }
 
-// sameReason compares the reasons of two ends: of CloseErrors, the codes.
+// sameReason compares the reasons of two ends. It compares only the codes of CloseErrors.
 func sameReason(err, want error) bool {
 	var closed, wantClosed *websocket.CloseError
 	if errors.As(want, &wantClosed) {
@@ -195,34 +196,34 @@ func sameReason(err, want error) bool {
 	return errors.Is(err, want)
 }
 
-// errHandler is for functions that fail.
+// errHandler is the error of failing handlers.
 var errHandler = errors.New("the handler's error")
 
-// point is for payloads in JSON.
+// point is a payload in JSON.
 type point struct {
 	X, Y int
 }
 
-// wantPanic calls f and compares what it panics with.
+// wantPanic fails unless f panics and the text contains each part.
 func wantPanic(t *testing.T, name string, parts []string, f func()) {
 	t.Helper()
 	defer func() {
 		value := recover()
 		if value == nil {
-			t.Errorf("%s: no panic", name)
+			t.Errorf("%s: got no panic", name)
 			return
 		}
 		for _, part := range parts {
 			if text := fmt.Sprint(value); !strings.Contains(text, part) {
-				t.Errorf("%s: the panic says %q, without %q", name, text, part)
+				t.Errorf("%s: got panic %q, want %q in it", name, text, part)
 			}
 		}
 	}()
 	f()
 }
 
-// serveNamed makes the ID of each connection what its address says, and has it join
-// the rooms that it lists.
+// serveNamed mounts a server like serve. It also returns a function for new clients: each
+// client gets an ID and joins the rooms.
 func serveNamed(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id string, rooms ...string) *testClient) {
 	t.Helper()
 	cfg.IDGenerator = idFromURL
@@ -242,20 +243,20 @@ func serveNamed(t *testing.T, cfg websocket.Config) (*websocket.Server, func(id 
 // stringFunc is a function of a named type.
 type stringFunc func(string)
 
-// idFromURL is an IDGenerator: the client's address says what its ID is.
+// idFromURL is an IDGenerator. It reads the ID from the client's URL.
 func idFromURL(ctx iris.Context) string { return ctx.URLParam("id") }
 
-// wantParts compares parts of a text.
+// wantParts fails unless a text contains each part.
 func wantParts(t testing.TB, what, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("%s: %.500q, without %q", what, text, part)
+			t.Errorf("%s: got %.500q, want %q in it", what, text, part)
 		}
 	}
 }
 
-// commaSeparated writes values with commas in between.
+// commaSeparated returns the values as text, with commas between them.
 func commaSeparated(values ...any) string {
 	texts := make([]string, len(values))
 	for i, value := range values {

@@ -6,18 +6,18 @@ import (
 	"testing"
 )
 
-// vectors are what goes over the wire, as the tests of internal/wire and of the
-// browser client read them, too.
+// vectors are examples of messages in the wire format. The tests of internal/wire and of
+// the browser client read them, too.
 type vectors struct {
 	Events []struct {
 		Name, Prefix, Message, Event string
-		Go                           *vectorValue // what the server sends as this message
+		Go                           *vectorValue // the server sends this value as the message
 	}
 	Native    []string
 	Malformed []struct{ Message, Event string }
 }
 
-// vectorValue is a value of a vector, with its type.
+// vectorValue is a value with its type.
 type vectorValue struct {
 	Type  string
 	Value json.RawMessage
@@ -36,7 +36,7 @@ func loadVectors(t testing.TB) (v vectors) {
 	return v
 }
 
-// decode returns the value for Emit.
+// decode returns the value as an argument for Emit.
 func (v vectorValue) decode(t testing.TB) any {
 	t.Helper()
 	switch v.Type {

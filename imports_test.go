@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,39 +14,45 @@ import (
 
 const module = "github.com/kataras/iris/websocket"
 
-// imports lists the packages of this module, and the folders of this module that each
-// may import. Those further down never import those further up.
+// imports lists the packages of this module. Each may import the listed folders of
+// this module. A package never imports one from a row above its own.
 var imports = map[string]string{
-	".": "internal/node internal/handler internal/handshake internal/request " +
-		"internal/frame internal/wire internal/quote",
-	"internal/node":      "internal/hub internal/link internal/outbox internal/frame internal/wire",
-	"internal/link":      "internal/poller internal/frame",
-	"internal/session":   "internal/outbox internal/frame internal/wire",
-	"internal/outbox":    "internal/frame",
-	"internal/handshake": "internal/quote",
-	"internal/request":   "",
-	"internal/handler":   "internal/wire",
-	"internal/wire":      "internal/quote",
-	"internal/frame":     "",
-	"internal/hub":       "",
-	"internal/poller":    "",
-	"internal/quote":     "",
+	".": "internal/node internal/handler internal/handshake internal/request internal/cluster broker " +
+		"internal/presence internal/session internal/frame internal/wire internal/quote",
+	"client": "internal/client internal/handler internal/session internal/frame " +
+		"internal/wire internal/quote",
+	"internal/node":       "internal/session internal/hub internal/link internal/outbox internal/frame internal/wire",
+	"internal/link":       "internal/poller internal/frame",
+	"internal/client":     "internal/session internal/outbox internal/frame internal/wire",
+	"internal/session":    "internal/outbox internal/frame internal/wire",
+	"internal/outbox":     "internal/frame",
+	"internal/handshake":  "internal/quote",
+	"internal/cluster":    "broker internal/presence internal/quote",
+	"internal/presence":   "",
+	"internal/request":    "",
+	"internal/handler":    "internal/wire",
+	"internal/wire":       "internal/quote",
+	"internal/frame":      "",
+	"internal/faultproxy": "",
+	"internal/hub":        "",
+	"internal/poller":     "",
+	"internal/quote":      "",
 }
 
-// foreign lists the modules of others, and the folders that may import them.
+// foreign lists the modules of other authors, each with the folders allowed to import it.
 var foreign = map[string]string{
 	"github.com/kataras/iris/v12":  ". internal/request",
-	"github.com/gorilla/websocket": ". internal/handshake",
+	"github.com/gorilla/websocket": ". internal/handshake internal/client",
 }
 
-// TestImportsPointDown: nothing below the root knows what is above it, and each
-// module of others has few doors.
+// TestImportsPointDown checks: each package imports only the folders in its row of
+// imports. Only a few folders import modules of other authors.
 func TestImportsPointDown(t *testing.T) {
 	found := make(map[string]bool)
 	for folder, imported := range importsOf(t) {
 		allowed, known := imports[folder]
 		if !known {
-			t.Errorf("%s is a new package: say in this test what it may import", folder)
+			t.Errorf("package %s has no row in imports: add one", folder)
 			continue
 		}
 		found[folder] = true
@@ -57,10 +64,10 @@ func TestImportsPointDown(t *testing.T) {
 				continue
 			}
 			if !strings.Contains(path, ".") {
-				continue // of Go's own
+				continue // the standard library
 			}
 			if by := importersOf(path); !slices.Contains(by, folder) {
-				t.Errorf("%s must not import %s, only %q may", folder, path, by)
+				t.Errorf("%s must not import %s: only %q may import it", folder, path, by)
 			}
 		}
 	}
@@ -69,7 +76,7 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
-// importersOf returns the folders that may import a package of somebody else.
+// importersOf returns the folders allowed to import a package of another author.
 func importersOf(path string) []string {
 	for name, folders := range foreign {
 		if path == name || strings.HasPrefix(path, name+"/") {
@@ -79,16 +86,39 @@ func importersOf(path string) []string {
 	return nil
 }
 
-// importsOf returns the imports of the root and of the internal packages, by folder,
-// those of tests left out.
+// TestClientWithoutIris checks: a program with the Go client builds no Iris, nor this
+// package.
+func TestClientWithoutIris(t *testing.T) {
+	output, err := exec.Command("go", "list", "-deps", "./client").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	packages := strings.Fields(string(output))
+	if !slices.Contains(packages, module+"/client") || !slices.Contains(packages, module+"/internal/client") {
+		t.Fatalf("go list prints %q", packages)
+	}
+	for _, path := range packages {
+		if path == module || strings.HasPrefix(path, "github.com/kataras/iris/v12") {
+			t.Errorf("the client depends on %s", path)
+		}
+	}
+}
+
+// importsOf returns the imports of the root, of the client, and of the internal packages, by
+// folder.
+// It skips test files.
 func importsOf(t *testing.T) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "client/*.go"} {
+		matches, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, matches...)
 	}
-	err = filepath.WalkDir("internal", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("internal", func(path string, entry fs.DirEntry, err error) error {
 		if !entry.IsDir() && strings.HasSuffix(path, ".go") {
 			files = append(files, path)
 		}

@@ -20,11 +20,11 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// interruptedProgram, in the environment, makes the test's binary a program that
-// is about to be interrupted.
+// interruptedProgram is an environment variable. It makes the test binary run
+// runInterruptedProgram instead of the tests.
 const interruptedProgram = "WEBSOCKET_TEST_INTERRUPTED_PROGRAM"
 
-// runInterruptedProgram is a program as a user writes it: nothing in it speaks of
+// runInterruptedProgram is a usual program of a user. It contains no code for
 // interrupts.
 func runInterruptedProgram() {
 	app := newApp()
@@ -41,7 +41,7 @@ func runInterruptedProgram() {
 		s = websocket.NewServer(websocket.Config{})
 		app = newApp()
 		app.Get("/early/ws", s.Handler())
-	case "upgrade": // as a controller of MVC
+	case "upgrade": // like a controller of MVC
 		s = websocket.NewServer(websocket.Config{})
 		app.Get("/upgrade/ws", func(ctx iris.Context) {
 			c := s.Upgrade(ctx)
@@ -54,8 +54,8 @@ func runInterruptedProgram() {
 		c.OnDisconnect(func() { fmt.Println("disconnected:", c.DisconnectReason()) })
 		_ = c.Emit("hello", "")
 	})
-	// Iris begins to catch signals some time after Run has registered what to
-	// call: one that comes earlier must not end the program.
+	// Run first registers the function for interrupts. Iris begins to catch signals
+	// some time later. An earlier signal must not end the program.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,8 +66,8 @@ func runInterruptedProgram() {
 	fmt.Println("returned:", err)
 }
 
-// TestInterrupt: on an interrupt the program drains before it ends, without
-// having been told to.
+// TestInterrupt checks: on an interrupt, the server closes its connections before the
+// program ends. The program doesn't ask for this.
 func TestInterrupt(t *testing.T) {
 	for mode, path := range map[string]string{
 		"app":     "/ws",
@@ -105,7 +105,7 @@ func TestInterrupt(t *testing.T) {
 			go func() {
 				defer close(closed)
 				if _, _, err := client.ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-					t.Errorf("ended with %v", err)
+					t.Errorf("ended with %v, want a close frame with code %d", err, gorilla.CloseGoingAway)
 				}
 			}()
 			for again := true; again; {
@@ -115,7 +115,7 @@ func TestInterrupt(t *testing.T) {
 				select {
 				case <-closed:
 					again = false
-				case <-time.After(100 * time.Millisecond): // Iris wasn't listening
+				case <-time.After(100 * time.Millisecond): // Iris didn't catch signals yet
 				}
 			}
 			rest, err := io.ReadAll(output)
@@ -133,9 +133,10 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestApplicationsThatAreNotInterrupted: one that doesn't want to be, and one that is
-// built and not run; what the program has for OnBuild is called, and its error counts.
-func TestApplicationsThatAreNotInterrupted(t *testing.T) {
+// TestNoInterruptHandler checks: the server catches no interrupts if the application
+// disables their handler, or if it is built but not run. The program's own OnBuild is
+// still called, and Build or Run returns its error.
+func TestNoInterruptHandler(t *testing.T) {
 	run := func(configurators ...iris.Configurator) func(app *iris.Application) error {
 		return func(app *iris.Application) error {
 			serveNothing := func(*iris.Application) error { return nil }
@@ -155,12 +156,23 @@ func TestApplicationsThatAreNotInterrupted(t *testing.T) {
 					t.Errorf("ended with %v, want %v", err, want)
 				}
 				if calls != 1 {
-					t.Errorf("the program's OnBuild was called %d times", calls)
+					t.Errorf("the program's OnBuild was called %d times, want once", calls)
 				}
 				if websocket.Interrupted(s) {
-					t.Error("an interrupt is caught")
+					t.Error("the server catches interrupts, want none caught")
 				}
 			}
 		})
+	}
+}
+
+// TestNewLeavesOtherApplications checks: New changes its own application and no other one,
+// which may be building in another goroutine.
+func TestNewLeavesOtherApplications(t *testing.T) {
+	app, other := newApp(), newApp() // other is the newest
+	websocket.New(app, "/ws")
+	if app.OnBuild == nil || other.OnBuild != nil {
+		t.Errorf("OnBuild is set: %v for the application of New, %v for another one; want true, false",
+			app.OnBuild != nil, other.OnBuild != nil)
 	}
 }

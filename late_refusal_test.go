@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,13 +19,13 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// ending holds the events of one connection's end.
+// ending holds the errors and the reason of one connection's end.
 type ending struct {
 	errs   []error // from OnError
 	reason error
 }
 
-// watchEnding sends the ending of a connection to the channel.
+// watchEnding sends the ending of the connection to the channel.
 func watchEnding(c websocket.Connection, endings chan<- ending) {
 	var e ending
 	c.OnError(func(err error) { e.errs = append(e.errs, err) })
@@ -34,8 +35,8 @@ func watchEnding(c websocket.Connection, endings chan<- ending) {
 	})
 }
 
-// dialStatus returns the status of the response to a handshake. A connection ends
-// before dialStatus returns, and the server must end it.
+// dialStatus returns the status of the response to a handshake. If the handshake
+// succeeds, dialStatus waits until the server closes the connection.
 func dialStatus(t *testing.T, url string) int {
 	t.Helper()
 	conn, response, err := gorilla.DefaultDialer.Dial(url, nil)
@@ -49,9 +50,9 @@ func dialStatus(t *testing.T, url string) int {
 	return response.StatusCode
 }
 
-// TestDisconnectedBeforeTheResponse: the client gets 403, and the log one entry.
-// Only other goroutines can disconnect so early, so the test tries until one does.
-func TestDisconnectedBeforeTheResponse(t *testing.T) {
+// TestDisconnectBeforeResponse checks: the client gets 403, and the log gets one entry.
+// Only other goroutines can disconnect so early. The test tries until one succeeds.
+func TestDisconnectBeforeResponse(t *testing.T) {
 	var logged bytes.Buffer
 	reasons := make(chan error, 1)
 	s, url := serve(t, websocket.Config{
@@ -96,25 +97,66 @@ func TestDisconnectedBeforeTheResponse(t *testing.T) {
 	close(stop)
 	others.Wait()
 	if status != http.StatusForbidden {
-		t.Errorf("answered with %d", status)
+		t.Errorf("status %d, want %d", status, http.StatusForbidden)
 	}
 	if reason := receive(t, reasons); reason != websocket.ErrDisconnected {
-		t.Errorf("Config.Error got %#v", reason)
+		t.Errorf("Config.Error got %#v, want %#v", reason, websocket.ErrDisconnected)
 	}
 	if end.reason != websocket.ErrDisconnected || len(end.errs) != 0 {
-		t.Errorf("the connection ended with %#v, and OnError got %v", end.reason, end.errs)
+		t.Errorf("ended with %#v, and OnError got %v; want ErrDisconnected and no errors", end.reason, end.errs)
 	}
 	text := logged.String()
 	if strings.Count(text, "\n") != 1 || !strings.Contains(text, websocket.ErrDisconnected.Error()) {
-		t.Errorf("logged %q", text)
+		t.Errorf("logged %q, want one line with %q", text, websocket.ErrDisconnected)
 	}
 }
 
-// unusualWriter calls before in Header and Naive, and hides or replaces Hijack.
+// TestCloseBeforeResponse checks: a client whose handshake is refused because the server
+// closes gets 503: it may come back. Only another goroutine can close the server so early.
+// The test tries until one succeeds.
+func TestCloseBeforeResponse(t *testing.T) {
+	eventually(t, "a handshake was refused", func() bool {
+		s, url := serve(t, websocket.Config{
+			Authenticate: func(iris.Context) (string, error) { return "ann", nil },
+			IDGenerator:  func(iris.Context) string { return "1" },
+		}, nil)
+		var others sync.WaitGroup
+		closed := make(chan struct{})
+		others.Go(func() {
+			for s.GetConnection("1") == nil {
+				runtime.Gosched()
+			}
+			_ = s.Close() // the handshake has its ID, so it isn't refused for a closed server
+			close(closed)
+		})
+		others.Go(func() {
+			for { // a handshake takes this lock between its ID and its response
+				select {
+				case <-closed:
+					return
+				default:
+					s.GetConnectionsByUser("ann")
+				}
+			}
+		})
+		client, response, err := gorilla.DefaultDialer.Dial(url, nil)
+		others.Wait()
+		if err == nil {
+			_ = client.Close()
+			return false
+		}
+		if response == nil || response.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("got %v, %v, want status %d", response, err, http.StatusServiceUnavailable)
+		}
+		return true
+	})
+}
+
+// unusualWriter calls header in Header and naive in Naive. It hides or replaces Hijack.
 type unusualWriter struct {
 	context.ResponseWriter
 	header, naive func()
-	under         http.ResponseWriter // nil for the usual one
+	under         http.ResponseWriter // nil: the usual response
 }
 
 func (w *unusualWriter) Header() http.Header {
@@ -137,9 +179,8 @@ func (w *unusualWriter) Naive() http.ResponseWriter {
 // withoutHijack is a response without a network connection.
 type withoutHijack struct{ http.ResponseWriter }
 
-// TestAConnectionThatCannotBeTakenOver: OnError, DisconnectReason and Config.Error
-// get the same error.
-func TestAConnectionThatCannotBeTakenOver(t *testing.T) {
+// TestHijackFails checks: OnError, DisconnectReason and Config.Error get the same error.
+func TestHijackFails(t *testing.T) {
 	reasons, endings := make(chan error, 1), make(chan ending, 1)
 	app := newApp()
 	var s *websocket.Server
@@ -164,28 +205,29 @@ func TestAConnectionThatCannotBeTakenOver(t *testing.T) {
 		},
 	})
 	if status := dialStatus(t, address(listen(t, app, s))+"/ws"); status != http.StatusInternalServerError {
-		t.Errorf("answered with %d", status)
+		t.Errorf("status %d, want %d", status, http.StatusInternalServerError)
 	}
 	reason, end := receive(t, reasons), receive(t, endings)
 	if !errors.Is(reason, http.ErrNotSupported) || end.reason != reason {
-		t.Errorf("Config.Error got %#v, and the connection ended with %#v", reason, end.reason)
+		t.Errorf("Config.Error got %#v, ended with %#v; want the same ErrNotSupported", reason, end.reason)
 	}
 	if len(end.errs) != 1 || end.errs[0] != reason {
-		t.Errorf("OnError got %#v", end.errs)
+		t.Errorf("OnError got %#v, want only %#v", end.errs, reason)
 	}
 }
 
-// panicsInHijack is a response whose connection can't be taken over.
+// panicsInHijack is a response with a panic in Hijack.
 type panicsInHijack struct{ http.ResponseWriter }
 
 func (panicsInHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) { panic("Hijack") }
 
-// TestAPanicOfTheResponseWriter leaves no connection known and no place taken.
-func TestAPanicOfTheResponseWriter(t *testing.T) {
+// TestResponseWriterPanics checks: after a panic in the response writer, the server
+// forgets the connection and frees its slot.
+func TestResponseWriterPanics(t *testing.T) {
 	for name, arm := range map[string]func(w *unusualWriter, s *websocket.Server){
 		"Header": func(w *unusualWriter, s *websocket.Server) {
 			w.header = func() {
-				if s.IsConnected("1") { // called by the endpoint
+				if s.IsConnected("1") { // the endpoint calls Header
 					panic("Header")
 				}
 			}
@@ -224,19 +266,20 @@ func TestAPanicOfTheResponseWriter(t *testing.T) {
 			url := address(listen(t, app, s)) + "/ws"
 			dialStatus(t, url+"?panic=1")
 			if value := receive(t, panics); value != name {
-				t.Fatalf("recovered %v", value)
+				t.Fatalf("recovered %v, want %v", value, name)
 			}
 			if s.GetTotalConnections() != 0 || s.IsConnected("1") || len(s.GetConnectionsByUser("ann")) != 0 {
-				t.Error("the connection is known")
+				t.Error("the server still knows the connection")
 			}
-			eventually(t, "the place is free", func() bool { return websocket.Addresses(s) == 0 })
+			eventually(t, "the slot is free", func() bool { return websocket.Addresses(s) == 0 })
 			wantEcho(t, dial(t, url))
 		})
 	}
 }
 
-// TestALateConflict: Config.Error and the connection have the same reason.
-func TestALateConflict(t *testing.T) {
+// TestLateIDConflict checks: the second connection with an ID is refused. Config.Error and
+// Err get the same reason.
+func TestLateIDConflict(t *testing.T) {
 	reasons, upgraded := make(chan error, 1), make(chan websocket.Connection, 1)
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{
@@ -255,7 +298,7 @@ func TestALateConflict(t *testing.T) {
 	dial(t, url)
 	first := receive(t, upgraded)
 	if status := dialStatus(t, url); status != http.StatusConflict {
-		t.Errorf("answered with %d", status)
+		t.Errorf("status %d, want %d", status, http.StatusConflict)
 	}
 	second, reason := receive(t, upgraded), receive(t, reasons)
 	if !errors.Is(second.Err(), reason) || !errors.Is(second.DisconnectReason(), reason) {
@@ -265,6 +308,6 @@ func TestALateConflict(t *testing.T) {
 		t.Errorf("Err is %#v, want %#v", second.Err(), reason)
 	}
 	if first.Err() != nil || first.DisconnectReason() != nil {
-		t.Errorf("the first connection ended with %v", first.DisconnectReason())
+		t.Errorf("the first connection ended with %v, want it open", first.DisconnectReason())
 	}
 }

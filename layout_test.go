@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// row is a row of the table: paths, which may be patterns, and what they hold.
+// row is a row of the table: its paths or patterns of paths, and their content.
 type row struct {
 	paths []string
 	holds string
@@ -55,7 +55,7 @@ func goFiles(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && name != "." && passedOver(entry.Name()) {
+		if entry.IsDir() && name != "." && skipped(entry.Name()) {
 			return fs.SkipDir
 		}
 		if path.Ext(name) == ".go" {
@@ -69,13 +69,13 @@ func goFiles(t *testing.T) []string {
 	return files
 }
 
-func passedOver(folder string) bool {
+// skipped reports whether goFiles skips the folder.
+func skipped(folder string) bool {
 	return folder == "testdata" || folder == "node_modules" || strings.HasPrefix(folder, ".")
 }
 
-// standsFor tells if a path of the table stands for a Go file: for the file, or
-// for its folder.
-func standsFor(t *testing.T, pattern, file string) bool {
+// matchesFile reports whether a pattern of the table matches a Go file or its folder.
+func matchesFile(t *testing.T, pattern, file string) bool {
 	t.Helper()
 	for _, name := range []string{file, path.Dir(file)} {
 		matches, err := path.Match(pattern, name)
@@ -89,13 +89,14 @@ func standsFor(t *testing.T, pattern, file string) bool {
 	return false
 }
 
-func TestEachFolderWithGoFilesHasARow(t *testing.T) {
+// TestLayoutListsFolders checks: CONTRIBUTING.md has a row for each folder with Go files.
+func TestLayoutListsFolders(t *testing.T) {
 	var paths, missing []string
 	for _, r := range readTable(t) {
 		paths = append(paths, r.paths...)
 	}
 	for _, file := range goFiles(t) {
-		found := slices.ContainsFunc(paths, func(pattern string) bool { return standsFor(t, pattern, file) })
+		found := slices.ContainsFunc(paths, func(pattern string) bool { return matchesFile(t, pattern, file) })
 		if folder := path.Dir(file); !found && !slices.Contains(missing, folder) {
 			missing = append(missing, folder)
 		}
@@ -105,13 +106,14 @@ func TestEachFolderWithGoFilesHasARow(t *testing.T) {
 	}
 }
 
-func TestEachRowStandsForSomething(t *testing.T) {
+// TestLayoutPathsExist checks: each path in CONTRIBUTING.md exists and has one row.
+func TestLayoutPathsExist(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, r := range readTable(t) {
 		for _, pattern := range r.paths {
 			found, err := filepath.Glob(filepath.FromSlash(pattern))
 			if err != nil || len(found) == 0 {
-				t.Errorf("CONTRIBUTING.md names %s: there is no such thing (%v)", pattern, err)
+				t.Errorf("CONTRIBUTING.md names %s, but no such path exists (%v)", pattern, err)
 			}
 			if seen[pattern] {
 				t.Errorf("CONTRIBUTING.md names %s twice", pattern)
@@ -121,7 +123,9 @@ func TestEachRowStandsForSomething(t *testing.T) {
 	}
 }
 
-func TestRowsOfInternalPackagesSayWhatTheirCommentsSay(t *testing.T) {
+// TestLayoutMatchesPackageComments checks: the row of an internal package repeats words
+// from the first sentence of its package comment.
+func TestLayoutMatchesPackageComments(t *testing.T) {
 	tested := 0
 	for _, r := range readTable(t) {
 		for _, folder := range r.paths {
@@ -130,7 +134,7 @@ func TestRowsOfInternalPackagesSayWhatTheirCommentsSay(t *testing.T) {
 			}
 			tested++
 			if sentence := firstSentence(t, folder); !strings.Contains(sentence, r.holds) {
-				const format = "CONTRIBUTING.md says of %s:\n%s\nIts comment begins without these words:\n%s"
+				const format = "CONTRIBUTING.md describes %s:\n%s\nwant words of its package comment:\n%s"
 				t.Errorf(format, folder, r.holds, sentence)
 			}
 		}
@@ -160,8 +164,9 @@ func firstSentence(t *testing.T, folder string) string {
 	return ""
 }
 
-// TestLinesOfTestsAreShort: a case fits a screen.
-func TestLinesOfTestsAreShort(t *testing.T) {
+// TestLineLengthOfTests checks: no line of a test has more than 120 columns, so a case
+// fits on a screen.
+func TestLineLengthOfTests(t *testing.T) {
 	const most = 120 // columns; a tab takes four
 	for _, file := range goFiles(t) {
 		if !strings.HasSuffix(file, "_test.go") {

@@ -3,6 +3,7 @@ package websocket
 import (
 	"iter"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kataras/iris/websocket/internal/handler"
@@ -11,6 +12,8 @@ import (
 type (
 	// DisconnectFunc is called after the end of a connection.
 	DisconnectFunc func()
+	// JoinRoomFunc is called with the name of a room when a connection has joined it.
+	JoinRoomFunc func(roomName string)
 	// LeaveRoomFunc is called with the name of a room when a connection leaves it.
 	LeaveRoomFunc func(roomName string)
 	// ErrorFunc is called with an error of a connection.
@@ -40,6 +43,9 @@ type (
 	anyFunc func(Message)
 	// nativeFunc is for native messages. The message is only valid during the call.
 	nativeFunc func(text bool, message []byte)
+	// suspendFunc is for the loss of a socket, resumeFunc for the next one.
+	suspendFunc func()
+	resumeFunc  func()
 )
 
 // handler returns the function if it is a handler of the event.
@@ -74,6 +80,7 @@ func has[F any](all []listener) bool {
 // listeners are the functions registered on a connection. A change makes a new
 // list, so callers need no lock while they go through one.
 type listeners struct {
+	mu      sync.Mutex                   // held during a change
 	current atomic.Pointer[listenerList] // nil until something is registered
 }
 
@@ -91,26 +98,33 @@ func (l *listeners) list() []listener {
 	return nil
 }
 
-// change replaces the list by a changed copy. f changes the copy; it may be called
-// several times.
+// change replaces the list by a changed copy. f changes the copy.
 func (l *listeners) change(f func(*listenerList)) {
-	for {
-		old := l.current.Load()
-		next := new(listenerList)
-		if old != nil {
-			*next = *old
-		}
-		f(next)
-		if l.current.CompareAndSwap(old, next) {
-			return
-		}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := new(listenerList)
+	if old := l.current.Load(); old != nil {
+		*next = *old
 	}
+	f(next)
+	l.current.Store(next)
 }
 
 // add registers a function.
 func (l *listeners) add(name string, function any) {
-	added := []listener{{name, function}}
-	l.change(func(next *listenerList) { next.all = slices.Concat(next.all, added) })
+	l.change(func(next *listenerList) { next.append(listener{name, function}) })
+}
+
+// append adds a listener. Most lists are short and grow by one: they take no more memory
+// than they need. Long ones grow by doubling. The lists before share the memory and end
+// before the new listener.
+func (list *listenerList) append(l listener) {
+	const short = 16
+	if len(list.all) < short {
+		list.all = slices.Concat(list.all, []listener{l})
+		return
+	}
+	list.all = append(list.all, l)
 }
 
 // addUntilEnd is add for a DisconnectFunc. It reports false if it comes too late:
@@ -118,7 +132,7 @@ func (l *listeners) add(name string, function any) {
 func (l *listeners) addUntilEnd(name string, f DisconnectFunc) (added bool) {
 	l.change(func(next *listenerList) {
 		if added = !next.ended; added {
-			next.all = slices.Concat(next.all, []listener{{name, f}})
+			next.append(listener{name, f})
 		}
 	})
 	return added

@@ -15,7 +15,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-func TestASilentClientIsDead(t *testing.T) {
+// TestSilentClientTimesOut checks: the server ends the connection of a client after the
+// configured time without input.
+func TestSilentClientTimesOut(t *testing.T) {
 	for name, test := range map[string]struct {
 		config websocket.Config
 		after  time.Duration
@@ -30,18 +32,19 @@ func TestASilentClientIsDead(t *testing.T) {
 			inBubble(t, test.config, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 				client := pipe(t, app)
 				began := time.Now()
-				go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }() // reads, answers nothing
+				go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }() // reads, never answers
 				time.Sleep(test.after * 2)
 				wantEnd(t, ends.all(), websocket.ErrPongTimeout, began, test.after, test.after/4)
 				if n := s.Stats(); n.DeadPeers != 1 || n.Connections != 0 {
-					t.Errorf("%+v", n)
+					t.Errorf("Stats are %+v, want 1 dead peer and no connections", n)
 				}
 			})
 		})
 	}
 }
 
-func TestAClientThatAnswersPingsLives(t *testing.T) {
+// TestPongsKeepConnection checks: a connection stays open if its client answers pings.
+func TestPongsKeepConnection(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
@@ -54,17 +57,19 @@ func TestAClientThatAnswersPingsLives(t *testing.T) {
 		reader.Go(func() { readAll(client) })
 		time.Sleep(time.Hour)
 		if len(ends.all()) != 0 || s.GetTotalConnections() != 1 {
-			t.Errorf("ended with %v", ends.all())
+			t.Errorf("ended with %v, want one open connection", ends.all())
 		}
 		_ = client.Close()
 		reader.Wait()
 		if pings < 66 || pings > 70 { // every 54 seconds, or a little sooner
-			t.Errorf("%d pings in an hour", pings)
+			t.Errorf("%d pings in an hour, want 66 to 70", pings)
 		}
 	})
 }
 
-func TestAClientThatSpeaksLives(t *testing.T) {
+// TestMessagesKeepConnection checks: a connection stays open if its client sends messages
+// but no pongs.
+func TestMessagesKeepConnection(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
@@ -75,16 +80,17 @@ func TestAClientThatSpeaksLives(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait() // until the last one is handled
 		if len(ends.all()) != 0 || s.Stats().Received != 60 {
-			t.Errorf("%v, %+v", ends.all(), s.Stats())
+			t.Errorf("ended with %v, Stats are %+v; want it open, 60 received", ends.all(), s.Stats())
 		}
 		_ = client.Close()
 	})
 }
 
-// TestPingsOfTheClient: a ping is answered, with its data, also between the frames of a
-// message (RFC 6455, section 5.5.2).
-func TestPingsOfTheClient(t *testing.T) {
+// TestClientPings checks: the server answers a ping with its data, even between the frames
+// of a message (RFC 6455, section 5.5.2).
+func TestClientPings(t *testing.T) {
 	inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		pongs := make(chan string, 1)
@@ -100,7 +106,7 @@ func TestPingsOfTheClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := <-pongs; got != "data" {
-			t.Errorf("pong %q", got)
+			t.Errorf("received a pong with %q, want %q", got, "data")
 		}
 		_ = w.Close()
 		_ = client.Close()
@@ -108,13 +114,13 @@ func TestPingsOfTheClient(t *testing.T) {
 	})
 }
 
-// TestAClientThatCatchesUpLives: it sends nothing, but takes what it had let wait,
-// which shows that it is there; when it has all, it counts as silent.
-func TestAClientThatCatchesUpLives(t *testing.T) {
-	const size, speed = 900 << 10, 6 << 10 // bytes, and bytes a second
+// TestSlowReaderKeepsConnection checks: a client sends nothing, but slowly reads the queued
+// data. Its reads show a live client. Once it has read everything, it counts as silent.
+func TestSlowReaderKeepsConnection(t *testing.T) {
+	const size, speed = 900 << 10, 6 << 10 // bytes, bytes per second
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
-		conn := pipe(t, app).NetConn() // no frame is read: only bytes are counted
+		conn := pipe(t, app).NetConn() // the test counts bytes and parses no frames
 		synctest.Wait()
 		_ = s.EmitMessage(make([]byte, size))
 		buffer := make([]byte, speed)
@@ -132,13 +138,45 @@ func TestAClientThatCatchesUpLives(t *testing.T) {
 		list := ends.all()
 		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) ||
 			list[0].at.Sub(start) > 80*time.Second {
-			t.Errorf("ended %v", list)
+			t.Errorf("ended %v, want one ErrPongTimeout within 80s after %v", list, start)
 		}
 		_ = conn.Close()
 	})
 }
 
-// TestOnPingAndOnPong: each ping that goes out, each pong that comes in.
+// TestBusyReaderTimesOut checks: a client reads all the time, quickly, and never answers a
+// ping: nothing comes from it any more. Writes to it don't keep it open.
+func TestBusyReaderTimesOut(t *testing.T) {
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app).NetConn()
+		synctest.Wait()
+		start := time.Now()
+		go func() {
+			buffer := make([]byte, 4<<10)
+			for {
+				if _, err := conn.Read(buffer); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond) // of the clock of the bubble
+			}
+		}()
+		_ = s.EmitMessage(make([]byte, 100<<10)) // the writer is always busy
+		for range 10_000 {
+			_ = s.EmitMessage(make([]byte, 4000)) // about as much as is read meanwhile
+			time.Sleep(10 * time.Millisecond)
+		}
+		list := ends.all()
+		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) ||
+			list[0].at.Sub(start) > 80*time.Second {
+			t.Errorf("ended %v, want one ErrPongTimeout within 80s after %v", list, start)
+		}
+		_ = conn.Close()
+	})
+}
+
+// TestOnPingAndOnPong checks: the server calls OnPing for each ping it sends, and OnPong
+// for each pong it receives.
 func TestOnPingAndOnPong(t *testing.T) {
 	var mu sync.Mutex
 	pings, pongs := 0, 0
@@ -151,20 +189,20 @@ func TestOnPingAndOnPong(t *testing.T) {
 	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		go readAll(client)
-		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // of the bubble's clock: it takes no time
+		time.Sleep(3 * websocket.DefaultWebsocketPingPeriod) // on the clock of the bubble: this takes no real time
 		synctest.Wait()
 		mu.Lock()
 		if pings < 2 || pings > 3 || pongs != pings {
-			t.Errorf("%d pings, %d pongs", pings, pongs)
+			t.Errorf("%d pings, %d pongs, want 2 or 3 of both", pings, pongs)
 		}
 		mu.Unlock()
 		_ = client.Close()
 	})
 }
 
-// TestABlockingHandlerIsNotItsClientsFault: while a handler runs, nothing is read, so
-// the client can't show that it lives.
-func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
+// TestBlockingHandlerKeepsConnection checks: a client doesn't time out during a handler. The
+// server reads nothing in this time, so the client can't show any activity.
+func TestBlockingHandlerKeepsConnection(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, func(s *websocket.Server) {
 		ends.record(s)
@@ -174,9 +212,9 @@ func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 	}, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
-		for range 60 { // alive, though nobody reads it for ten minutes
+		for range 60 { // the client is active, but the server reads nothing for ten minutes
 			if err := client.WriteMessage(gorilla.TextMessage, []byte(prefix+"job;0;")); err != nil {
-				t.Fatalf("%v, %v", err, ends.all())
+				t.Fatalf("writing: %v, ended with %v", err, ends.all())
 			}
 		}
 		_ = client.Close()
@@ -184,9 +222,9 @@ func TestABlockingHandlerIsNotItsClientsFault(t *testing.T) {
 	})
 }
 
-// TestAClientThatIsBehindLives: it is pinged all the same, and while it catches up it
-// is alive.
-func TestAClientThatIsBehindLives(t *testing.T) {
+// TestSlowReaderGetsPings checks: the server pings a client with queued messages too. The
+// connection stays open, because the client reads on and answers the pings late.
+func TestSlowReaderGetsPings(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
@@ -206,7 +244,7 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 		})
 		synctest.Wait()
 		message := strings.Repeat("x", 10000)
-		for range 8 { // so it is four seconds behind
+		for range 8 { // now the client is four seconds behind
 			_ = s.GetConnections()[0].Emit("tick", message)
 		}
 		for range 1000 {
@@ -216,19 +254,19 @@ func TestAClientThatIsBehindLives(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		if list := ends.all(); len(list) != 0 {
-			t.Errorf("ended with %v", list[0].reason)
+			t.Errorf("ended with %v, want it open", list[0].reason)
 		}
 		_ = client.Close()
 		reader.Wait()
 		if pings < 8 {
-			t.Errorf("%d pings in 500 seconds", pings)
+			t.Errorf("%d pings in 500 seconds, want 8 or more", pings)
 		}
 	})
 }
 
-// TestAShortReadTimeoutPingsInTime: a timeout that is shorter than the usual ping
-// period makes pings more frequent.
-func TestAShortReadTimeoutPingsInTime(t *testing.T) {
+// TestShortReadTimeout checks: with a ReadTimeout below the usual ping period, the server
+// pings more often, and a live client stays connected.
+func TestShortReadTimeout(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{ReadTimeout: 10 * time.Second}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -237,7 +275,7 @@ func TestAShortReadTimeoutPingsInTime(t *testing.T) {
 		reader.Go(func() { readAll(client) })
 		time.Sleep(10 * time.Minute)
 		if list := ends.all(); len(list) != 0 {
-			t.Errorf("ended with %v", list[0].reason)
+			t.Errorf("ended with %v, want it open", list[0].reason)
 		}
 		_ = client.Close()
 		reader.Wait()

@@ -34,6 +34,7 @@ const (
 	refusedUser                  // by Config.Authenticate
 	failedMessage                // rejected, or an error of its handler
 	handlerPanic
+	brokerTrouble
 	kinds
 )
 
@@ -46,6 +47,7 @@ var format = [kinds]struct {
 	refusedUser:      {level: slog.LevelWarn, before: "websocket: Config.Authenticate refused a client: "},
 	failedMessage:    {level: slog.LevelWarn, after: " (register OnError to handle this)"},
 	handlerPanic:     {level: slog.LevelError},
+	brokerTrouble:    {level: slog.LevelWarn},
 }
 
 // Limits of one entry, in bytes.

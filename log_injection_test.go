@@ -16,7 +16,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// onlyE is middleware that leaves other events than "e" alone.
+// onlyE is middleware for the event "e". It passes other events on unchanged.
 func onlyE(f func(m websocket.Message) error) websocket.Middleware {
 	return func(_ websocket.Connection, m websocket.Message, next func() error) error {
 		if m.Event != "e" {
@@ -26,8 +26,8 @@ func onlyE(f func(m websocket.Message) error) websocket.Middleware {
 	}
 }
 
-// wantHarmless: one line, and no control characters, for each entry. Only the
-// stack of a panic has more lines.
+// wantHarmless checks: the log has one entry, of one line, without control characters.
+// Only the stack of a panic has more lines.
 func wantHarmless(t *testing.T, log string) {
 	t.Helper()
 	entries := 0
@@ -38,18 +38,18 @@ func wantHarmless(t *testing.T, log string) {
 		}
 		if !utf8.ValidString(line) || strings.HasPrefix(line, "[ERRO] forged") ||
 			strings.ContainsFunc(strings.TrimPrefix(line, "\t"), isNotGraphic) {
-			t.Errorf("a client wrote %.300q", line)
+			t.Errorf("the log has the line %.300q, want no text forged by a client", line)
 		}
 	}
 	if entries != 1 || !strings.Contains(log, "forged") || len(log) > 24<<10 {
-		t.Errorf("%d entries of %d bytes: %.300q", entries, len(log), log)
+		t.Errorf("%d entries, %d bytes; want 1 entry with \"forged\", 24 KiB at most: %.300q", entries, len(log), log)
 	}
 }
 
-// hostilePath is the same for an address, which may not be as long.
+// hostilePath is a shorter hostile, because the length of an address is limited.
 var hostilePath = hostile[:15<<10]
 
-// eachLog runs a test for each way in which a program may log.
+// eachLog runs a test for each logger of a program.
 func eachLog(t *testing.T, f func(t *testing.T, app *iris.Application, cfg *websocket.Config, logged *logBuffer)) {
 	t.Run("the application's logger", func(t *testing.T) {
 		logged := new(logBuffer)
@@ -63,9 +63,10 @@ func eachLog(t *testing.T, f func(t *testing.T, app *iris.Application, cfg *webs
 	})
 }
 
-// TestNobodyForgesTheLogOfRefusals: path, address, host, origin, and what the
-// functions of the application's make of them.
-func TestNobodyForgesTheLogOfRefusals(t *testing.T) {
+// TestLogInjectionByRefusals checks: clients can't forge log entries by a refused
+// handshake. They control the path, address, host and origin, and functions of the
+// application may put these texts into errors and panics.
+func TestLogInjectionByRefusals(t *testing.T) {
 	for name, change := range map[string]func(cfg *websocket.Config, r *http.Request){
 		"an origin": func(_ *websocket.Config, r *http.Request) { r.Header["Origin"] = []string{hostile} },
 		"a host": func(_ *websocket.Config, r *http.Request) {
@@ -118,7 +119,7 @@ func TestNobodyForgesTheLogOfRefusals(t *testing.T) {
 				w := httptest.NewRecorder()
 				app.ServeHTTP(w, r)
 				if w.Code < 400 {
-					t.Errorf("answered %d", w.Code)
+					t.Errorf("status %d, want a refusal", w.Code)
 				}
 				text := logged.take()
 				wantHarmless(t, text)
@@ -130,10 +131,10 @@ func TestNobodyForgesTheLogOfRefusals(t *testing.T) {
 	}
 }
 
-// TestNobodyForgesTheLogOfMessages: names and payloads, what quotes them, and
-// the connection's ID. The same holds where the application logs what OnError is
-// told.
-func TestNobodyForgesTheLogOfMessages(t *testing.T) {
+// TestLogInjectionByMessages checks: clients can't forge log entries by messages. They
+// control the names and payloads of events, and here the ID of the connection. Errors
+// quote these texts. The application may log the errors given to OnError, too.
+func TestLogInjectionByMessages(t *testing.T) {
 	name := strings.ReplaceAll(hostile, ";", "")
 	nines := strings.Repeat("9", 60000)
 	type setup func(s *websocket.Server, c websocket.Connection)

@@ -15,8 +15,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestClientsCannotFillTheLog, nor make long texts of what they send.
-func TestClientsCannotFillTheLog(t *testing.T) {
+// TestClientsCannotFillLog checks: the server limits the number and the length of the log
+// entries caused by clients.
+func TestClientsCannotFillLog(t *testing.T) {
 	var logged bytes.Buffer
 	long := strings.Repeat("x", 60000)
 	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, func(s *websocket.Server) {
@@ -37,12 +38,13 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 	}
 	wantEcho(t, client)
 	if n := strings.Count(logged.String(), "\n"); n != 1+10+10 || logged.Len() > 20000 {
-		t.Errorf("%d lines of %d bytes were logged", n, logged.Len())
+		t.Errorf("logged %d lines, %d bytes; want 21 lines, 20000 bytes at most", n, logged.Len())
 	}
 }
 
-// TestTheApplicationsLogger is where it goes if there is no other.
-func TestTheApplicationsLogger(t *testing.T) {
+// TestApplicationLogger checks: without Config.Logger, the server logs to the logger of
+// the application.
+func TestApplicationLogger(t *testing.T) {
 	logged := new(logBuffer)
 	app := newApp()
 	app.Logger().SetLevel("warn").SetOutput(logged)
@@ -56,8 +58,8 @@ func TestTheApplicationsLogger(t *testing.T) {
 	logged.wantLogged(t, "[ERRO]", "the reason", ` client="127.0.0.1`, "\ngoroutine ", "log_test.go")
 }
 
-// TestRejectionsAreLoggedWithoutOnError: who has registered nothing must still
-// learn of them.
+// TestRejectionsAreLoggedWithoutOnError checks: without OnError, the server logs rejected
+// messages. The developer must still learn of them.
 func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
@@ -70,13 +72,13 @@ func TestRejectionsAreLoggedWithoutOnError(t *testing.T) {
 	text := logged.String()
 	wantParts(t, "logged", text, "can't be read as int", "OnError", " client=127.0.0.1")
 	if strings.Count(text, " connection=") != 1 {
-		t.Errorf("logged %q", text)
+		t.Errorf("logged %q, want one attribute connection", text)
 	}
 }
 
-// TestTheLogSaysThatItFallsSilent: ten warnings a minute, of which the last one
-// says so.
-func TestTheLogSaysThatItFallsSilent(t *testing.T) {
+// TestLogAnnouncesLimit checks: the server logs ten warnings a minute. The tenth says it is
+// the last one.
+func TestLogAnnouncesLimit(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := onConnection(t, websocket.Config{Logger: textLogger(&logged)}, func(c websocket.Connection) {
 		echo(c)
@@ -90,13 +92,13 @@ func TestTheLogSaysThatItFallsSilent(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
 	const isLast = "the last such message"
 	if len(lines) != 10 || !strings.Contains(lines[9], isLast) || strings.Contains(lines[8], isLast) {
-		t.Errorf("%d lines are logged:\n%s", len(lines), strings.Join(lines, "\n"))
+		t.Errorf("logged %d lines, want 10 with %q only in the last:\n%s", len(lines), isLast, logged.String())
 	}
 }
 
-// TestTheLogSpeaksAgain after a minute, and says how much it has left out; what
-// exhausts the budget of one kind of entry leaves that of the others.
-func TestTheLogSpeaksAgain(t *testing.T) {
+// TestLogResumes checks: after a minute the server logs again, with the number of entries
+// left out. Each kind of entry has its own budget.
+func TestLogResumes(t *testing.T) {
 	logged := new(logBuffer)
 	setup := func(s *websocket.Server) {
 		s.OnConnection(func(c websocket.Connection) {
@@ -140,7 +142,7 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 			}
 			lines := logged.takeEntries(test.text)
 			if len(lines) != 10 || !strings.Contains(lines[9], "the last such message") {
-				t.Errorf("%s: %d entries, of which the last one is %.200q", test.kind, len(lines), lines)
+				t.Errorf("%s: %d entries, want 10, the last one with the limit: %.200q", test.kind, len(lines), lines)
 			}
 			time.Sleep(59 * time.Second)
 			if test.cause(); logged.take() != "" {
@@ -152,18 +154,19 @@ func TestTheLogSpeaksAgain(t *testing.T) {
 			lines = logged.takeEntries(test.text)
 			if len(lines) != 2 || !strings.Contains(lines[0], "(5 more of this kind were not logged before)") ||
 				strings.Contains(lines[1], "more of this kind") {
-				t.Errorf("%s: after a minute %.200q", test.kind, lines)
+				t.Errorf("%s: after a minute logged %.200q, want 2 entries, the first with the count", test.kind, lines)
 			}
 			time.Sleep(time.Minute)
 			if test.cause(); strings.Contains(logged.take(), "more of this kind") {
-				t.Errorf("%s: what was left out is told twice", test.kind)
+				t.Errorf("%s: the count of omitted entries is logged twice", test.kind)
 			}
 		}
 		_ = client.Close()
 	})
 }
 
-// TestRejectionsAreNotLoggedWithOnError: who is told of them decides what to log.
+// TestRejectionsAreNotLoggedWithOnError checks: with OnError, the server doesn't log
+// rejected messages and errors of handlers. The application decides about its log.
 func TestRejectionsAreNotLoggedWithOnError(t *testing.T) {
 	logged, told := new(logBuffer), make(chan error, 16)
 	_, url := onConnection(t, websocket.Config{Logger: rawLogger(logged)}, func(c websocket.Connection) {
@@ -177,15 +180,16 @@ func TestRejectionsAreNotLoggedWithOnError(t *testing.T) {
 	client.send("fails;0;")
 	wantEcho(t, client)
 	if len(told) != 2 {
-		t.Errorf("OnError was told %d times", len(told))
+		t.Errorf("OnError was called %d times, want 2", len(told))
 	}
 	if text := logged.take(); text != "" {
-		t.Errorf("logged %q", text)
+		t.Errorf("logged %q, want nothing", text)
 	}
 }
 
-// TestRefusalsByALimitAreLogged for whoever operates the server.
-func TestRefusalsByALimitAreLogged(t *testing.T) {
+// TestLimitRefusalsAreLogged checks: the server logs a refusal by a limit, with the name of
+// the option, for its operator.
+func TestLimitRefusalsAreLogged(t *testing.T) {
 	for option, cfg := range map[string]websocket.Config{
 		"Config.MaxConnections ":          {MaxConnections: 1},
 		"Config.MaxConnectionsPerAddress": {MaxConnectionsPerAddress: 1},
@@ -196,8 +200,11 @@ func TestRefusalsByALimitAreLogged(t *testing.T) {
 			_, url := onConnection(t, cfg, echo)
 			wantEcho(t, dial(t, url))
 			if _, _, err := gorilla.DefaultDialer.Dial(url, nil); err == nil {
-				t.Fatal("connected")
+				t.Fatal("connected, want a refusal")
 			}
+			logged.wantLogged(t, strings.TrimSpace(option), "endpoint=/ws")
+			logged.take()
+			dial(t, url, withProtocol2).wantRefused(4101)
 			logged.wantLogged(t, strings.TrimSpace(option), "endpoint=/ws")
 		})
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestVectorsSentByTheServer: each value becomes exactly its message.
-func TestVectorsSentByTheServer(t *testing.T) {
+// TestServerVectors checks: the server encodes each value of the vectors to exactly its
+// message.
+func TestServerVectors(t *testing.T) {
 	for _, v := range loadVectors(t).Events {
 		if v.Go == nil {
 			continue // the server doesn't send it
@@ -29,9 +30,9 @@ func TestVectorsSentByTheServer(t *testing.T) {
 	}
 }
 
-// TestPayloadsSentByTheServer: the vectors have others, but not these types of Go,
-// nor what isn't text.
-func TestPayloadsSentByTheServer(t *testing.T) {
+// TestServerPayloads checks: the server encodes payloads of some Go types and payloads of
+// invalid UTF-8. The vectors contain neither.
+func TestServerPayloads(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		for _, v := range []any{
 			"text", 42, -1, true, false, []byte("bytes"),
@@ -56,12 +57,13 @@ func TestPayloadsSentByTheServer(t *testing.T) {
 	}
 }
 
-// ownMarshaler says itself what it is as JSON.
+// ownMarshaler implements json.Marshaler.
 type ownMarshaler struct{ X int }
 
 func (o ownMarshaler) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "[%d]", o.X), nil }
 
-func TestAMarshalerIsHonoured(t *testing.T) {
+// TestJSONMarshaler checks: Emit uses MarshalJSON of a payload.
+func TestJSONMarshaler(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		_ = c.Emit("value", ownMarshaler{1})
 		_ = c.Emit("pointer", &ownMarshaler{2})
@@ -70,7 +72,8 @@ func TestAMarshalerIsHonoured(t *testing.T) {
 	dial(t, url).want("value;4;[1]", "pointer;4;[2]", "number;4;1.50")
 }
 
-// TestMarshalAndUnmarshal: those of the configuration are the ones that are used.
+// TestMarshalAndUnmarshal checks: the server uses Marshal and Unmarshal of its
+// configuration.
 func TestMarshalAndUnmarshal(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{
 		Marshal: func(v any) ([]byte, error) { return fmt.Appendf(nil, "<%v>", v), nil },
@@ -103,7 +106,7 @@ func TestMarshalAndUnmarshal(t *testing.T) {
 	client.want("got;4;<{2 0}>")
 }
 
-// TestDecode: what can't be decoded into is an error.
+// TestDecode checks: Decode returns an error if it can't decode into the given value.
 func TestDecode(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("e", func(m websocket.Message) {
@@ -111,13 +114,13 @@ func TestDecode(t *testing.T) {
 			var ch chan int
 			for _, v := range []any{nil, n, (*int)(nil), &ch} {
 				if m.Decode(v) == nil {
-					t.Errorf("decoded into %T", v)
+					t.Errorf("Decode into %T returned no error", v)
 				}
 			}
 			var wrong *websocket.MessageError
 			var p point
 			if err := m.Decode(&p); !errors.As(err, &wrong) || wrong.Wanted != "websocket_test.point" {
-				t.Errorf("Decode: %v", err)
+				t.Errorf("Decode: %v, want a MessageError for websocket_test.point", err)
 			}
 			if err := m.Decode(&n); err != nil {
 				t.Error(err)
@@ -130,19 +133,21 @@ func TestDecode(t *testing.T) {
 	client.want("n;1;42")
 }
 
-// TestDecodeOfNoClientsMessage: one that a program made, for a test of its own.
-func TestDecodeOfNoClientsMessage(t *testing.T) {
+// TestDecodeConstructedMessage checks: Decode works on a Message constructed by a program,
+// for example in its own tests.
+func TestDecodeConstructedMessage(t *testing.T) {
 	var p point
 	if err := (websocket.Message{Type: websocket.TypeJSON}).Decode(&p); err == nil {
-		t.Error("decoded nothing")
+		t.Error("Decode of an empty JSON message returned no error")
 	}
 	var text string
 	if err := (websocket.Message{}).Decode(&text); err != nil || text != "" {
-		t.Errorf("%q, %v", text, err)
+		t.Errorf("Decode: %q, %v; want an empty text", text, err)
 	}
 }
 
-// TestPointersToRawJSON: as json.RawMessage itself, save for null.
+// TestPointersToRawJSON checks: a handler may take *json.RawMessage. It gets the same JSON as
+// with json.RawMessage, but nil for null.
 func TestPointersToRawJSON(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("e", func(raw *json.RawMessage) {

@@ -24,14 +24,16 @@ const (
 func (t MessageType) String() string { return wire.Type(t).String() }
 
 // Message is an event or a native message of a client, for handlers with a Message
-// parameter. Handlers may keep it.
+// parameter, or the reply of a client to [Connection.Ask]. Its receiver may keep it.
 type Message struct {
-	// Event is the name of the event; empty for a native message.
+	// Event is the name of the event, or of the ask of a reply; empty for a native
+	// message.
 	Event string
 	// Type is the type of the payload. A native message has TypeString if it was
 	// text, and TypeBytes if it was binary.
 	Type MessageType
 
+	isReply bool // of a client that was asked
 	payload []byte
 	decoder *handler.Decoder // nil if no client sent it
 }
@@ -43,8 +45,9 @@ func (m Message) Bytes() []byte { return m.payload }
 func (m Message) String() string { return string(m.payload) }
 
 // Decode stores the payload in the value behind the pointer v. It follows the rules
-// of [Connection.On] for a parameter of that type. It returns a [*MessageError] if
-// the payload has another type.
+// of [Connection.On] for a parameter of the same type. It returns a [*MessageError] if
+// the payload has another type. The variable then stays as it was, unless JSON has set a
+// part of it.
 func (m Message) Decode(v any) error {
 	decoder := m.decoder
 	if decoder == nil {
@@ -53,7 +56,9 @@ func (m Message) Decode(v any) error {
 	e := wire.Event{Name: []byte(m.Event), Type: wire.Type(m.Type), Payload: m.payload}
 	err := decoder.Decode(e, v)
 	if wrong, ok := err.(*handler.MismatchError); ok {
-		return mismatch(e, wrong)
+		err := mismatch(e, wrong)
+		err.ofReply = m.isReply
+		return err
 	}
 	switch err {
 	case nil:
@@ -64,7 +69,7 @@ func (m Message) Decode(v any) error {
 	return fmt.Errorf("websocket: Message.Decode: %w", err)
 }
 
-// newMessage copies an event, which may be kept then.
+// newMessage copies an event into a Message. Handlers may keep the copy.
 func newMessage(e wire.Event, decoder *handler.Decoder) Message {
 	return Message{Event: string(e.Name), Type: MessageType(e.Type), payload: e.AsBytes(), decoder: decoder}
 }

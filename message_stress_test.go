@@ -23,12 +23,12 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// hostileFrames is how many frames TestHostileClients sends:
+// hostileFrames is the number of frames sent by TestHostileClients:
 //
 //	go test -run TestHostileClients -timeout 60m -hostile-frames 10000000 .
 var hostileFrames = flag.Int("hostile-frames", 200_000, "how many frames TestHostileClients sends")
 
-// outcomes counts what became of messages.
+// outcomes counts messages by their outcome.
 type outcomes struct {
 	handled, native, mismatched, failed, violations, other atomic.Uint64
 }
@@ -71,7 +71,8 @@ func (o *outcomes) listen(c websocket.Connection) {
 	})
 }
 
-// listenForAll registers what stands around the handlers of all connections.
+// listenForAll registers handlers, OnAny and middleware of the server, for all
+// connections.
 func (o *outcomes) listenForAll(s *websocket.Server) {
 	s.On("server int", func(_ websocket.Connection, n int) error {
 		if n < 0 {
@@ -83,7 +84,7 @@ func (o *outcomes) listenForAll(s *websocket.Server) {
 	s.On("server struct", func(websocket.Connection, struct{ A *int }) { o.handled.Add(1) })
 	s.OnAny(func(_ websocket.Connection, m websocket.Message) {
 		if known := append(hostileEvents, "echo"); m.Event == "unknown" || !slices.Contains(known, m.Event) {
-			o.handled.Add(1) // by nobody else
+			o.handled.Add(1) // no other handler counts it
 		}
 	})
 	s.Use(func(_ websocket.Connection, m websocket.Message, next func() error) (err error) {
@@ -100,15 +101,15 @@ func (o *outcomes) listenForAll(s *websocket.Server) {
 	})
 }
 
-// TestHostileClients: whatever clients send, nothing panics, other connections
-// don't notice, and each message is handled, or reported and counted.
+// TestHostileClients checks: clients may send anything, and nothing panics. Other
+// connections don't notice. Each message is either handled, or reported and counted.
 func TestHostileClients(t *testing.T) {
 	t.Run("handlers of connections", func(t *testing.T) { attackServer(t, false) })
 	t.Run("handlers of the server, compression", func(t *testing.T) { attackServer(t, true) })
 }
 
-// attackServer sends half of the frames, to a server with all that it has to
-// offer or without.
+// attackServer sends half of the frames. If full, the server also has compression,
+// handlers of its own and middleware.
 func attackServer(t *testing.T, full bool) {
 	var o outcomes
 	s, url := serve(t, websocket.Config{MaxMessageSize: 4096, EnableCompression: full}, func(s *websocket.Server) {
@@ -154,12 +155,12 @@ func attackServer(t *testing.T, full bool) {
 	close(attacked)
 	asked := uint64(receive(t, witnessed))
 	if asked == 0 {
-		t.Error("the witness has seen nothing")
+		t.Error("the witness got no answers")
 	}
 	client.vanish()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Shutdown(ctx); err != nil { // returns when all has been reported
+	if err := s.Shutdown(ctx); err != nil { // returns after all callbacks have returned
 		t.Error(err)
 	}
 
@@ -168,47 +169,48 @@ func attackServer(t *testing.T, full bool) {
 	t.Logf("%d handled, %d native, %d unhandled, %d of a wrong type, %d failed",
 		o.handled.Load(), o.native.Load(), stats.Unhandled, o.mismatched.Load(), o.failed.Load())
 	if stats.Panics != 0 {
-		t.Errorf("%d panics", stats.Panics)
+		t.Errorf("%d panics, want none", stats.Panics)
 	}
 	if o.other.Load() != 0 {
-		t.Errorf("%d errors of other kinds", o.other.Load())
+		t.Errorf("%d errors of other kinds, want none", o.other.Load())
 	}
 	if got, want := o.violations.Load(), rejections.Load()+violations.Load(); got != want {
-		t.Errorf("%d violations and rejections are reported, want %d", got, want)
+		t.Errorf("OnError got %d violations and rejections, want %d", got, want)
 	}
 	outcomes := o.handled.Load() + o.native.Load() + stats.Unhandled + o.mismatched.Load() + o.failed.Load()
 	if want := messages.Load() + asked; outcomes != want {
 		t.Errorf("%d messages have an outcome, want %d", outcomes, want)
 	}
 	if want := messages.Load() + rejections.Load() + asked; stats.Received != want {
-		t.Errorf("%d are counted as received, want %d", stats.Received, want)
+		t.Errorf("Stats.Received is %d, want %d", stats.Received, want)
 	}
 	if stats.Rejected != o.mismatched.Load()+o.violations.Load() || stats.Failed != o.failed.Load() {
-		t.Errorf("%d are counted as rejected, %d as failed", stats.Rejected, stats.Failed)
+		t.Errorf("Stats are %d rejected, %d failed; want %d, %d", stats.Rejected, stats.Failed,
+			o.mismatched.Load()+o.violations.Load(), o.failed.Load())
 	}
 	for name, n := range map[string]uint64{
 		"handled": o.handled.Load(), "native": o.native.Load(),
 		"mismatched": o.mismatched.Load(), "failed": o.failed.Load(),
-		"rejected": rejections.Load(), "a violation": violations.Load(),
+		"rejected": rejections.Load(), "violations": violations.Load(),
 	} {
 		if n == 0 {
-			t.Errorf("none was %s: the frames don't try that", name)
+			t.Errorf("0 messages were %s, want at least 1: the frames miss this case", name)
 		}
 	}
 	if (stats.Unhandled == 0) != full { // OnAny handles all
-		t.Errorf("%d were unhandled", stats.Unhandled)
+		t.Errorf("Stats.Unhandled is %d, full is %t; want 0 only if full", stats.Unhandled, full)
 	}
 }
 
-// witness asks after each attack, while others go on, and is answered. It
-// returns how often.
+// witness sends a message after each attack and expects its echo, during the other attacks.
+// It returns the number of echoes.
 func witness(t *testing.T, client *testClient, attacked <-chan struct{}) (n int) {
 	for range attacked {
 		if t.Failed() {
 			continue
 		}
 		if err := client.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, "%secho;1;%d", prefix, n)); err != nil {
-			t.Errorf("the witness was cut off: %v", err)
+			t.Errorf("the witness can't send: %v", err)
 			continue
 		}
 		_ = client.SetReadDeadline(time.Now().Add(patience))
@@ -227,13 +229,13 @@ type attack struct {
 	random     *rand.Rand
 	deflate    bool // the server takes compressed frames
 	left       int  // frames
-	messages   int  // complete ones that were sent
-	rejections int  // messages that end the connection
+	messages   int  // complete ones sent
+	rejections int  // rejected messages: one ends the connection
 	violations int  // of the protocol
 }
 
-// run connects, sends frames until it has sent them all or has broken the
-// protocol, and waits for the end of the connection.
+// run connects and sends frames. It stops after all frames, or after a violation or a
+// rejected message. Then it waits for the end of the connection.
 func (a *attack) run(url string) error {
 	client, _, err := (&gorilla.Dialer{EnableCompression: a.deflate}).Dial(url, nil)
 	if err != nil {
@@ -253,7 +255,7 @@ func (a *attack) run(url string) error {
 		a.left--
 		_, _ = w.Write(a.next())
 	}
-	_, _ = w.Write(frame(0x88, "\x03\xe8")) // what isn't understood any more is thrown away
+	_, _ = w.Write(frame(0x88, "\x03\xe8")) // the server may discard this close frame
 	var reset *net.OpError
 	if err := w.Flush(); err != nil && !errors.As(err, &reset) {
 		return err
@@ -264,7 +266,7 @@ func (a *attack) run(url string) error {
 	return nil
 }
 
-// violations of RFC 6455, each of which ends the connection.
+// violations are violations of RFC 6455. Each ends the connection.
 var violations = [][]byte{
 	frame(0x83, "x"), frame(0xF1, "x"), frame(0x91, "x"), frame(0x09, "x"), frame(0x80, "x"),
 	frame(0x8B, ""), frame(0xC9, ""),
@@ -275,14 +277,14 @@ var violations = [][]byte{
 	append(frame(0x01, "x"), frame(0xC0, "y")...),
 }
 
-// rejections are messages that can't be taken, each of which ends the connection.
+// rejections are messages rejected by the server. Each ends the connection.
 var rejections = [][]byte{
 	frame(0x81, "\xff"), frame(0x81, "\xed\xa0\x80"),
 	frame(0x82, string(make([]byte, 4097))),
 	append(frame(0x01, "\xce"), frame(0x80, "\xff")...),
 }
 
-// deflatedRejections are those of compressed data: corrupt, and too large.
+// deflatedRejections are rejections with compressed data: corrupt, invalid or too large.
 var deflatedRejections = [][]byte{
 	frame(0xC2, "\x07"),
 	frame(0xC1, string(deflated([]byte("\xff")))),
@@ -292,7 +294,7 @@ var deflatedRejections = [][]byte{
 
 func pick[T any](a *attack, from []T) T { return from[a.random.IntN(len(from))] }
 
-// next returns some frames.
+// next returns the frames of one message, a control frame or a fault, by chance.
 func (a *attack) next() []byte {
 	switch n := a.random.IntN(1000); {
 	case n == 0:
@@ -320,7 +322,7 @@ func (a *attack) next() []byte {
 	if a.random.IntN(20) > 0 {
 		return a.masked(0x80|opcode, payload)
 	}
-	// In pieces, some of them empty, with a ping in between.
+	// Send it in pieces, some of them empty, with a ping in between.
 	at := a.random.IntN(len(payload) + 1)
 	pieces := append(a.masked(opcode, payload[:at]), a.masked(0x89, nil)...)
 	pieces = append(pieces, a.masked(0x00, nil)...)
@@ -358,7 +360,7 @@ var (
 	}
 )
 
-// payload is an event with something wrong in it, more often than not.
+// payload returns an event, usually with some fault.
 func (a *attack) payload() []byte {
 	kind := string('0' + byte(a.random.IntN(6)))
 	message := []byte(prefix + pick(a, hostileEvents) + ";" + kind + ";" + pick(a, hostilePayloads))

@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/kataras/iris/websocket"
 )
 
-// TestBadInputIsReported: what a client may send wrong without being
-// disconnected.
+// TestBadInputIsReported checks: the server reports malformed events and wrong types through
+// OnError, and the connection stays open.
 func TestBadInputIsReported(t *testing.T) {
 	f, connections := watchConnections()
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
@@ -40,7 +41,7 @@ func TestBadInputIsReported(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rejected.Event != test.event || rejected.Wanted != test.wanted || rejected.Got != test.got {
-				t.Errorf("%+v", rejected)
+				t.Errorf("MessageError is %+v, want %+v", rejected, test)
 			}
 			wantParts(t, "the error", err.Error(), test.event)
 		})
@@ -54,12 +55,13 @@ func TestBadInputIsReported(t *testing.T) {
 	n, rejected := s.Stats(), uint64(len(cases))
 	if n.Rejected != rejected || n.Unhandled != 2 || n.Received != rejected+4 ||
 		n.Connections != 1 || n.Upgrades != 1 {
-		t.Errorf("%+v", n)
+		t.Errorf("Stats are %+v, want %d rejected, 2 unhandled, %d received", n, rejected, rejected+4)
 	}
 }
 
-// TestBadInputThatEndsTheConnection: the other client goes on chatting.
-func TestBadInputThatEndsTheConnection(t *testing.T) {
+// TestBadInputEndsConnection checks: such input ends the connection of its sender, with the
+// right close code and error. Another client isn't affected.
+func TestBadInputEndsConnection(t *testing.T) {
 	sends := func(text string) func(*testClient) {
 		return func(client *testClient) { client.sendText(text) }
 	}
@@ -69,12 +71,12 @@ func TestBadInputThatEndsTheConnection(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		send  func(client *testClient)
-		close int // the code that the client sees; 0 if it is gone
+		close int // the close code for the client; 0 if it is gone
 		want  error
 	}{
 		{"10 MiB", sends(strings.Repeat("x", 10<<20)), 1009, websocket.ErrMessageTooLarge},
 		{"one byte too many", sends(strings.Repeat("x", 64<<10+1)), 1009, websocket.ErrMessageTooLarge},
-		{"text that is none", sends("\xff\xfe"), 1007, websocket.ErrInvalidUTF8},
+		{"invalid UTF-8", sends("\xff\xfe"), 1007, websocket.ErrInvalidUTF8},
 		{"a garbage frame", writes("\xff\xff garbage garbage"), 1002, websocket.ErrProtocol},
 		{"an unmasked frame", writes("\x81\x01x"), 1002, websocket.ErrProtocol},
 		{"a reset", (*testClient).vanish, 0, &websocket.CloseError{Code: 1006}},
@@ -97,25 +99,25 @@ func TestBadInputThatEndsTheConnection(t *testing.T) {
 				t.Errorf("ended with %v, want %v", err, test.want)
 			}
 			if reported := receive(t, watched.errors); !sameReason(reported, test.want) {
-				t.Errorf("OnError was told %v, want %v", reported, test.want)
+				t.Errorf("OnError got %v, want %v", reported, test.want)
 			}
 			if test.close != 0 {
 				bad.wantClosed(test.close)
 				if n := s.Stats(); n.Rejected != 1 {
-					t.Errorf("%+v", n)
+					t.Errorf("Stats are %+v, want 1 rejected", n)
 				}
 			}
 			good.send("chat;0;go on")
 			good.want("chat;0;go on")
 			if s.GetTotalConnections() != 1 {
-				t.Errorf("%d connections", s.GetTotalConnections())
+				t.Errorf("%d connections, want 1", s.GetTotalConnections())
 			}
 		})
 	}
 }
 
-// TestTheLargestMessage: the limit itself gets through.
-func TestTheLargestMessage(t *testing.T) {
+// TestLargestMessage checks: the server accepts a message of exactly MaxMessageSize.
+func TestLargestMessage(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnMessage(func(data []byte) { _ = c.Emit("length", len(data)) })
 	})
@@ -124,8 +126,9 @@ func TestTheLargestMessage(t *testing.T) {
 	client.want("length;1;65536")
 }
 
-// TestVectorsThatAreNative: what looks like an event and is none is a message.
-func TestVectorsThatAreNative(t *testing.T) {
+// TestNativeVectors checks: a message similar to an event, but without its format, is a
+// native message.
+func TestNativeVectors(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnMessage(func(data []byte) { _ = c.EmitMessage(data) })
 	})
@@ -135,19 +138,20 @@ func TestVectorsThatAreNative(t *testing.T) {
 			client := client.in(t)
 			client.sendText(message)
 			if got := client.next(); got != message {
-				t.Errorf("received %q", got)
+				t.Errorf("received %q, want %q", got, message)
 			}
 		})
 	}
 }
 
-// TestNativeMessages: they are the application's to keep and to change.
+// TestNativeMessages checks: the application may keep and change the data given to
+// OnMessage.
 func TestNativeMessages(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		var kept [][]byte
 		c.OnMessage(func(data []byte) {
-			kept = append(kept, data) // it is the application's to keep
-			data[0] = '!'             // and to change
+			kept = append(kept, data)
+			data[0] = '!'
 		})
 		c.OnMessage(func(data []byte) {
 			_ = c.EmitMessage(data)
@@ -165,8 +169,8 @@ func TestNativeMessages(t *testing.T) {
 	client.want("second", "!irst!econd")
 }
 
-// TestNativeMessagesByKind: a program can tell text from binary, and answer in
-// kind, whatever the server's own choice is.
+// TestNativeMessagesByKind checks: a program can tell text from binary messages. It can
+// answer with the same type, with any setting of BinaryMessages.
 func TestNativeMessagesByKind(t *testing.T) {
 	for name, cfg := range map[string]websocket.Config{
 		"text by default": {}, "binary by default": {BinaryMessages: true},
@@ -176,7 +180,7 @@ func TestNativeMessagesByKind(t *testing.T) {
 				var kept []websocket.Message
 				c.OnNativeMessage(func(m websocket.Message) {
 					if m.Event != "" {
-						t.Errorf("the event is %q", m.Event)
+						t.Errorf("Event is %q, want none", m.Event)
 					}
 					kept = append(kept, m)
 					switch m.Type {
@@ -207,25 +211,49 @@ func TestNativeMessagesByKind(t *testing.T) {
 			}
 			want(gorilla.BinaryMessage, "bytes")
 			want(gorilla.BinaryMessage, "all")
-			want(gorilla.BinaryMessage, "text") // what was kept stays as it was
+			want(gorilla.BinaryMessage, "text") // the kept message is unchanged
 			if n := s.Stats().Unhandled; n != 0 {
-				t.Errorf("%d messages count as unhandled", n)
+				t.Errorf("Stats.Unhandled is %d, want 0", n)
 			}
 			for _, emitter := range []websocket.Emitter{s, s.GetConnections()[0], s.To("room")} {
 				if err := emitter.EmitText("\xff"); !errors.Is(err, websocket.ErrInvalidText) {
-					t.Errorf("text that is none: %v", err)
+					t.Errorf("EmitText of invalid UTF-8: %v, want %v", err, websocket.ErrInvalidText)
 				}
 			}
 		})
 	}
 }
 
+// TestBinaryMessages checks: with Config.BinaryMessages, the server sends events and the
+// messages of EmitMessage as binary. EmitText, and Write with TextMessage, still send text.
 func TestBinaryMessages(t *testing.T) {
-	_, url := onConnection(t, websocket.Config{BinaryMessages: true}, echo)
+	connections := make(chan websocket.Connection, 1)
+	s, url := onConnection(t, websocket.Config{BinaryMessages: true}, func(c websocket.Connection) { connections <- c })
 	client := dial(t, url)
-	client.send("chat;0;x")
-	kind, data, err := client.ReadMessage()
-	if err != nil || kind != gorilla.BinaryMessage || string(data) != prefix+"chat;0;x" {
-		t.Errorf("received %d %q, %v", kind, data, err)
+	c := receive(t, connections)
+	for name, test := range map[string]struct {
+		emit func() error
+		kind int
+		want string
+	}{
+		"Emit":               {func() error { return c.Emit("chat", "x") }, gorilla.BinaryMessage, prefix + "chat;0;x"},
+		"Server.Emit":        {func() error { return s.Emit("chat", "x") }, gorilla.BinaryMessage, prefix + "chat;0;x"},
+		"EmitMessage":        {func() error { return c.EmitMessage([]byte("x")) }, gorilla.BinaryMessage, "x"},
+		"Server.EmitMessage": {func() error { return s.EmitMessage([]byte("x")) }, gorilla.BinaryMessage, "x"},
+		"EmitText":           {func() error { return c.EmitText("x") }, gorilla.TextMessage, "x"},
+		"Write": {
+			func() error { return c.Write(websocket.TextMessage, []byte("x")) }, gorilla.TextMessage, "x",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := test.emit(); err != nil {
+				t.Fatal(err)
+			}
+			_ = client.SetReadDeadline(time.Now().Add(patience))
+			kind, data, err := client.ReadMessage()
+			if err != nil || kind != test.kind || string(data) != test.want {
+				t.Errorf("received %d %q, %v; want %d %q", kind, data, err, test.kind, test.want)
+			}
+		})
 	}
 }

@@ -15,9 +15,9 @@ import (
 // call they don't run.
 //
 // next returns nil or the error of the handlers: a [*MessageError], a
-// [*HandlerError] or a [*PanicError]. If several handlers failed, its Unwrap method
-// returns all their errors. The error returned by the middleware is reported to
-// OnError and counted. If it is the error of next, it is reported as if there were
+// [*HandlerError] or a [*PanicError]. If several handlers failed, the returned error has
+// a method Unwrap() []error with all their errors: [errors.Is] and [errors.As] find each
+// of them. The error returned by the middleware is reported to OnError and counted. If it is the error of next, it is reported as if there were
 // no middleware; any other error is reported as a [*HandlerError]. If the middleware
 // returns nil, nothing is reported, except for panics: these have been logged and
 // reported already.
@@ -31,23 +31,12 @@ type Middleware func(c Connection, message Message, next func() error) error
 // call after the return of the middleware.
 var ErrInvalidNext = errors.New("websocket: a middleware called next twice, or after it had returned")
 
-// Use adds a middleware, inside of those added before. It panics if the middleware
-// is nil. It applies to present connections, too.
+// Use adds a middleware, for all connections, present ones included. The middleware added
+// first runs first: its next calls the one added after it. The last one's next calls the
+// handlers. Use panics if the middleware is nil.
 func (s *Server) Use(middleware Middleware) {
 	mustBeFunc("Server.Use", middleware == nil)
 	s.change(func(r *registry) { r.middleware = append(r.middleware, middleware) })
-}
-
-// dispatchThrough calls the handlers of an event inside of the middleware, and
-// reports their errors.
-func (c *connection) dispatchThrough(r *registry, event wire.Event) {
-	switch err := asHandlerError(event, newChain(c, r, event).call(0)).(type) {
-	case nil:
-	case failures:
-		c.reportAll(err)
-	default:
-		c.report(err)
-	}
 }
 
 // chain takes one event through the middleware to the handlers.
@@ -56,12 +45,13 @@ type chain struct {
 	registry   *registry
 	event      wire.Event
 	message    Message // the event, for middleware
+	reply      *reply  // nil if the client wants none
 	steps      []step  // one for each middleware
 }
 
 // newChain copies the event: a middleware may look at it when the client has sent
 // another one.
-func newChain(c *connection, r *registry, event wire.Event) *chain {
+func newChain(c *connection, r *registry, event wire.Event, reply *reply) *chain {
 	name := len(event.Name)
 	kept := slices.Concat(event.Name, event.Payload)
 	event.Name, event.Payload = kept[:name:name], kept[name:]
@@ -69,6 +59,7 @@ func newChain(c *connection, r *registry, event wire.Event) *chain {
 		connection: c,
 		registry:   r,
 		event:      event,
+		reply:      reply,
 		message:    Message{Event: string(event.Name), Type: MessageType(event.Type), payload: event.Payload, decoder: c.server.decoder()},
 		steps:      make([]step, len(r.middleware)),
 	}
@@ -77,7 +68,7 @@ func newChain(c *connection, r *registry, event wire.Event) *chain {
 // call calls the middleware of an index; after the last one, the handlers.
 func (ch *chain) call(index int) error {
 	if index == len(ch.steps) {
-		return ch.connection.handleAll(ch.registry, ch.event, &ch.message).err()
+		return ch.connection.handleAll(ch.registry, ch.event, &ch.message, ch.reply).err()
 	}
 	s := &ch.steps[index]
 	s.chain, s.index = ch, index

@@ -9,7 +9,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestMiddleware stands around all handlers of an event, in the order of Use.
+// TestMiddleware checks: middleware wraps all handlers of an event, in the order of Use.
 func TestMiddleware(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
@@ -41,7 +41,7 @@ func TestMiddleware(t *testing.T) {
 	client.send("open;0;x")
 	client.want("outer;0;open")
 	if got := client.next(); !strings.Contains(got, "can't be read as int") {
-		t.Errorf("the middleware got %q", got)
+		t.Errorf("next returned %q, want a MessageError", got)
 	}
 	client.want("error;0;*websocket.MessageError")
 	client.send("panic;0;")
@@ -50,13 +50,13 @@ func TestMiddleware(t *testing.T) {
 	client.send("open;1;2")
 	client.want("outer;0;open", "handled;1;2", "outer;0;<nil>")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 1 || n.Unhandled != 0 {
-		t.Errorf("%+v", n)
+		t.Errorf("Stats are %+v, want 1 failed, 1 rejected, 1 panic", n)
 	}
 }
 
-// TestNextReturnsWhatWentWrong: each failure of the handlers inside, panics
-// included, all of which are reported and counted once.
-func TestNextReturnsWhatWentWrong(t *testing.T) {
+// TestNextReturnsErrors checks: next returns each error of the inner handlers and
+// middleware, panics included. Each error is reported and counted once.
+func TestNextReturnsErrors(t *testing.T) {
 	s, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
 			err := next()
@@ -97,13 +97,13 @@ func TestNextReturnsWhatWentWrong(t *testing.T) {
 		"one of several;0;*websocket.PanicError",
 		"reported;0;*websocket.HandlerError", "reported;0;*websocket.MessageError")
 	if n := s.Stats(); n.Failed != 1 || n.Rejected != 1 || n.Panics != 3 {
-		t.Errorf("%+v", n)
+		t.Errorf("Stats are %+v, want 1 failed, 1 rejected, 3 panics", n)
 	}
 }
 
-// TestNextOnceAndInTime: a second call, or one after the middleware has
-// returned, calls no handler.
-func TestNextOnceAndInTime(t *testing.T) {
+// TestInvalidNext checks: a second call of next returns ErrInvalidNext and calls no handler.
+// So does a call after the middleware has returned.
+func TestInvalidNext(t *testing.T) {
 	late := make(chan func() error, 1)
 	_, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
 		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
@@ -124,50 +124,59 @@ func TestNextOnceAndInTime(t *testing.T) {
 	client.want("handled;0;twice", "error;2;true")
 	client.send("late;0;")
 	next := <-late
-	client.send("twice;0;") // the middleware has returned when this is handled
+	client.send("twice;0;") // when this is handled, the first middleware call has returned
 	client.want("handled;0;twice", "error;2;true")
 	if err := next(); err != websocket.ErrInvalidNext {
-		t.Errorf("next, late: %v", err)
+		t.Errorf("late next: %v, want %v", err, websocket.ErrInvalidNext)
 	}
 }
 
-// TestNextElsewhere: a middleware may call next on another goroutine; if it
-// returns meanwhile, nothing else is handled before that is through.
-func TestNextElsewhere(t *testing.T) {
-	begun, release, disconnected := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var handling bool // the race detector sees to it that the handlers are apart
-	_, url := serve(t, websocket.Config{}, func(s *websocket.Server) {
-		s.Use(func(c websocket.Connection, m websocket.Message, next func() error) error {
-			go next()
-			if m.Event == "slow" {
-				<-begun
-			}
-			return nil
-		})
-		s.OnConnection(func(c websocket.Connection) {
-			c.On("slow", func() {
-				handling = true
-				close(begun)
-				<-release
-				handling = false
-			})
-			c.OnDisconnect(func() {
-				if handling {
-					t.Error("OnDisconnect during a handler")
-				}
-				close(disconnected)
-			})
-		})
+// TestNextOnAnotherGoroutine checks: a middleware may call next on another goroutine and
+// return early. The connection handles nothing else until next has returned, not even its
+// end.
+func TestNextOnAnotherGoroutine(t *testing.T) {
+	begun, release, calls := make(chan struct{}), make(chan struct{}), make(chan string, 10)
+	s, connect := serveNamed(t, websocket.Config{})
+	s.Use(func(_ websocket.Connection, m websocket.Message, next func() error) error {
+		if m.Event != "slow" {
+			return next()
+		}
+		go next()
+		<-begun
+		return nil
 	})
-	client := dial(t, url)
+	s.On("slow", func() {
+		close(begun)
+		<-release
+		calls <- "handled"
+	})
+	s.On("ask", func(c websocket.Connection) { _ = c.Emit("answer", "") })
+	client, other := connect("client"), connect("other")
+	c := s.GetConnection("client")
+	c.OnMessage(func([]byte) { calls <- "native" })
+	c.OnDisconnect(func() { calls <- "disconnected" })
 	client.send("slow;0;")
-	<-begun
-	_ = client.Close()
-	select {
-	case <-disconnected:
-		t.Error("OnDisconnect during a handler")
-	default:
+	receive(t, begun)
+	client.sendText("native")
+	roundTrips := func() { // time enough for a call that must not come
+		for range 10 {
+			other.send("ask;0;")
+			other.want("answer;0;")
+		}
+		if len(calls) > 0 {
+			t.Errorf("got the call %q during the handler", <-calls)
+		}
 	}
+	roundTrips()
+	if err := c.Disconnect(); err != nil {
+		t.Fatal(err)
+	}
+	client.wantClosed(1000)
+	roundTrips()
 	close(release)
-	<-disconnected
+	for _, want := range []string{"handled", "disconnected"} {
+		if got := receive(t, calls); got != want {
+			t.Errorf("got the call %q, want %q", got, want)
+		}
+	}
 }

@@ -18,7 +18,7 @@ import (
 // mistake under every rule.
 func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
 	before := slices.Clone(routesOf(party))
-	route := party.Get(endpoint, s.Handler())
+	route := party.Get(endpoint, s.serveHandshake)
 	if route == nil {
 		for _, r := range before {
 			if isGet(r) && r.Subdomain == subdomainOf(party) && r.Tmpl().Src == joinPath(party, endpoint) {
@@ -68,10 +68,14 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 		path = endpoint.Path + DefaultClientPath
 		existing = clientRoute(party, http.MethodGet, endpoint.Subdomain, path)
 	}
+	paths := []string{path, modulePath(path)}
 	switch {
 	case existing == nil:
+	case !strings.HasPrefix(existing.Name, clientRoutePrefix): // of the application itself
+		paths = paths[1:]
 	case !isOtherClient(existing, s):
-		return // it serves the same client, or belongs to the application
+		s.integrity = existing.Description // it serves the same client
+		return
 	default:
 		panic(fmt.Sprintf("websocket: New: %s serves the client of a server with another EvtMessagePrefix; set Config.ClientPath to a path of its own", path))
 	}
@@ -82,10 +86,17 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 		}
 		known = "" // only the page knows the values of its parameters
 	}
-	s.ClientSource = clientSource(string(s.config.EvtMessagePrefix), known, path)
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		if clientRoute(party, method, endpoint.Subdomain, path) == nil { // the application may have a HEAD of its own
-			mountAtRoot(party, method, path, clientRoutePrefix+method+" "+endpoint.Subdomain+path+" "+string(s.config.EvtMessagePrefix), serveClient(s.ClientSource))
+	s.setClient(newBrowserClient(string(s.config.EvtMessagePrefix), known, path))
+	if existing != nil {
+		s.integrity = ""
+	}
+	handler := s.client.handler()
+	for _, path := range paths {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if clientRoute(party, method, endpoint.Subdomain, path) == nil { // the application may have one of its own
+				name := clientRoutePrefix + method + " " + endpoint.Subdomain + path + " " + string(s.config.EvtMessagePrefix)
+				mountAtRoot(party, method, path, name, handler).Description = s.integrity
+			}
 		}
 	}
 }
@@ -112,7 +123,7 @@ func isOtherClient(route *router.Route, s *Server) bool {
 // yet. Iris doesn't lead from a party to its application. So mountAtRoot registers
 // the route on the party, under an unused path, and then moves it. It uses a copy of
 // the party without AllowMethods: those would make several routes of one.
-func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handler) {
+func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handler) *router.Route {
 	at := path
 	if joinPath(party, "") != "" {
 		at = "/~iris-ws" + path
@@ -128,6 +139,7 @@ func mountAtRoot(party iris.Party, method, path, name string, handler iris.Handl
 	route.MainHandlerIndex = 0
 	route.NoLog = at != path // Iris would log the unused path
 	route.SetName(name).ExcludeSitemap()
+	return route
 }
 
 // routesOf returns all routes of the party's application.

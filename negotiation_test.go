@@ -13,9 +13,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestCompressionIsNegotiated as RFC 7692 says: an offer that can't be met is
-// declined, and the next one tried.
-func TestCompressionIsNegotiated(t *testing.T) {
+// TestCompressionNegotiation checks: the server negotiates compression by RFC 7692. It
+// declines an offer beyond its abilities, and tries the next one.
+func TestCompressionNegotiation(t *testing.T) {
 	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 	_, url := serve(t, websocket.Config{EnableCompression: true}, nil)
 	_, without := serve(t, websocket.Config{}, nil)
@@ -78,17 +78,18 @@ func TestCompressionIsNegotiated(t *testing.T) {
 				switch {
 				case test.answer == "400":
 					if response.StatusCode != http.StatusBadRequest {
-						t.Errorf("answered with %s", response.Status)
+						t.Errorf("status %s, want %d", response.Status, http.StatusBadRequest)
 					}
 				case response.StatusCode != http.StatusSwitchingProtocols || got != want:
-					t.Errorf("answered with %s, %q, want %q", response.Status, got, want)
+					t.Errorf("status %s, extension %q; want 101 with %q", response.Status, got, want)
 				}
 			}
 		})
 	}
 }
 
-// TestSubprotocolsInSeveralLines are one list, and the server's order decides.
+// TestSubprotocolsInSeveralLines checks: several header lines form one list of subprotocols.
+// The order of the server decides.
 func TestSubprotocolsInSeveralLines(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{Subprotocols: []string{"two", "one"}})
@@ -109,20 +110,23 @@ func TestSubprotocolsInSeveralLines(t *testing.T) {
 			response := rawHandshake(t, server.Listener.Addr().String(), request)
 			got := strings.Join(response.Header.Values("Sec-WebSocket-Protocol"), "|")
 			if response.StatusCode != 101 || got != test.want {
-				t.Errorf("answered with %s, %q, want %q", response.Status, got, test.want)
+				t.Errorf("status %s, subprotocol %q; want 101 with %q", response.Status, got, test.want)
 			}
 		})
 	}
 }
 
+// TestSubprotocols checks: the server chooses the first subprotocol of its own list.
 func TestSubprotocols(t *testing.T) {
 	_, url := serve(t, websocket.Config{Subprotocols: []string{"two", "one"}}, nil)
 	client := dial(t, url, func(d *gorilla.Dialer, _ http.Header) { d.Subprotocols = []string{"one", "two", "three"} })
 	if got := client.Subprotocol(); got != "two" {
-		t.Errorf("agreed on %q", got)
+		t.Errorf("agreed on %q, want %q", got, "two")
 	}
 }
 
+// TestCompression checks: clients with and without compression exchange messages. The limit
+// of a message counts its decompressed size.
 func TestCompression(t *testing.T) {
 	f, connections := watchConnections()
 	_, url := onConnection(t, websocket.Config{EnableCompression: true}, f)
@@ -135,12 +139,12 @@ func TestCompression(t *testing.T) {
 	with.want("chat;0;" + text)
 	without.want("chat;0;" + text)
 
-	// A message that is small on the wire only: what counts is what it becomes.
+	// The message is small on the wire and large after decompression.
 	const bombed = 4 << 20
 	bomb := deflate(strings.Repeat("\x00", bombed), flate.BestCompression, bombed)
 	_, _ = with.NetConn().Write(frame(0xC1, bomb))
 	if err := receive(t, watched.ended); !errors.Is(err, websocket.ErrMessageTooLarge) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want %v", err, websocket.ErrMessageTooLarge)
 	}
 	with.wantClosed(1009)
 	without.send("chat;0;go on")

@@ -15,9 +15,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestProxiesAreNotThisMachine: one on the server's machine may make each
-// request look as if it came from there.
-func TestProxiesAreNotThisMachine(t *testing.T) {
+// TestProxiedRequestsAreNotLocal checks: a request with a header of a proxy never counts as
+// local. A proxy on the server's machine makes each request look local.
+func TestProxiedRequestsAreNotLocal(t *testing.T) {
 	local := originRequest{origin: "http://localhost:3000", host: "127.0.0.1:8080", remote: "127.0.0.1:5000"}
 	if err := local.check(); err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestProxiesAreNotThisMachine(t *testing.T) {
 		"X-Tls":    iris.WithSSLProxyHeader("x-tls", "on"),
 		"X-Client": iris.WithRemoteAddrHeader("x-client"),
 	} {
-		t.Run(name+", which Iris has been told of", func(t *testing.T) {
+		t.Run(name+", known to Iris", func(t *testing.T) {
 			told := local
 			told.options = []iris.Configurator{option}
 			if err := told.check(); err != nil {
@@ -52,14 +52,14 @@ func TestProxiesAreNotThisMachine(t *testing.T) {
 			}
 			told.header = []string{name, "localhost:8080"}
 			if told.check() == nil {
-				t.Error("a request with the header counts as local")
+				t.Errorf("a request with %s counts as local", name)
 			}
 		})
 	}
 }
 
-// TestOriginsBehindProxies: what Iris has been told of the proxies in front
-// decides what the server is to its pages, and nothing else that a request says.
+// TestOriginsBehindProxies checks: behind a proxy, the server learns its own origin from the
+// headers in the proxy options of Iris. It ignores other headers of proxies.
 func TestOriginsBehindProxies(t *testing.T) {
 	tls := []iris.Configurator{iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")}
 	host := []iris.Configurator{iris.WithHostProxyHeader("X-Forwarded-Host")}
@@ -117,14 +117,15 @@ func TestOriginsBehindProxies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := test.check(); (err == nil) != test.ok {
-				t.Error(err)
+				t.Errorf("checking the origin: %v, want accepted: %t", err, test.ok)
 			}
 		})
 	}
 }
 
-// TestOriginsBehindARealProxy, which ends TLS, with Iris told of it and not.
-func TestOriginsBehindARealProxy(t *testing.T) {
+// TestOriginBehindTLSProxy checks: behind a real proxy with TLS, the server accepts its own
+// origin only with iris.WithSSLProxyHeader. Otherwise the refusal names this option.
+func TestOriginBehindTLSProxy(t *testing.T) {
 	tlsHeader := iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")
 	for name, test := range map[string]struct {
 		options []iris.Configurator
@@ -151,14 +152,14 @@ func TestOriginsBehindARealProxy(t *testing.T) {
 			dialer := gorilla.Dialer{TLSClientConfig: proxy.Client().Transport.(*http.Transport).TLSClientConfig}
 			client, response, err := dialer.Dial(address(proxy)+"/ws", http.Header{"Origin": {proxy.URL}})
 			if response == nil || response.StatusCode != test.status {
-				t.Fatalf("%v %v", response, err)
+				t.Fatalf("response %v, error %v; want status %d", response, err, test.status)
 			}
 			if client != nil {
 				_ = client.Close()
 				return
 			}
 			if text := body(t, response); !strings.Contains(text, "iris.WithSSLProxyHeader") {
-				t.Errorf("the response says %q", text)
+				t.Errorf("the body is %q, want it with iris.WithSSLProxyHeader", text)
 			}
 		})
 	}

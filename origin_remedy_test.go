@@ -14,8 +14,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestRefusedOriginsSayTheRemedy, the one that fits the case, and no other.
-func TestRefusedOriginsSayTheRemedy(t *testing.T) {
+// TestRefusedOriginRemedies checks: the error of a refused origin names the right remedy for
+// the case, and no other.
+func TestRefusedOriginRemedies(t *testing.T) {
 	const (
 		tellTLS  = `iris.WithSSLProxyHeader("X-Forwarded-Proto", "https")`
 		tellHost = `iris.WithHostProxyHeader("X-Forwarded-Host")`
@@ -88,30 +89,31 @@ func TestRefusedOriginsSayTheRemedy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := test.check()
 			if err == nil {
-				t.Fatal("accepted")
+				t.Fatal("accepted, want a refusal")
 			}
 			text := err.Error()
 			for _, remedy := range all {
 				wanted := slices.Contains(test.says, remedy)
 				if strings.Contains(text, remedy) != wanted {
-					t.Errorf("%q, expected: %t: %s", remedy, wanted, text)
+					t.Errorf("want remedy %q in the error: %t; got %s", remedy, wanted, text)
 				}
 			}
 			if strings.Contains(text, fmt.Sprintf("add %q", test.origin)) != test.add {
-				t.Errorf("to be added, %t: %s", test.add, text)
+				t.Errorf("want advice to add %q: %t; got %s", test.origin, test.add, text)
 			}
 			if test.add {
 				test.allowed = []string{test.origin}
 				if err := test.check(); err != nil {
-					t.Errorf("the remedy is none: %v", err)
+					t.Errorf("refused with the origin added: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// TestOriginsOverTLS, by real handshakes: whoever forges a page of the server's
-// name over http doesn't get in, and is told why, as is the log.
+// TestOriginsOverTLS checks real handshakes: an attacker may forge a page under the server's
+// name over http. The server refuses its handshake. The response and the log give the
+// reason.
 func TestOriginsOverTLS(t *testing.T) {
 	logged := new(logBuffer)
 	app := newApp()
@@ -129,10 +131,10 @@ func TestOriginsOverTLS(t *testing.T) {
 	_ = client.Close()
 	_, response, err := dialFrom("http://example.com")
 	if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
-		t.Fatalf("%v %v", response, err)
+		t.Fatalf("response %v, error %v; want status %d", response, err, http.StatusForbidden)
 	}
 	if text := body(t, response); !strings.Contains(text, "open it by https") {
-		t.Errorf("the response says %q", text)
+		t.Errorf("the body is %q, want it with the remedy", text)
 	}
 	logged.wantLogged(t, "http://example.com", "open it by https")
 }

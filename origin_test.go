@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOwnOrigin: a page reaches the server that it came from, which is another
-// one if a single part of the origin is another.
+// TestOwnOrigin checks: the server accepts pages of its own origin. It refuses an origin with
+// a different scheme, host or port.
 func TestOwnOrigin(t *testing.T) {
 	const http, https = false, true
 	for _, test := range []struct {
@@ -61,8 +61,8 @@ func TestOwnOrigin(t *testing.T) {
 		{"http://[2001:db8::8080]", http, "[2001:db8::]:8080", false},
 		{"http://[::ffff:c000:201]", http, "192.0.2.1", false},
 
-		// What is no origin, though its server might be this one.
-		{"", http, "example.com", true}, // as none
+		// Invalid origins, though they resemble the server's own.
+		{"", http, "example.com", true}, // like no header
 		{"null", http, "example.com", false},
 		{"null", http, "null", false},
 		{"foo://example.com", http, "example.com", false},
@@ -76,7 +76,7 @@ func TestOwnOrigin(t *testing.T) {
 		{"http:///example.com", http, "example.com", false},
 		{"http://", http, "", false},
 		{"http://:80", http, ":80", false},
-		{"http://example.com/", http, "example.com", true}, // as clients in Go send it
+		{"http://example.com/", http, "example.com", true}, // some clients in Go send this
 		{"http://example.com//", http, "example.com", false},
 		{"http://example.com/x", http, "example.com", false},
 		{"http://example.com/path", http, "example.com", false},
@@ -98,7 +98,7 @@ func TestOwnOrigin(t *testing.T) {
 		{"http://ex%61mple.com", http, "example.com", false},
 		{"http://*", http, "*", false},
 		{"http://münchen.example", http, "münchen.example", false},
-		{"http://ſite.example", http, "site.example", false}, // they are equal if case is folded
+		{"http://ſite.example", http, "site.example", false}, // they are equal under case folding
 		{"http://[::1", http, "[::1", false},
 		{"http://::1]", http, "::1]", false},
 		{"http://[]", http, "[]", false},
@@ -111,13 +111,14 @@ func TestOwnOrigin(t *testing.T) {
 		t.Run(fmt.Sprintf("%s to %s, TLS %t", test.origin, test.host, test.tls), func(t *testing.T) {
 			err := originRequest{origin: test.origin, tls: test.tls, host: test.host}.check()
 			if (err == nil) != test.same {
-				t.Errorf("%q to %q: %v", test.origin, test.host, err)
+				t.Errorf("%q to %q: %v, want accepted: %t", test.origin, test.host, err, test.same)
 			}
 		})
 	}
 }
 
-// TestListedOrigins: Config.Origins allows what it lists, and no more.
+// TestListedOrigins checks: besides the own origin, the server accepts exactly the origins
+// in Config.Origins.
 func TestListedOrigins(t *testing.T) {
 	const host = "server.example"
 	for _, test := range []struct {
@@ -195,15 +196,15 @@ func TestListedOrigins(t *testing.T) {
 		t.Run(test.origin+", allowed "+test.allowed, func(t *testing.T) {
 			err := originRequest{origin: test.origin, host: host, allowed: []string{test.allowed}}.check()
 			if (err == nil) != test.ok {
-				t.Errorf("%q: %v", test.origin, err)
+				t.Errorf("%q: %v, want accepted: %t", test.origin, err, test.ok)
 			}
 		})
 	}
 	two := []string{"null", "https://*.example.com"}
 	if err := (originRequest{origin: "https://a.example.com", host: host, allowed: two}).check(); err != nil {
-		t.Error("the second of a list:", err)
+		t.Error("the second origin in the list is refused:", err)
 	}
-	// Whichever of them was meant: a browser sends one.
+	// A browser sends one Origin header, so two are refused.
 	own := "http://" + host
 	twice := originRequest{origin: own, host: host, header: []string{"Origin", own}, allowed: []string{own}}
 	if twice.check() == nil {
@@ -213,13 +214,13 @@ func TestListedOrigins(t *testing.T) {
 	everybody := []string{"*"}
 	err := originRequest{origin: "http://a.example", host: host, header: another, allowed: everybody}.check()
 	if err != nil {
-		t.Error("where any is allowed:", err)
+		t.Error("with * in Origins, two Origin headers are refused:", err)
 	}
 }
 
-// TestPagesOnThisMachine: those of a development server reach the server beside
-// it, whatever their ports.
-func TestPagesOnThisMachine(t *testing.T) {
+// TestLocalOrigins checks: on one machine, the pages of a development server reach this
+// server, with any ports.
+func TestLocalOrigins(t *testing.T) {
 	for _, test := range []struct {
 		origin, host, remote string
 		tls, ok              bool
@@ -231,11 +232,12 @@ func TestPagesOnThisMachine(t *testing.T) {
 		{"https://localhost:3000", "localhost:8080", "127.0.0.1:5000", false, true},
 		{"http://localhost:3000", "localhost:8443", "127.0.0.1:5000", true, true},
 		{"http://localhost.evil.example", "localhost:8080", "127.0.0.1:5000", false, false},
+		{"http://evillocalhost:3000", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"http://evil.example", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"http://localhost", "10.0.0.1", "127.0.0.1:5000", false, false},
 		{"http://localhost", "app.example", "127.0.0.1:5000", false, false},
 		{"http://localhost:3000", "localhost:8080", "203.0.113.1:5000", false, false},
-		{"http://localhost:3000", "localhost:8080", "@", false, false}, // a Unix socket, which no browser connects to
+		{"http://localhost:3000", "localhost:8080", "@", false, false}, // a Unix socket: browsers don't connect to it
 		{"foo://localhost", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"//localhost", "localhost:8080", "127.0.0.1:5000", false, false},
 		{"http://me@localhost", "localhost:8080", "127.0.0.1:5000", false, false},
@@ -247,7 +249,7 @@ func TestPagesOnThisMachine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := originRequest{origin: test.origin, host: test.host, remote: test.remote, tls: test.tls}.check()
 			if (err == nil) != test.ok {
-				t.Error(err)
+				t.Errorf("checking the origin: %v, want accepted: %t", err, test.ok)
 			}
 		})
 	}

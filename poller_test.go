@@ -21,11 +21,10 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// The tests of this file are of connections that are silent, so that no
-// goroutine waits for them.
+// The tests of this file have silent connections. No goroutine waits for their input.
 
-// sweepOften makes the server look every few milliseconds for connections that
-// have fallen silent, over TCP and over TLS.
+// sweepOften runs a test over TCP and over TLS. The server looks every few milliseconds for
+// silent connections.
 func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url string)) {
 	for name, start := range map[string]func(*httptest.Server){
 		"TCP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
@@ -44,14 +43,38 @@ func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url stri
 	}
 }
 
-// waiting is how many goroutines read from a client.
-func waiting() int {
-	stacks := make([]byte, 4<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	return strings.Count(string(stacks), "link.(*Link).read(")
+// countReaders returns a function that counts the goroutines reading from a client. It leaves
+// out those of now: they belong to tests that have ended.
+func countReaders() (waiting func() int) {
+	old := readers()
+	return func() (count int) {
+		for id := range readers() {
+			if !old[id] {
+				count++
+			}
+		}
+		return count
+	}
 }
 
-func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
+// readers returns the goroutines reading from a client, by their numbers.
+func readers() map[string]bool {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	ids := make(map[string]bool)
+	for _, stack := range strings.Split(string(stacks), "\n\n") {
+		if strings.Contains(stack, "link.(*Link).read(") {
+			id, _, _ := strings.Cut(stack, " [")
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// TestSilentClientsNeedNoGoroutine checks: no goroutine waits for a silent client. It can
+// still send messages and end its connection in any way.
+func TestSilentClientsNeedNoGoroutine(t *testing.T) {
+	waiting := countReaders()
 	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
 		const many = 20
 		ended := make(chan error, many)
@@ -72,7 +95,7 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 			}
 		}
 		eventually(t, "no goroutine waits", silent)
-		for i, client := range clients { // all ways to end
+		for i, client := range clients { // end in each way
 			switch i % 4 {
 			case 0:
 				client.sendClose(gorilla.CloseNormalClosure)
@@ -91,8 +114,29 @@ func TestNoGoroutineWaitsForASilentClient(t *testing.T) {
 	})
 }
 
-// TestASilentClientAnswersPings: for that no goroutine stays.
-func TestASilentClientAnswersPings(t *testing.T) {
+// TestNoGoroutineAfterHello checks: no goroutine waits for a client that is silent after its
+// hello. No sweep is needed for it: many clients may come back at once.
+func TestNoGoroutineAfterHello(t *testing.T) {
+	waiting := countReaders()
+	cfg := websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: time.Hour}
+	_, url := onConnection(t, cfg, func(c websocket.Connection) {
+		c.On("echo", func(message string) { _ = c.Emit("echo", message) })
+	})
+	for range 5 {
+		client := dialSession(t, url, nil)
+		receive(t, client.welcomes)
+		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
+		client.emit("echo", "hello")
+		client.want("echo;hello")
+		client.Close()
+		receive(t, client.Done())
+	}
+}
+
+// TestSilentClientAnswersPings checks: a silent client answers pings, and no goroutine stays
+// for its pongs.
+func TestSilentClientAnswersPings(t *testing.T) {
+	waiting := countReaders()
 	pongs := make(chan struct{}, 100)
 	cfg := websocket.Config{PingPeriod: 50 * time.Millisecond, PongTimeout: time.Minute, WriteTimeout: time.Hour}
 	s, url := onConnection(t, cfg, func(c websocket.Connection) {
@@ -104,12 +148,14 @@ func TestASilentClientAnswersPings(t *testing.T) {
 		eventually(t, "no goroutine waits", func() bool { return waiting() == 0 })
 	}
 	if n := s.GetTotalConnections(); n != 1 {
-		t.Errorf("%d connections", n)
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 
-// TestAPongWakesForAMoment: no sweep comes by to end the wait that it may begin.
-func TestAPongWakesForAMoment(t *testing.T) {
+// TestPongOfSilentClient checks: after a pong, no goroutine waits for more input. The sweeps
+// in this test are too rare to end such a wait.
+func TestPongOfSilentClient(t *testing.T) {
+	waiting := countReaders()
 	pongs := make(chan struct{}, 1)
 	cfg := websocket.Config{PingPeriod: time.Hour, PongTimeout: 2 * time.Hour, WriteTimeout: 4 * time.Hour}
 	_, url := onConnection(t, cfg, func(c websocket.Connection) {
@@ -126,12 +172,14 @@ func TestAPongWakesForAMoment(t *testing.T) {
 	}
 	wantEcho(t, client)
 	if waiting() != 1 {
-		t.Error("nobody waits for the next message of a client that has just sent one")
+		t.Errorf("after a message, %d goroutines wait for the client, want 1", waiting())
 	}
 }
 
-// TestNothingHoldsAConnectionThatEndedInSilence: the poller, for one.
-func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
+// TestEndedSilentConnectionIsCollected checks: the garbage collector frees a silent connection
+// after its end. The poller, for example, must not hold it.
+func TestEndedSilentConnectionIsCollected(t *testing.T) {
+	waiting := countReaders()
 	collected := make(chan string, 2)
 	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
 		ended := make(chan struct{}, 1)
@@ -145,7 +193,7 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 			c.SetValue("held by the connection", value)
 			c.OnDisconnect(func() { ended <- struct{}{} })
 		})
-		dial(t, url+"?id=long").want("ready;0;") // keeps the poller at work
+		dial(t, url+"?id=long").want("ready;0;") // keeps the poller running
 		dial(t, url+"?id=short").want("ready;0;")
 		eventually(t, "both are silent", func() bool { return waiting() == 0 })
 		if err := s.Disconnect("short"); err != nil {
@@ -160,9 +208,9 @@ func TestNothingHoldsAConnectionThatEndedInSilence(t *testing.T) {
 	})
 }
 
-// TestASilentReaderOverTLSBlocksNobody: a client that reads nothing must not have
-// who emits to it wait, or a flusher.
-func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
+// TestSlowTLSClientBlocksNobody checks: a client over TLS reads nothing. Emitting to it
+// doesn't block, and neither does a flusher of other connections.
+func TestSlowTLSClientBlocksNobody(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{
 		WriteTimeout: time.Hour, PongTimeout: time.Hour, IDGenerator: idFromURL,
@@ -182,15 +230,16 @@ func TestASilentReaderOverTLSBlocksNobody(t *testing.T) {
 		}
 	}()
 	if err := receive(t, failed); !errors.Is(err, websocket.ErrSlowConsumer) {
-		t.Errorf("Emit: %v", err)
+		t.Errorf("Emit: %v, want %v", err, websocket.ErrSlowConsumer)
 	}
 	_ = s.Emit("e", "to all")
 	healthy.want("e;0;to all")
 }
 
-// TestNothingIsLostFallingSilent has clients pause just about when the server
-// gives up waiting for them, many times, in the middle of frames, too.
-func TestNothingIsLostFallingSilent(t *testing.T) {
+// TestSilenceLosesNoMessage checks: a client may pause at the moment when the server stops
+// waiting for its input. No message is lost. Clients try this many times, also in the
+// middle of frames.
+func TestSilenceLosesNoMessage(t *testing.T) {
 	sweepOften(t, func(t *testing.T, s *websocket.Server, url string) {
 		const clients, messages = 8, 150
 		s.On("echo", func(c websocket.Connection, message string) error { return c.Emit("echo", message) })
@@ -199,7 +248,7 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 			client := dial(t, url)
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(1, uint64(i)))
-				// What a pause is for is to meet a sweep; nothing depends on it.
+				// A pause should meet a sweep. The result doesn't depend on its length.
 				pause := func() { time.Sleep(time.Duration(random.IntN(4000)) * time.Microsecond) }
 				for n := range messages {
 					message := fmt.Sprintf("%d %s", n, strings.Repeat("x", random.IntN(2000)))
@@ -214,7 +263,7 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 					}
 					_ = client.SetReadDeadline(time.Now().Add(patience))
 					if _, got, err := client.ReadMessage(); err != nil || string(got) != prefix+"echo;0;"+message {
-						t.Errorf("message %d: %.100q, %v", n, got, err)
+						t.Errorf("message %d: received %.100q, %v; want its echo", n, got, err)
 						return
 					}
 				}
@@ -224,9 +273,9 @@ func TestNothingIsLostFallingSilent(t *testing.T) {
 	})
 }
 
-// TestSentAlongWithTheHandshake: over TLS, what follows a request may lie in a
-// buffer of which the descriptor knows nothing.
-func TestSentAlongWithTheHandshake(t *testing.T) {
+// TestTLSFramesAfterHandshake checks: over TLS, frames sent with the handshake are not lost.
+// They may be in a buffer of the TLS connection, so the file descriptor has no input.
+func TestTLSFramesAfterHandshake(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	got := make(chan string, 10)
@@ -237,7 +286,7 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A record each, the first ones in the segment of the request.
+		// Each is one TLS record. The first ones may share a segment with the request.
 		request := []byte(goodHandshake + "\r\n")
 		for _, record := range [][]byte{request, frame(0x81, prefix+"m;0;1"), frame(0x81, prefix+"m;0;2")} {
 			if _, err := conn.Write(record); err != nil {
@@ -253,9 +302,10 @@ func TestSentAlongWithTheHandshake(t *testing.T) {
 	}
 }
 
-// TestSilentAgainAfterEverybodyLeft: the poller ends with the last connection, and
-// there is another one for the next.
-func TestSilentAgainAfterEverybodyLeft(t *testing.T) {
+// TestPollerRestarts checks: the poller ends with the last connection. The next connection
+// starts another poller.
+func TestPollerRestarts(t *testing.T) {
+	waiting := countReaders()
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { _ = c.Emit("ready", "") })
 	for range 3 {
 		client := dial(t, url)

@@ -46,6 +46,7 @@ func (e *authenticationError) Unwrap() []error { return []error{e.public, e.caus
 var (
 	errNotConnected = errors.New("websocket: the handshake was not answered")
 	errLongAddress  = errors.New("websocket: the address of the request has more than 16 KiB")
+	errLongHeader   = errors.New("websocket: the headers of the request have more than 16 KiB")
 	errBegun        = errors.New("websocket: the response has begun before the handshake: a middleware or handler before the endpoint has written to it")
 	errPanicked     = errors.New("websocket: a function of the server panicked; its log says more")
 )

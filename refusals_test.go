@@ -18,6 +18,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
+// TestRefusals checks: the status and the body of each kind of refusal.
 func TestRefusals(t *testing.T) {
 	app := newApp()
 	same := websocket.New(app, "/same")
@@ -33,8 +34,14 @@ func TestRefusals(t *testing.T) {
 		CheckOrigin: func(*http.Request) bool { return false },
 		Error:       func(http.ResponseWriter, *http.Request, int, error) {},
 	})
+	terse := websocket.New(app, "/terse", websocket.Config{
+		CheckOrigin: func(*http.Request) bool { return false },
+		Error: func(w http.ResponseWriter, _ *http.Request, _ int, _ error) {
+			w.WriteHeader(http.StatusTeapot)
+		},
+	})
 	taken := websocket.New(app, "/taken", websocket.Config{IDGenerator: idFromURL})
-	server := listen(t, app, same, listed, custom, silent, taken)
+	server := listen(t, app, same, listed, custom, silent, terse, taken)
 	dial(t, address(server)+"/taken?id=one")
 	eventually(t, "the first is connected", func() bool { return taken.IsConnected("one") })
 	for _, test := range []struct {
@@ -55,7 +62,8 @@ func TestRefusals(t *testing.T) {
 		{"/listed", "https://other.example", "app.example", 403, "Origins"},
 		{"/custom", "https://mine.example", "", 101, ""},
 		{"/custom", "https://other.example", "", 418, "403 websocket: the CheckOrigin function"},
-		{"/silent", "", "", 403, ""},
+		{"/silent", "", "", 403, "Forbidden"},
+		{"/terse", "", "", 418, "I'm a teapot"},
 		{"/taken?id=one", "", "", 409, `"one" exists already`},
 		{"/taken", "", "", 500, "IDGenerator"},
 		{"/taken?id=" + url.QueryEscape(websocket.Broadcast), "", "", 500, "IDGenerator"},
@@ -63,17 +71,20 @@ func TestRefusals(t *testing.T) {
 		t.Run(test.path+" "+test.origin+" "+test.host, func(t *testing.T) {
 			response := handshake(t, server, test.path, test.host, "Origin", test.origin)
 			if response.StatusCode != test.status {
-				t.Errorf("%s, want %d", response.Status, test.status)
+				t.Errorf("status %s, want %d", response.Status, test.status)
 			}
 			if test.status != 101 {
+				if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/plain") {
+					t.Errorf("the Content-Type is %q, want text/plain", got)
+				}
 				if text := body(t, response); !strings.Contains(text, test.body) {
-					t.Errorf("the response says %q", text)
+					t.Errorf("the body is %q, want it with %q", text, test.body)
 				}
 			}
 		})
 	}
 	if n := same.Stats().Refused; n != 5 {
-		t.Errorf("%d refusals were counted", n)
+		t.Errorf("Stats.Refused is %d, want 5", n)
 	}
 	for name, response := range map[string]*http.Response{
 		"no upgrade":    get(t, server, "/same"),
@@ -83,14 +94,38 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if response.StatusCode < 400 {
-				t.Error(response.Status)
+				t.Errorf("status %s, want 400 or above", response.Status)
 			}
 		})
 	}
 }
 
-// TestRefusedOriginsAreLogged, with the remedy, since the developer doesn't see
-// the response of a WebSocket handshake in a browser.
+// TestRefusalStopsRequest checks: after a refusal, no further handler of the request runs. It
+// would write into the response.
+func TestRefusalStopsRequest(t *testing.T) {
+	app := newApp()
+	app.Done(func(ctx iris.Context) { _, _ = ctx.WriteString("too late") })
+	s := websocket.NewServer(websocket.Config{})
+	app.Get("/next", s.Handler(), func(ctx iris.Context) { _, _ = ctx.WriteString("too late") })
+	app.Get("/upgrade", func(ctx iris.Context) {
+		s.Upgrade(ctx)
+		ctx.Next()
+	})
+	app.SetExecutionRules(iris.ExecutionRules{
+		Main: iris.ExecutionOptions{Force: true}, Done: iris.ExecutionOptions{Force: true},
+	})
+	server := listen(t, app, s)
+	for _, path := range []string{"/next", "/upgrade"} {
+		response := get(t, server, path)
+		text := body(t, response)
+		if response.StatusCode != http.StatusUpgradeRequired || strings.Contains(text, "too late") {
+			t.Errorf("%s: status %s with %q, want the refusal alone", path, response.Status, text)
+		}
+	}
+}
+
+// TestRefusedOriginsAreLogged checks: the server logs a refused origin with the remedy. A
+// browser doesn't show the response of a WebSocket handshake to the developer.
 func TestRefusedOriginsAreLogged(t *testing.T) {
 	var logged bytes.Buffer
 	_, url := serve(t, websocket.Config{Logger: textLogger(&logged)}, nil)
@@ -98,15 +133,15 @@ func TestRefusedOriginsAreLogged(t *testing.T) {
 	wantParts(t, "logged", logged.String(), "https://evil.example", "Origins", " client=127.0.0.1 endpoint=/ws")
 }
 
-// TestTwoHandshakesWithOneID: whoever loses the race is told so, and the other
-// one is untouched.
-func TestTwoHandshakesWithOneID(t *testing.T) {
+// TestHandshakesWithOneID checks: of several handshakes with one ID, one wins. The others get
+// 409, and the winner's connection isn't affected.
+func TestHandshakesWithOneID(t *testing.T) {
 	const rivals = 8
 	var arrived sync.WaitGroup
 	arrived.Add(rivals)
 	s, url := onConnection(t, websocket.Config{IDGenerator: func(iris.Context) string {
 		arrived.Done()
-		arrived.Wait() // so that nobody is refused early
+		arrived.Wait() // no handshake is refused early
 		return "one"
 	}}, echo)
 	var lost atomic.Int32
@@ -116,7 +151,7 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 			client, response, err := gorilla.DefaultDialer.Dial(url, nil)
 			if err != nil {
 				if response == nil || response.StatusCode != http.StatusConflict {
-					t.Errorf("%v", err)
+					t.Errorf("response %v, error %v; want status %d", response, err, http.StatusConflict)
 				}
 				lost.Add(1)
 				return
@@ -132,12 +167,12 @@ func TestTwoHandshakesWithOneID(t *testing.T) {
 				runtime.Gosched()
 			}
 			if !s.IsConnected("one") {
-				t.Error("the winner was forgotten")
+				t.Error("the connection of the winner isn't known")
 			}
 		})
 	}
 	all.Wait()
 	if n := s.Stats(); lost.Load() != rivals-1 || n.Upgrades != 1 || n.Refused != rivals-1 {
-		t.Errorf("%d lost, %+v", lost.Load(), n)
+		t.Errorf("%d lost, Stats are %+v; want %d lost, 1 upgrade", lost.Load(), n, rivals-1)
 	}
 }

@@ -13,20 +13,22 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// handshakeHeader is the header of gorilla's client.
+// handshakeHeader is the header sent by gorilla's client.
 var handshakeHeader = http.Header{
 	"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "User-Agent": {"Go-http-client/1.1"},
 	"Sec-Websocket-Key": {sampleKey}, "Sec-Websocket-Version": {"13"},
 }
 
-// fill makes a header of so many bytes, with the one of gorilla's client.
+// fill extends a header. Together with the header of gorilla's client, it has size bytes.
 func fill(h http.Header, size int) {
 	h.Set("X-Large", "")
 	h.Set("X-Large", strings.Repeat("x", size-websocket.HeaderSize(h)-websocket.HeaderSize(handshakeHeader)))
 }
 
-// TestALargeHandshake: what is kept of it has a limit.
-func TestALargeHandshake(t *testing.T) {
+// TestLargeHandshake checks: the server keeps the header of a handshake up to a limit, and
+// reports a larger one by ErrIncompleteRequest. It answers an address above the limit
+// with 414.
+func TestLargeHandshake(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	told := make(chan error, 10)
@@ -50,7 +52,7 @@ func TestALargeHandshake(t *testing.T) {
 		errors int
 	}{
 		{"a usual one", func(http.Header) {}, "7,192.0.2.1,secret,0", 0},
-		{"one of just the limit", func(h http.Header) {
+		{"exactly the limit", func(h http.Header) {
 			fill(h, 16<<10)
 		}, "8,192.0.2.1,secret,", 0},
 		{"a byte more", func(h http.Header) {
@@ -76,7 +78,7 @@ func TestALargeHandshake(t *testing.T) {
 				}
 			}
 			if len(told) != test.errors {
-				t.Errorf("%d errors were reported, want %d", len(told), test.errors)
+				t.Errorf("OnError got %d errors, want %d", len(told), test.errors)
 			}
 			for len(told) > 0 {
 				<-told
@@ -87,15 +89,15 @@ func TestALargeHandshake(t *testing.T) {
 		t.Run(fmt.Sprintf("an address of %d bytes", length), func(t *testing.T) {
 			response := handshake(t, server, "/ws?"+strings.Repeat("x", length), "")
 			if response.StatusCode != want {
-				t.Error(response.Status)
+				t.Errorf("status %s, want %d", response.Status, want)
 			}
 		})
 	}
 }
 
-// TestWhichHeadersAreKept where there is no room for all: small ones before large
-// ones, and of the same size the first ones of the alphabet.
-func TestWhichHeadersAreKept(t *testing.T) {
+// TestKeptHeaders checks: if the header is too large, the server keeps small fields before
+// large ones. It keeps fields of the same size in alphabetical order.
+func TestKeptHeaders(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnError(func(error) {})
 		c.On("ask", func() {
@@ -121,6 +123,6 @@ func TestWhichHeadersAreKept(t *testing.T) {
 	client.send("ask;0;")
 	kept := strings.Fields(strings.TrimPrefix(client.next(), prefix+"answer;0;"))
 	if len(kept) < 10 || len(kept) >= many || !slices.Equal(kept, all[:len(kept)]) {
-		t.Errorf("kept are %v", kept)
+		t.Errorf("kept %v, want 10 or more of the first in %v", kept, all)
 	}
 }

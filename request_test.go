@@ -19,8 +19,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestContext: it answers long after the request's handler has returned and
-// Iris has used its own context for others.
+// TestContext checks: Context still has the data of the handshake, long after its handler has
+// returned and Iris has reused its own context for other requests.
 func TestContext(t *testing.T) {
 	app := newApp()
 	manager := sessions.New(sessions.Config{Cookie: "sid"})
@@ -41,7 +41,7 @@ func TestContext(t *testing.T) {
 				ctx.RemoteAddr(), ctx.Method(), ctx.Path(), ctx.Request().Context().Err(),
 				ctx.GetCurrentRoute().Path()))
 			if _, err := ctx.WriteString("x"); !errors.Is(err, http.ErrHijacked) {
-				t.Errorf("writing to the response: %v", err)
+				t.Errorf("writing to the response: %v, want %v", err, http.ErrHijacked)
 			}
 		})
 		c.OnDisconnect(func() {
@@ -61,7 +61,7 @@ func TestContext(t *testing.T) {
 	client := &testClient{conn, t}
 	defer func() { _ = conn.Close() }()
 	if cookies := response.Cookies(); len(cookies) != 2 {
-		t.Errorf("the handshake set the cookies %v", cookies)
+		t.Errorf("the handshake set the cookies %v, want 2", cookies)
 	}
 	for range 10 {
 		get(t, server, "/other/bob")
@@ -76,9 +76,10 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestContextIsMadeAnew by each call, with what middleware stored and without
-// what a callback did: another one may be at work on that.
-func TestContextIsMadeAnew(t *testing.T) {
+// TestContextIsNewPerCall checks: each call of Context returns a new one. It has the values
+// stored by middleware, but no changes made by a callback. Another callback may still use
+// the earlier context.
+func TestContextIsNewPerCall(t *testing.T) {
 	app := newApp()
 	app.Use(func(ctx iris.Context) {
 		ctx.Values().Set("user", "ann")
@@ -92,11 +93,11 @@ func TestContextIsMadeAnew(t *testing.T) {
 		ctx.Params().Set("name", "other")
 		ctx.Request().Header.Set("X-Test", "changed")
 		ctx.Request().URL.Path = "/changed"
-		standard := ctx.Request().Context() // which refers to no iris.Context
+		standard := ctx.Request().Context() // doesn't refer to an iris.Context
 		c.SetValue("kept", "yes")
 		c.On("ask", func() {
 			if first := c.Context(); first == c.Context() {
-				t.Error("two calls share a context, which two goroutines may have made")
+				t.Error("two calls of Context returned the same one")
 			}
 			ctx := c.Context()
 			_ = c.Emit("answer", commaSeparated(ctx.Values().Get("user"), ctx.Params().Get("name"),
@@ -117,12 +118,13 @@ func TestContextIsMadeAnew(t *testing.T) {
 		client.want("answer;0;ann,a c,as sent,/of/a c/ws,/of/a%20c/ws?x=%20,yes")
 	}
 	_ = client.WriteMessage(gorilla.CloseMessage, nil)
-	receive(t, ended) // the standard context that the first one had is done
+	receive(t, ended) // the standard context of the first Context is done
 }
 
-// TestAContextThatAGoroutineUses is not looked at by the library, whatever happens
-// to the connection: the race detector sees to that.
-func TestAContextThatAGoroutineUses(t *testing.T) {
+// TestContextUsedByGoroutine checks: a goroutine may go on using its context during later
+// callbacks and the end of the connection. The library doesn't access it. The race
+// detector would find such an access.
+func TestContextUsedByGoroutine(t *testing.T) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		started := make(chan struct{})
@@ -141,7 +143,7 @@ func TestAContextThatAGoroutineUses(t *testing.T) {
 				ctx.Request().Header.Set("P", "v")
 			}
 		}()
-		<-started // so it is the one that OnConnection would get, too
+		<-started // OnConnection would get this context, too
 		c.On("ask", func() { _ = c.Emit("answer", c.Context().Values().GetIntDefault("p", -1)) })
 	})
 	client := dial(t, url)
@@ -155,15 +157,15 @@ func TestAContextThatAGoroutineUses(t *testing.T) {
 	<-stopped
 }
 
-// wholeRequest describes a request field by field, what it isn't asked for
-// included, except for what can't be there any more.
+// wholeRequest describes a request field by field. It leaves out the body and some fields
+// internal to net/http.
 func wholeRequest(r *http.Request) string {
 	var b strings.Builder
 	v := reflect.ValueOf(r).Elem()
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		switch field.Name {
-		case "Body", "ctx", "pat", "matches": // the body is empty; of the rest see the other tests
+		case "Body", "ctx", "pat", "matches": // the body is empty; other tests cover the rest
 		case "TLS":
 			if r.TLS != nil {
 				fmt.Fprintf(&b, "TLS: %s\n", r.TLS.ServerName)
@@ -183,9 +185,9 @@ func wholeRequest(r *http.Request) string {
 	return b.String()
 }
 
-// TestTheRequestIsWhatTheHandlerSaw: whatever something before the endpoint has
-// changed is changed in Context, too, and nothing else is.
-func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
+// TestRequestOfContext checks: the request of Context equals the request at the endpoint. It
+// has each change made before the endpoint, and no others.
+func TestRequestOfContext(t *testing.T) {
 	for name, change := range map[string]func(r *http.Request){
 		"nothing": func(*http.Request) {},
 		"query": func(r *http.Request) {
@@ -239,7 +241,7 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 			s.OnConnection(func(c websocket.Connection) {
 				for range 2 {
 					r := c.Context().Request()
-					r.Header = r.Header.Clone() // as one that may be changed
+					r.Header = r.Header.Clone() // callbacks may change it
 					seen <- wholeRequest(r)
 				}
 				c.On("ask", func() {
@@ -256,22 +258,22 @@ func TestTheRequestIsWhatTheHandlerSaw(t *testing.T) {
 			want := receive(t, seen)
 			for range 2 {
 				if got := receive(t, seen); got != want {
-					t.Errorf("the request is\n%s, want\n%s", got, want)
+					t.Errorf("the request of Context is\n%s\nwant\n%s", got, want)
 				}
 			}
 			client.send("ask;0;")
 			receive(t, seen)
 			client.send("again;0;")
 			if got := receive(t, seen); got != want {
-				t.Errorf("after a handler has changed its own, the request is\n%s, want\n%s", got, want)
+				t.Errorf("after changes by a handler, the request of Context is\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 }
 
-// TestTheRequestBehindI18n: it takes the language from the path, and the query
-// from RequestURI, but not from the URL.
-func TestTheRequestBehindI18n(t *testing.T) {
+// TestRequestBehindI18n checks: Context works behind the i18n of Iris. It takes the language
+// from the path. It also takes the query from RequestURI, but not from the URL.
+func TestRequestBehindI18n(t *testing.T) {
 	app := newApp()
 	languages := i18n.LangMap{"en-US": {"hi": "hi"}, "el-GR": {"hi": "hi"}}
 	if err := app.I18n.LoadKV(languages, "en-US", "el-GR"); err != nil {
@@ -285,8 +287,9 @@ func TestTheRequestBehindI18n(t *testing.T) {
 	dial(t, address(listen(t, app, s))+"/el-GR/ws?x=1").want("saw;0;/ws 1 el-GR")
 }
 
-// TestContextAfterTheEnd: one that is asked for only then is done already.
-func TestContextAfterTheEnd(t *testing.T) {
+// TestContextAfterEnd checks: after the end of a connection, Context returns a context with a
+// done standard context.
+func TestContextAfterEnd(t *testing.T) {
 	connections := make(chan websocket.Connection, 1)
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { connections <- c })
 	client := dial(t, url)
@@ -301,8 +304,9 @@ func TestContextAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestWhatTheIDGeneratorStores is in the context, in which no handler is to follow.
-func TestWhatTheIDGeneratorStores(t *testing.T) {
+// TestIDGeneratorStoresValues checks: Context has the values stored by IDGenerator. It is
+// stopped, so it runs no further handlers.
+func TestIDGeneratorStoresValues(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{IDGenerator: func(ctx iris.Context) string {
 		ctx.Values().Set("stored", "by the generator")
 		return "1"

@@ -12,7 +12,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestReservedRooms can't be joined, which is reported.
+// TestReservedRooms checks: nobody can join a reserved room. OnError gets ErrReservedRoom.
 func TestReservedRooms(t *testing.T) {
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnError(func(err error) { _ = c.Emit("error", errors.Is(err, websocket.ErrReservedRoom)) })
@@ -21,9 +21,12 @@ func TestReservedRooms(t *testing.T) {
 			c.Server().Join(room, c.ID())
 			_ = c.Emit("joined", c.IsJoined(room))
 		})
+		c.On("id", func() { _ = c.Emit("id", c.ID()) })
 	})
-	client := dial(t, url)
-	for _, room := range []string{websocket.All, websocket.Broadcast} {
+	client, other := dial(t, url), dial(t, url)
+	other.send("id;0;")
+	id := strings.TrimPrefix(other.next(), prefix+"id;0;")
+	for _, room := range []string{websocket.All, websocket.Broadcast, id} {
 		t.Run(room, func(t *testing.T) {
 			event, _ := json.Marshal(room)
 			client := client.in(t)
@@ -31,14 +34,14 @@ func TestReservedRooms(t *testing.T) {
 			client.want("error;2;true", "error;2;true", "joined;2;false")
 		})
 	}
-	if n := s.Stats().Rejected; n != 4 {
-		t.Errorf("%d are counted as rejected", n)
+	if n := s.Stats().Rejected; n != 6 {
+		t.Errorf("Stats.Rejected is %d, want 6", n)
 	}
 }
 
-// TestSeveralRoomsHaveOneOrder: a message to several rooms has its place in the
-// order of each of them.
-func TestSeveralRoomsHaveOneOrder(t *testing.T) {
+// TestOrderAcrossRooms checks: all members of a room get its messages in one order. This
+// includes messages to several rooms.
+func TestOrderAcrossRooms(t *testing.T) {
 	const each = 1000
 	s, connect := serveNamed(t, websocket.Config{MaxQueuedBytes: 64 << 20})
 	clients := map[string]*testClient{
@@ -58,7 +61,7 @@ func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	}
 	emitters.Wait()
 	_ = s.Emit("end", "")
-	seen := map[string][]string{} // by the room of which the client is a member
+	seen := map[string][]string{} // messages by client and room
 	for name, client := range clients {
 		for got := client.next(); got != prefix+"end;0;"; got = client.next() {
 			for _, room := range []string{"red", "blue"} {
@@ -71,13 +74,14 @@ func TestSeveralRoomsHaveOneOrder(t *testing.T) {
 	for _, room := range []string{"red", "blue"} {
 		one, other := seen[room+" of "+room], seen["both of "+room]
 		if len(one) != 6*each || !slices.Equal(one, other) {
-			t.Errorf("two members of %s saw %d and %d messages, or in another order", room, len(one), len(other))
+			t.Errorf("members of %s got %d and %d messages, want %d in one order", room, len(one), len(other), 6*each)
 		}
 	}
 }
 
-// TestMovingBetweenRooms: who joins a room before leaving another is in one of
-// them at any time, for who emits to both, also where rooms come and go thereby.
+// TestMovingBetweenRooms checks: a connection moves between two rooms, and always joins one
+// before leaving the other. It gets each message to both rooms. The server creates and
+// removes the rooms meanwhile.
 func TestMovingBetweenRooms(t *testing.T) {
 	const messages = 5000
 	s, connect := serveNamed(t, websocket.Config{})
@@ -103,7 +107,7 @@ func TestMovingBetweenRooms(t *testing.T) {
 				received <- n
 				return
 			} else if got != fmt.Sprint(prefix, "e;1;", n) {
-				t.Errorf("message %d is %q", n, got)
+				t.Errorf("message %d is %q, want %se;1;%d", n, got, prefix, n)
 			}
 		}
 	}()
@@ -114,13 +118,13 @@ func TestMovingBetweenRooms(t *testing.T) {
 	<-stopped
 	_ = s.Emit("end", "")
 	if n := <-received; n != messages {
-		t.Errorf("received %d of %d", n, messages)
+		t.Errorf("received %d messages, want %d", n, messages)
 	}
 }
 
-// TestNoMessageIsReplacedByAnother: many emitters at once, each message arrives
-// as it was sent, in its emitter's order, and a room's members see one order.
-func TestNoMessageIsReplacedByAnother(t *testing.T) {
+// TestConcurrentEmitters checks: many goroutines emit to a room. Each message arrives
+// unchanged, and in the order of its emitter. All members see one order.
+func TestConcurrentEmitters(t *testing.T) {
 	const emitters, each = 6, 300
 	s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) { c.Join("room") })
 	a, b := dial(t, url), dial(t, url)
@@ -152,7 +156,7 @@ func TestNoMessageIsReplacedByAnother(t *testing.T) {
 		var padding string
 		_, _ = fmt.Sscanf(message, prefix+"e;0;%d %d %s", &e, &i, &padding)
 		if i != next[e] || padding != strings.Repeat("x", i%50) {
-			t.Fatalf("received %q after message %d", message, next[e]-1)
+			t.Fatalf("received %q after message %d, want the next one unchanged", message, next[e]-1)
 		}
 		next[e]++
 	}

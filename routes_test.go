@@ -10,7 +10,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// eachRule runs a test for each thing that a party may want of two routes of one
+// eachRule runs a test for each register rule. The rule decides about two routes on one
 // path.
 func eachRule(t *testing.T, f func(t *testing.T, app *iris.Application, rule string)) {
 	for name, set := range map[string]func(app *iris.Application){
@@ -28,18 +28,18 @@ func eachRule(t *testing.T, f func(t *testing.T, app *iris.Application, rule str
 	}
 }
 
-// TestARouteThatIsThere: what the rule allows is allowed, and works; what would be
-// without effect is not.
-func TestARouteThatIsThere(t *testing.T) {
+// TestEndpointOnExistingRoute checks: New works on the path of another route, if the register
+// rule puts the endpoint into effect. Otherwise New panics.
+func TestEndpointOnExistingRoute(t *testing.T) {
 	for _, path := range []string{"/ws", "/ws/{room}"} {
 		t.Run(path, func(t *testing.T) {
 			eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
 				app.Get(path, func(ctx iris.Context) {
 					if ctx.URLParam("stay") != "" {
-						_, _ = ctx.WriteString("the first one's")
+						_, _ = ctx.WriteString("from the first route")
 						return
 					}
-					ctx.StopWithStatus(http.StatusUnauthorized) // and has written nothing
+					ctx.StopWithStatus(http.StatusUnauthorized) // writes nothing
 				})
 				var s *websocket.Server
 				mount := func() { s = websocket.New(app, path) }
@@ -64,7 +64,7 @@ func TestARouteThatIsThere(t *testing.T) {
 					want = http.StatusOK
 				}
 				if response.StatusCode != want {
-					t.Errorf("where the first one doesn't stop: %s", response.Status)
+					t.Errorf("a first route without stop: status %s, want %d", response.Status, want)
 				}
 				_ = response.Body.Close()
 			})
@@ -72,9 +72,9 @@ func TestARouteThatIsThere(t *testing.T) {
 	}
 }
 
-// TestNoRouteThatIsThere: each rule takes an endpoint, its client, and a second
-// one beside it.
-func TestNoRouteThatIsThere(t *testing.T) {
+// TestEndpointsWithoutConflict checks: with each rule, one application can have several
+// endpoints and their scripts.
+func TestEndpointsWithoutConflict(t *testing.T) {
 	eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
 		first := websocket.New(app, "/a")
 		second := websocket.New(app.Party("/v1"), "/b")
@@ -92,18 +92,18 @@ func TestNoRouteThatIsThere(t *testing.T) {
 		}
 		const host = "chat.localhost:8080"
 		if response := handshake(t, server, "/e", host); response.StatusCode != http.StatusSwitchingProtocols {
-			t.Errorf("on a subdomain: %s", response.Status)
+			t.Errorf("endpoint on a subdomain: status %s, want 101", response.Status)
 		}
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			if response := request(t, server, method, "/iris-ws.js", host); response.StatusCode != http.StatusOK {
-				t.Errorf("%s of the script on a subdomain: %s", method, response.Status)
+				t.Errorf("%s of the script on a subdomain: status %s, want 200", method, response.Status)
 			}
 		}
 	})
 }
 
-// TestTwoEndpointsOnOnePath are a mistake, whatever the rule, also if one of them
-// was mounted by hand.
+// TestTwoEndpointsOnOnePath checks: New panics if its path already has an endpoint. This holds
+// for each rule, and if the first endpoint was mounted by hand.
 func TestTwoEndpointsOnOnePath(t *testing.T) {
 	eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
 		websocket.New(app, "/ws")
@@ -112,7 +112,7 @@ func TestTwoEndpointsOnOnePath(t *testing.T) {
 		for name, mount := range map[string]func(){
 			"/ws":                  func() { websocket.New(app, "/ws") },
 			"/ws, of a party":      func() { websocket.New(app.Party("/"), "/ws") },
-			"/ws, written so":      func() { websocket.New(app, "/ws/") },
+			"/ws, with a slash":    func() { websocket.New(app, "/ws/") },
 			"/hand":                func() { websocket.New(app, "/hand") },
 			"/v1/guarded/{room}":   func() { websocket.New(app, "/v1/guarded/{room}") },
 			"/v1/guarded/ of /v1/": func() { websocket.New(app.Party("/v1/"), "/guarded/{room}") },
@@ -124,8 +124,9 @@ func TestTwoEndpointsOnOnePath(t *testing.T) {
 	})
 }
 
-// TestTwoRoutesByHand: an endpoint behind another route, as far as the rule lets it.
-func TestTwoRoutesByHand(t *testing.T) {
+// TestHandlerOnExistingRoute checks: an endpoint mounted by hand works on the path of another
+// route, unless the rule is skip or error.
+func TestHandlerOnExistingRoute(t *testing.T) {
 	eachRule(t, func(t *testing.T, app *iris.Application, rule string) {
 		s := websocket.NewServer(websocket.Config{})
 		s.OnConnection(echo)
@@ -134,7 +135,7 @@ func TestTwoRoutesByHand(t *testing.T) {
 		server := listen(t, app, s)
 		if rule == "skip" || rule == "error" {
 			if response := handshake(t, server, "/ws", ""); response.StatusCode == http.StatusSwitchingProtocols {
-				t.Error("the second route is in effect")
+				t.Errorf("with rule %s, the second route answered, want the first", rule)
 			}
 			return
 		}
@@ -142,8 +143,9 @@ func TestTwoRoutesByHand(t *testing.T) {
 	})
 }
 
-// TestTheApplicationsHeadStays: and the GET beside it is served.
-func TestTheApplicationsHeadStays(t *testing.T) {
+// TestHeadRouteOfApplicationStays checks: the application's own HEAD route of the script stays,
+// and the server serves GET.
+func TestHeadRouteOfApplicationStays(t *testing.T) {
 	for _, party := range []string{"/", "/v1"} {
 		t.Run(party, func(t *testing.T) {
 			eachRule(t, func(t *testing.T, app *iris.Application, _ string) {
@@ -157,16 +159,16 @@ func TestTheApplicationsHeadStays(t *testing.T) {
 				wantHeader(t, response, "X-Mine", "yes")
 				_ = response.Body.Close()
 				if source := body(t, get(t, server, "/iris-ws.js")); !strings.Contains(source, "SCRIPT_PATH") {
-					t.Errorf("the script is %.40q", source)
+					t.Errorf("GET returned %.40q, want the script", source)
 				}
 			})
 		})
 	}
 }
 
-// TestPartiesThatAllowMethods: for each of which Iris makes a route, in an order of
-// its own.
-func TestPartiesThatAllowMethods(t *testing.T) {
+// TestAllowMethods checks: New works in a party with AllowMethods. Iris makes a route for each
+// of these methods, in an order of its own.
+func TestAllowMethods(t *testing.T) {
 	for _, party := range []string{"/", "/v1"} {
 		for _, methods := range [][]string{
 			{http.MethodOptions},
@@ -184,7 +186,7 @@ func TestPartiesThatAllowMethods(t *testing.T) {
 					path := strings.TrimSuffix(party, "/")
 					response := request(t, server, methods[0], path+"/later", "")
 					if response.StatusCode != http.StatusAccepted {
-						t.Errorf("the party has lost its methods: %s", response.Status)
+						t.Errorf("%s of a later route: status %s, want 202", methods[0], response.Status)
 					}
 					dial(t, address(server)+path+"/ws")
 				})

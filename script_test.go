@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/kataras/iris/v12"
@@ -13,12 +12,13 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// keepEncoded keeps Go's client from decoding gzip behind our back.
+// keepEncoded stops Go's client from decoding gzip by itself.
 func keepEncoded(server *httptest.Server) {
 	server.Client().Transport.(*http.Transport).DisableCompression = true
 }
 
-func TestTheServedScript(t *testing.T) {
+// TestServedScript checks: the headers, encodings and caching of the script.
+func TestServedScript(t *testing.T) {
 	for name, use := range map[string]func(*iris.Application){
 		"plain":       func(*iris.Application) {},
 		"compressing": func(app *iris.Application) { app.UseRouter(iris.Compression) },
@@ -36,10 +36,11 @@ func TestTheServedScript(t *testing.T) {
 			wantHeader(t, identity, "X-Content-Type-Options", "nosniff")
 			wantHeader(t, identity, "Content-Encoding", "")
 			wantHeader(t, identity, "Vary", "Accept-Encoding")
+			wantHeader(t, identity, "Cache-Control", "no-cache") // a new version arrives at once
 			wantParts(t, "the script", source, `var PREFIX = "iris-websocket-message:";`,
 				`var ENDPOINT = "/my_endpoint";`, `var SCRIPT_PATH = "/iris-ws.js";`)
 			if source != string(s.ClientSource) {
-				t.Error("the script isn't ClientSource")
+				t.Error("the script differs from ClientSource")
 			}
 
 			packed := get(t, server, "/iris-ws.js", "Accept-Encoding", "gzip, deflate, br")
@@ -49,7 +50,7 @@ func TestTheServedScript(t *testing.T) {
 				t.Fatal(err)
 			}
 			if unpacked, err := io.ReadAll(reader); err != nil || string(unpacked) != source {
-				t.Errorf("gzip holds something else: %v", err)
+				t.Errorf("the script in gzip differs from the plain one: %v", err)
 			}
 
 			for _, response := range []*http.Response{identity, packed} {
@@ -57,25 +58,27 @@ func TestTheServedScript(t *testing.T) {
 				encoding := response.Header.Get("Content-Encoding")
 				again := get(t, server, "/iris-ws.js", "If-None-Match", etag, "Accept-Encoding", encoding)
 				if again.StatusCode != http.StatusNotModified || len(body(t, again)) > 0 || etag == "" {
-					t.Errorf("with its ETag %s: %s", etag, again.Status)
+					t.Errorf("with its ETag %s: status %s, want an empty 304", etag, again.Status)
 				}
 			}
 			if identity.Header.Get("ETag") == packed.Header.Get("ETag") {
-				t.Error("two representations have one ETag")
+				t.Error("plain and gzip have the same ETag")
 			}
 			changed := get(t, server, "/iris-ws.js", "If-None-Match", `"other"`)
 			if changed.StatusCode != http.StatusOK {
-				t.Errorf("with another ETag: %s", changed.Status)
+				t.Errorf("with another ETag: status %s, want 200", changed.Status)
 			}
 			head, err := server.Client().Head(server.URL + "/iris-ws.js")
 			if err != nil || head.StatusCode != http.StatusOK {
-				t.Errorf("HEAD: %v %v", head, err)
+				t.Errorf("HEAD: response %v, error %v; want status 200", head, err)
 			}
 		})
 	}
 }
 
-func TestServersShareTheScript(t *testing.T) {
+// TestServersShareScript checks: servers with one prefix share a script. A server with another
+// prefix or its own ClientPath has another script.
+func TestServersShareScript(t *testing.T) {
 	app := newApp()
 	first := websocket.New(app.Party("/a"), "/ws")
 	second := websocket.New(app.Party("/b"), "/ws")
@@ -98,7 +101,7 @@ func TestServersShareTheScript(t *testing.T) {
 	for _, path := range []string{"/a/iris-ws.js", "/~iris-ws/iris-ws.js", "/a/~iris-ws/iris-ws.js"} {
 		t.Run(path, func(t *testing.T) {
 			if response := get(t, server, path); response.StatusCode != http.StatusNotFound {
-				t.Error(response.Status)
+				t.Errorf("status %s, want 404", response.Status)
 			}
 		})
 	}
@@ -110,39 +113,40 @@ func TestServersShareTheScript(t *testing.T) {
 	})
 }
 
-// TestTheApplicationsOwnScriptStays: one registered by hand, as programs for
-// older versions do.
-func TestTheApplicationsOwnScriptStays(t *testing.T) {
+// TestScriptOfApplicationStays checks: an application may register its own route for the
+// script, like programs for older versions. New doesn't replace it.
+func TestScriptOfApplicationStays(t *testing.T) {
 	app := newApp()
 	app.Any("/iris-ws.js", func(ctx iris.Context) { _, _ = ctx.WriteString("mine") })
 	s := websocket.New(app, "/ws")
 	server := listen(t, app, s)
 	if got := body(t, get(t, server, "/iris-ws.js")); got != "mine" {
-		t.Errorf("the application's route was replaced: %.40q", got)
+		t.Errorf("GET returned %.40q, want %q", got, "mine")
 	}
 }
 
-// TestSubdomains: a party on a subdomain has the script there.
+// TestSubdomains checks: an endpoint on a subdomain serves its script on this subdomain. The
+// same paths of the main domain don't matter.
 func TestSubdomains(t *testing.T) {
 	app := newApp()
+	plain := websocket.New(app.Party("/v1"), "/ws", websocket.Config{EvtMessagePrefix: []byte("plain:")})
 	s := websocket.New(app.Subdomain("chat").Party("/v1"), "/ws")
 	s.OnConnection(echo)
-	server := listen(t, app, s)
+	server := listen(t, app, plain, s)
+	wantScript(t, server, "/iris-ws.js", `PREFIX = "plain:"`)
 	host := "chat.localhost:8080"
 	response := request(t, server, http.MethodGet, "/iris-ws.js", host)
 	if response.StatusCode != http.StatusOK {
-		t.Fatalf("the script: %s", response.Status)
+		t.Fatalf("the script: status %s, want 200", response.Status)
 	}
-	if source := body(t, response); !strings.Contains(source, `ENDPOINT = "/v1/ws"`) {
-		t.Error("the script doesn't know the endpoint")
-	}
+	wantParts(t, "the script", body(t, response), `ENDPOINT = "/v1/ws"`, `PREFIX = "iris-websocket-message:"`)
 	if response := handshake(t, server, "/v1/ws", host); response.StatusCode != http.StatusSwitchingProtocols {
-		t.Errorf("the endpoint: %s", response.Status)
+		t.Errorf("the endpoint: status %s, want 101", response.Status)
 	}
 }
 
-// TestTheEndpointIsNoScript: one path can't be both.
-func TestTheEndpointIsNoScript(t *testing.T) {
+// TestEndpointOnScriptPath checks: New panics if the endpoint and the script have one path.
+func TestEndpointOnScriptPath(t *testing.T) {
 	wantPanic(t, "the usual path", []string{"/iris-ws.js", "Config.ClientPath"}, func() {
 		websocket.New(newApp(), "/iris-ws.js")
 	})
@@ -151,8 +155,9 @@ func TestTheEndpointIsNoScript(t *testing.T) {
 	})
 }
 
-// TestAPrefixThatEndsLikeAnother is another one all the same.
-func TestAPrefixThatEndsLikeAnother(t *testing.T) {
+// TestPrefixesWithSameEnd checks: two prefixes may have the same end. They are still different,
+// so each has its own script.
+func TestPrefixesWithSameEnd(t *testing.T) {
 	app := newApp()
 	first := websocket.New(app, "/first", websocket.Config{EvtMessagePrefix: []byte("my-app:")})
 	second := websocket.New(app, "/second", websocket.Config{EvtMessagePrefix: []byte("app:")})

@@ -8,8 +8,10 @@ import (
 
 	"github.com/kataras/iris/v12"
 
+	"github.com/kataras/iris/websocket/internal/cluster"
 	"github.com/kataras/iris/websocket/internal/handshake"
 	"github.com/kataras/iris/websocket/internal/node"
+	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 type (
@@ -18,22 +20,30 @@ type (
 
 	// Server turns requests into connections, and knows the connections and their
 	// rooms. It is an [Emitter] to all of them. Make one with [New] or [NewServer].
-	// Its methods are safe for concurrent use. Only Shutdown, Upgrade and the
-	// handler of Handler block; Leave and LeaveAll call OnLeave functions, and these
-	// may block.
+	// Its methods are safe for concurrent use. These methods block:
+	//
+	//   - Shutdown, and AskAll;
+	//   - Upgrade, and the handler that Handler returns: during the handshake;
+	//   - Leave and LeaveAll, if an OnLeave function blocks;
+	//   - the methods that send, in one case: see Emitter.
 	Server struct {
 		// ClientSource is the browser client for the EvtMessagePrefix of this
-		// server, for programs with their own way to serve it. Don't change it.
+		// server, minified, for programs with their own way to serve it. Don't change it.
 		ClientSource []byte
 
+		client    browserClient      // immutable after New
+		integrity string             // of the script at the path of the client; likewise
 		config    Config             // immutable
 		origins   *handshake.Origins // immutable
 		node      *node.Node         // immutable
 		publisher publisher          // immutable
+		namesNode bool               // the IDs of connections name the node; immutable
 		places    handshake.Places
 		compilers compilers                // immutable
 		registry  atomic.Pointer[registry] // of handlers for all connections; nil at first
 		logger    logger
+		rooms     roomChanges
+		presence  presences
 
 		mu           sync.Mutex       // guards the fields below
 		onConnection []ConnectionFunc // only ever appended to
@@ -41,53 +51,81 @@ type (
 		interruptedBy []*iris.Application
 	}
 
-	// Stats are the numbers of a server since its start. All but Connections only
-	// grow.
+	// Stats are the numbers of a server since its start. Connections, Suspended and
+	// SuspendedBytes are present numbers: they go up and down. All others only go up.
 	Stats struct {
 		// Connections is the present number of connections.
 		Connections int
 		// Upgrades counts the successful handshakes.
 		Upgrades uint64
-		// Refused counts the refused and the failed handshakes.
+		// Refused counts the refused handshakes, and those of clients lost before the
+		// end of the response.
 		Refused uint64
 		// Received counts the messages of clients.
 		Received uint64
-		// Rejected counts messages reported to OnError: too large, malformed, or of
-		// the wrong type for their handler. It also counts [ErrReservedRoom] and
-		// [ErrIncompleteRequest]. It also counts violations of the protocol;
-		// Received may not count these.
+		// Rejected counts the messages rejected by the server:
+		//
+		//   - those of a [*MessageError]; the connection lives on;
+		//   - those that ended the connection by [ErrMessageTooLarge], [ErrInvalidUTF8]
+		//     or [ErrProtocol]. Received doesn't count all of these.
+		//
+		// It also counts each [ErrReservedRoom] and [ErrIncompleteRequest].
 		Rejected uint64
-		// Unhandled counts received messages without a handler. An OnAny function
-		// counts as a handler.
+		// Unhandled counts the received messages without a handler: often the name
+		// of an event is misspelt. An OnAny function is a handler of all events.
+		// Native messages without an OnMessage or OnNativeMessage function count,
+		// too.
 		Unhandled uint64
 		// SlowConsumers counts the connections ended by [ErrSlowConsumer] or
 		// [ErrWriteTimeout].
 		SlowConsumers uint64
 		// DeadPeers counts the connections ended by [ErrPongTimeout].
 		DeadPeers uint64
-		// Failed counts the errors returned by handlers.
+		// Failed counts the errors returned by handlers and by middleware.
 		Failed uint64
-		// Dropped counts the messages of [Emitter.Volatile] dropped for slow
-		// clients.
+		// Dropped counts the messages of [Emitter.Volatile] that were not sent because
+		// the client was behind.
 		Dropped uint64
 		// Panics counts the panics in functions of the application.
 		Panics uint64
+
+		// Suspended is the present number of suspended sessions. Connections has
+		// them, too. See [Config.SessionWindow].
+		Suspended int
+		// SuspendedBytes is the present number of bytes that wait for them.
+		SuspendedBytes int64
+		// Resumed counts the sessions that a client has come back to.
+		Resumed uint64
+		// Replayed counts the messages sent again after a client has come back.
+		Replayed uint64
+		// Expired counts the sessions whose clients have not come back in time.
+		Expired uint64
+		// Evicted counts the sessions ended by [ErrEvicted].
+		Evicted uint64
+
+		// Cluster has the numbers of this node in its cluster: see [Config.Broker].
+		Cluster ClusterStats
 	}
 )
 
 func newServer(cfg Config) *Server {
+	namesNode := cfg.Broker != nil && cfg.IDGenerator == nil && isBuiltIn(DefaultIDGenerator)
 	cfg = cfg.Validate()
 	n := node.New(cfg.forNode())
 	s := &Server{
 		config:    cfg,
 		origins:   mustParseOrigins(cfg.Origins),
 		node:      n,
-		publisher: publisher{n, string(cfg.EvtMessagePrefix), cfg.Marshal, cfg.BinaryMessages},
+		publisher: publisher{node: n, prefix: string(cfg.EvtMessagePrefix), marshal: cfg.Marshal, binary: cfg.BinaryMessages},
 		places:    handshake.Places{Most: cfg.MaxConnections, MostPerNetwork: cfg.MaxConnectionsPerAddress},
 		compilers: newCompilers(cfg.Unmarshal),
 		logger:    logger{slog: cfg.Logger},
+		namesNode: namesNode,
 	}
-	s.ClientSource = clientSource(string(cfg.EvtMessagePrefix), "", "")
+	s.publisher.decoder = s.decoder()
+	s.setClient(newBrowserClient(string(cfg.EvtMessagePrefix), "", ""))
+	s.presence.init(s)
+	s.prepareCluster()
 	return s
 }
 
@@ -100,17 +138,23 @@ func (s *Server) Handler() iris.Handler {
 }
 
 func (s *Server) serveHandshake(ctx iris.Context) {
-	c, err := s.upgrade(ctx)
-	if err != nil {
-		return
+	c, err := s.upgrade(ctx, func(ctx iris.Context, asked handshake.Request) (*connection, error) {
+		if slices.Contains(asked.Subprotocols, wire.Subprotocol) {
+			return nil, s.greet(ctx, asked)
+		}
+		return s.connect(ctx, asked)
+	})
+	if c != nil && err == nil {
+		go c.serve(s.connectionListeners())
 	}
-	go c.serve(s.connectionListeners())
 }
 
 // ClientHandler returns a handler for the browser client with this server's
 // [Config.EvtMessagePrefix], for routes mounted by hand; [New] mounts it itself. The
-// handler supports gzip and ETag, and answers a matching ETag with 304.
-func (s *Server) ClientHandler() iris.Handler { return serveClient(s.ClientSource) }
+// handler supports gzip and ETag, and answers a matching ETag with 304. On a path that ends
+// in ".mjs" it serves the client as a module, and with the query "source" the script in
+// readable form.
+func (s *Server) ClientHandler() iris.Handler { return s.client.handler() }
 
 // OnConnection registers a function for each new connection, except for those made
 // by [Server.Upgrade]. The server calls it before it reads the first message:
@@ -194,16 +238,20 @@ func (s *Server) GetTotalConnections() int { return s.node.Len() }
 // Join is [Connection.Join] for the connection of an ID. It does nothing if there is
 // none.
 func (s *Server) Join(roomName string, connID string) {
-	if c := s.get(connID); c != nil {
-		c.Join(roomName)
+	of := subject{cluster.IDs, connID}
+	if s.perform(opJoin, of, roomName) == 0 {
+		s.elsewhere(opJoin, of, roomName)
 	}
 }
 
 // Leave is [Connection.Leave] for the connection of an ID. It reports false if there
-// is none.
+// is none on this node.
 func (s *Server) Leave(roomName string, connID string) bool {
-	c := s.get(connID)
-	return c != nil && c.Leave(roomName)
+	if c := s.get(connID); c != nil {
+		return c.Leave(roomName)
+	}
+	s.elsewhere(opLeave, subject{cluster.IDs, connID}, roomName)
+	return false
 }
 
 // LeaveAll takes the connection of an ID out of all its rooms, including the room of
@@ -221,10 +269,14 @@ func (s *Server) IsJoined(roomName string, connID string) bool {
 }
 
 // Disconnect is [Connection.Disconnect] for the connection of an ID. It returns
-// [ErrAlreadyDisconnected] if there is none.
+// [ErrAlreadyDisconnected] if there is none. It returns nil if another node may have it:
+// [Cluster.Disconnect] tells.
 func (s *Server) Disconnect(connID string) error {
 	if c := s.get(connID); c != nil {
 		return c.Disconnect()
+	}
+	if s.elsewhere(opDisconnect, subject{cluster.IDs, connID}, "") {
+		return nil
 	}
 	return ErrAlreadyDisconnected
 }
@@ -232,6 +284,7 @@ func (s *Server) Disconnect(connID string) error {
 // Stats returns the numbers of the server.
 func (s *Server) Stats() Stats {
 	n := &s.node.Counters
+	suspended, bytes := s.node.Suspended()
 	return Stats{
 		Connections:   s.node.Len(),
 		Upgrades:      n.Upgrades.Load(),
@@ -244,6 +297,15 @@ func (s *Server) Stats() Stats {
 		Failed:        n.Failed.Load(),
 		Dropped:       n.Dropped.Load(),
 		Panics:        n.Panics.Load(),
+
+		Suspended:      suspended,
+		SuspendedBytes: bytes,
+		Resumed:        n.Resumed.Load(),
+		Replayed:       n.Replayed.Load(),
+		Expired:        n.Expired.Load(),
+		Evicted:        n.Evicted.Load(),
+
+		Cluster: s.publisher.stats(),
 	}
 }
 
@@ -266,13 +328,19 @@ func (s *Server) Except(idsOrRooms ...string) Emitter {
 	return s.publisher.toAll().Except(idsOrRooms...)
 }
 
-// Volatile returns an emitter to all connections but the slow ones: see [Emitter].
+// ExceptUser returns an emitter to all connections of other users: see [Emitter].
+func (s *Server) ExceptUser(users ...string) Emitter { return s.publisher.toAll().ExceptUser(users...) }
+
+// Local returns an emitter to all connections of this node: see [Emitter].
+func (s *Server) Local() Emitter { return s.publisher.toAll().Local() }
+
+// Volatile returns an emitter to all connections that are not behind: see [Emitter].
 func (s *Server) Volatile() Emitter { return s.publisher.toAll().Volatile() }
 
 // To returns an emitter to the members of rooms, once to each member. The ID of a
-// connection is a room. [All] and [Broadcast] both mean every connection, since a
-// server has no connection of its own to leave out. Without arguments, the emitter
-// reaches nobody.
+// connection is the room of this connection alone. [All] and [Broadcast] both mean every
+// connection, since a server has no connection of its own to leave out. Without arguments,
+// the emitter reaches nobody. Use ToRoom or ToID for names from clients.
 func (s *Server) To(roomsOrIDs ...string) Emitter {
 	if slices.Contains(roomsOrIDs, All) || slices.Contains(roomsOrIDs, Broadcast) {
 		return s.publisher.toAll()
@@ -280,21 +348,24 @@ func (s *Server) To(roomsOrIDs ...string) Emitter {
 	return s.publisher.toRooms(roomsOrIDs, false)
 }
 
-// ToRoom returns an emitter to the connections joined to the rooms, once to each. The
-// names may come from a client: unlike in [Server.To], no name means [All],
-// [Broadcast] or the connection of that ID.
+// ToRoom returns an emitter to the connections that have joined the rooms, once to each.
+// The names may come from a client. A name is always the name of a room here. It never
+// stands for [All], [Broadcast] or a connection. So if the name is the ID of a
+// connection, this connection receives nothing, although it is in the room of its ID, and
+// [Connection.IsJoined] reports so.
 func (s *Server) ToRoom(rooms ...string) Emitter { return s.publisher.toRooms(rooms, true) }
 
 // ToID returns an emitter to the connections of these IDs, once to each. The IDs may
-// come from a client: unlike in [Server.To], no ID means [All], [Broadcast] or a
-// room, so the members of a room with such a name receive nothing.
+// come from a client. An ID is always the ID of a connection here. It never stands for
+// [All], [Broadcast] or a room. Use it for IDs that you keep: after the end of its
+// connection, an ID may become the name of a room.
 func (s *Server) ToID(ids ...string) Emitter {
-	return emitter{&s.publisher, node.Target{Kind: node.IDs, Names: set(ids)}}
+	return s.publisher.to(node.Target{Kind: node.IDs, Names: set(ids)})
 }
 
 // ToUser returns an emitter to all connections of a user: see [Config.Authenticate].
 func (s *Server) ToUser(user string) Emitter {
-	return emitter{&s.publisher, node.Target{Kind: node.User, Name: user}}
+	return s.publisher.to(node.Target{Kind: node.User, Name: user})
 }
 
 // logRequest writes an entry about a handshake: see logger.
@@ -303,33 +374,52 @@ func (s *Server) logRequest(ctx iris.Context, k kind, err error) {
 }
 
 // Shutdown ends the server. It refuses new handshakes with 503. It sends each client
-// the queued messages and a close frame with code 1001 (RFC 6455, section 7.4.1);
-// the client has [Config.CloseTimeout] to take them. It calls the OnDisconnect
-// functions. Messages of handlers still running are no longer sent. Shutdown closes
-// at most about 10,000 connections per second, or more if half the time of ctx
-// requires it, so that clients don't all reconnect at once.
+// the queued messages and a close frame with code 1001 (RFC 6455, section 7.4.1), or
+// 4200 with protocol 2. The client has [Config.CloseTimeout] to take them. Shutdown calls
+// the OnDisconnect functions. A handler may still run: what it sends to a connection that
+// is already closing is not sent any more.
 //
-// Shutdown blocks until all connections have ended and their handlers have returned,
-// or until ctx is done. Then it disconnects the rest at once and returns the error of
-// ctx, without waiting for their handlers. Don't call it from a handler: it would
-// wait for that handler. A second call waits for the same connections.
+// Shutdown closes about 10,000 connections per second, so that clients don't all
+// reconnect at once. If ctx has a deadline, all close frames are queued in the first half
+// of the time: Shutdown is faster if necessary.
 //
-// Ctrl+C and SIGTERM call Shutdown with 10 seconds if Iris runs the application
-// (Listen, Run), unless iris.WithoutInterruptHandler is set. Shutdown then runs
-// before Iris shuts its hosts down, and after all functions passed earlier to
-// iris.RegisterOnInterrupt. This holds for the application given to [New], and for
-// the newest application at the call of [New], [NewServer] or [Server.Handler],
-// provided the program neither replaces its OnBuild nor builds it before running it.
-// In all other cases call Shutdown yourself: neither net/http's Shutdown nor Iris's
-// knows of WebSocket connections.
+// Shutdown blocks until all connections have ended, and their handlers and the functions of
+// [Server.OnRoomChange] have returned, or until ctx is done. Then it disconnects the rest at
+// once and returns the error of ctx, without waiting for their handlers. Don't call it from a
+// handler: it would wait for that handler. A second call waits for the same connections.
+//
+// Ctrl+C and SIGTERM call Shutdown with a limit of 10 seconds if all of these hold for
+// an application:
+//
+//   - it was given to [New]; or it was the newest application at the call of [NewServer],
+//     of [Server.Handler], or of [New] with a party of an application;
+//   - Iris runs it (Listen, Run), without iris.WithoutInterruptHandler;
+//   - the program doesn't replace its OnBuild;
+//   - the program doesn't build it before it runs it.
+//
+// Shutdown then runs before Iris shuts its hosts down, and after all functions passed
+// earlier to iris.RegisterOnInterrupt. In all other cases call Shutdown yourself: neither
+// net/http's Shutdown nor Iris's knows of WebSocket connections.
 func (s *Server) Shutdown(ctx context.Context) error {
-	return s.node.Shutdown(ctx)
+	s.publisher.leaveCluster()
+	err := s.node.Shutdown(ctx)
+	if left := s.publisher.closeCluster(ctx); err == nil { // also if ctx is done: nothing may stay behind
+		err = left
+	}
+	if err != nil {
+		return err
+	}
+	return s.awaitRoomChanges(ctx)
 }
 
 // Close ends the server like [Server.Shutdown], but returns at once and closes all
 // connections together. Each client still receives its queued messages and a close
 // frame, within [Config.CloseTimeout]. Handlers may call Close. It returns nil.
 func (s *Server) Close() error {
+	s.publisher.leaveCluster()
 	s.node.Close()
+	if s.publisher.cluster != nil {
+		go s.closeClusterLater()
+	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestClose: the client is told, and nobody is waited for.
+// TestClose checks: the client gets a close frame. Close waits for neither clients nor
+// handlers.
 func TestClose(t *testing.T) {
 	ended := make(chan error, 1)
 	block := make(chan struct{})
@@ -30,23 +31,25 @@ func TestClose(t *testing.T) {
 	client := dial(t, url)
 	client.send("block;0;")
 	eventually(t, "the handler runs", func() bool { return s.Stats().Received == 1 })
-	if err := s.Close(); err != nil { // while a handler doesn't return
+	if err := s.Close(); err != nil { // a handler is still running
 		t.Error(err)
 	}
-	client.wantClosed(gorilla.CloseGoingAway)
+	if reason := client.wantRefused(gorilla.CloseGoingAway); reason != "the server is shutting down" {
+		t.Errorf("the close frame says %q, want the reason", reason)
+	}
 	wantRefused(t, url, http.StatusServiceUnavailable)
 	unblock()
 	if err := receive(t, ended); err != websocket.ErrServerClosed {
-		t.Errorf("the reason is %v", err)
+		t.Errorf("ended with %v, want %v", err, websocket.ErrServerClosed)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestShutdownSpreadsTheEnd: not all clients are told at once, but all within
-// half of the time that there is.
-func TestShutdownSpreadsTheEnd(t *testing.T) {
+// TestShutdownInBatches checks: Shutdown spreads the close frames over time. All clients get
+// theirs within half of the time left in the context.
+func TestShutdownInBatches(t *testing.T) {
 	for _, test := range []struct {
 		patience, least, most time.Duration
 	}{
@@ -83,13 +86,16 @@ func TestShutdownSpreadsTheEnd(t *testing.T) {
 					first, last = min(first, at), max(last, at)
 				}
 				if first != 0 || last < test.least || last > test.most {
-					t.Errorf("told after %v to %v, want 0 to between %v and %v", first, last, test.least, test.most)
+					t.Errorf("first close after %v, want 0; last after %v, want %v to %v",
+						first, last, test.least, test.most)
 				}
 			})
 		})
 	}
 }
 
+// TestShutdown checks: queued messages still arrive, and new handshakes get 503. Shutdown waits
+// for handlers until its context is done.
 func TestShutdown(t *testing.T) {
 	inHandler, release := make(chan struct{}), make(chan struct{})
 	app := newApp()
@@ -113,7 +119,7 @@ func TestShutdown(t *testing.T) {
 	busy.send("work;0;")
 	receive(t, inHandler)
 	for _, c := range s.GetConnections() {
-		_ = c.Emit("last", "words") // must still arrive
+		_ = c.Emit("last", "words") // Shutdown must send this message
 	}
 
 	canceled, cancel := context.WithCancel(context.Background())
@@ -122,55 +128,55 @@ func TestShutdown(t *testing.T) {
 	idle.want("last;0;words")
 	idle.wantClosed(1001)
 	if err := receive(t, ended); !errors.Is(err, websocket.ErrServerClosed) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want %v", err, websocket.ErrServerClosed)
 	}
 	_, response, err := gorilla.DefaultDialer.Dial(url, nil)
 	if err == nil || response == nil || response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a handshake after Shutdown: %v", err)
+		t.Errorf("a handshake after Shutdown: response %v, error %v; want status 503", response, err)
 	}
-	cancel() // the handler doesn't return, and Shutdown doesn't wait for it
+	cancel() // now Shutdown no longer waits for the handler
 	if err := receive(t, done); !errors.Is(err, context.Canceled) {
-		t.Errorf("Shutdown: %v", err)
+		t.Errorf("Shutdown: %v, want %v", err, context.Canceled)
 	}
 	letGo()
 	if err := s.Shutdown(context.Background()); err != nil {
-		t.Errorf("second Shutdown: %v", err)
+		t.Errorf("second Shutdown: %v, want nil", err)
 	}
 	receive(t, ended)
 	if err := receive(t, ended); !errors.Is(err, websocket.ErrServerClosed) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want %v", err, websocket.ErrServerClosed)
 	}
 	if len(ended) != 0 || s.GetTotalConnections() != 0 {
-		t.Error("somebody is left")
+		t.Errorf("%d more ends, %d connections; want none", len(ended), s.GetTotalConnections())
 	}
 }
 
-// TestShutdownEndsWhatIsClosing: connections that wait for their clients to
-// answer a close frame are ended with the rest when the context is done.
-func TestShutdownEndsWhatIsClosing(t *testing.T) {
+// TestShutdownEndsClosingConnections checks: a connection may still wait for the client's
+// answer to a close frame. When the context is done, Shutdown ends it like the others.
+func TestShutdownEndsClosingConnections(t *testing.T) {
 	connections := make(chan websocket.Connection, 1)
 	app := newApp()
 	s := websocket.New(app, "/ws", websocket.Config{CloseTimeout: time.Hour})
 	s.OnConnection(func(c websocket.Connection) { connections <- c })
-	client := dial(t, address(listen(t, app))+"/ws") // which doesn't answer
+	client := dial(t, address(listen(t, app))+"/ws") // never answers
 	_ = receive(t, connections).Disconnect()
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Shutdown(done); !errors.Is(err, context.Canceled) {
-		t.Errorf("Shutdown: %v", err)
+		t.Errorf("Shutdown: %v, want %v", err, context.Canceled)
 	}
-	if err := s.Shutdown(t.Context()); err != nil { // nothing is left to be waited for
+	if err := s.Shutdown(t.Context()); err != nil { // no connection is left
 		t.Error(err)
 	}
 	_ = client.NetConn().SetReadDeadline(time.Now().Add(patience))
 	if _, err := io.Copy(io.Discard, client.NetConn()); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the transport is still open")
+		t.Error("the network connection is still open")
 	}
 }
 
-// TestShutdownDuringAHandshake: who is asked who the client is, or which ID it has,
-// when the server ends, answers for nothing.
-func TestShutdownDuringAHandshake(t *testing.T) {
+// TestShutdownDuringHandshake checks: the server closes during a call of Authenticate or
+// IDGenerator. It refuses the handshake with 503, whatever the function returns.
+func TestShutdownDuringHandshake(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	for name, cfg := range map[string]websocket.Config{
 		"Authenticate": {Authenticate: func(iris.Context) (string, error) {
@@ -185,7 +191,7 @@ func TestShutdownDuringAHandshake(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, url := onConnection(t, cfg, func(websocket.Connection) { t.Error("connected") })
+			s, url := onConnection(t, cfg, func(websocket.Connection) { t.Error("connected, want a refusal") })
 			status := make(chan int, 1)
 			go func() {
 				client, response, err := gorilla.DefaultDialer.Dial(url, nil)
@@ -203,33 +209,34 @@ func TestShutdownDuringAHandshake(t *testing.T) {
 			}
 			answer <- struct{}{}
 			if got := receive(t, status); got != http.StatusServiceUnavailable {
-				t.Errorf("answered with %d", got)
+				t.Errorf("status %d, want %d", got, http.StatusServiceUnavailable)
 			}
 			eventually(t, "nobody is left", func() bool { return s.GetTotalConnections() == 0 })
 		})
 	}
 }
 
-// TestShutdownIsInAHurry: who is still to be told when the context ends is told then.
-func TestShutdownIsInAHurry(t *testing.T) {
+// TestShutdownCanceledBetweenBatches checks: when the context is done, Shutdown ends all
+// remaining connections at once.
+func TestShutdownCanceledBetweenBatches(t *testing.T) {
 	inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		for range 450 {
 			go readAll(pipe(t, app))
 		}
 		synctest.Wait()
-		const patience = 5 * time.Millisecond // which no pause between two batches is over by
+		const patience = 5 * time.Millisecond // ends during a pause between two batches
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(patience, cancel)
 		start := time.Now()
 		if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("Shutdown: %v", err)
+			t.Errorf("Shutdown: %v, want %v", err, context.Canceled)
 		}
 		if took := time.Since(start); took != patience {
-			t.Errorf("it took %v, want %v", took, patience)
+			t.Errorf("Shutdown took %v, want %v", took, patience)
 		}
 		synctest.Wait()
 		if n := s.GetTotalConnections(); n != 0 {
-			t.Errorf("%d connections are left", n)
+			t.Errorf("%d connections are left, want none", n)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/request"
 )
 
-// TestSizes: a connection is three objects. Each fills its size class of Go's
-// allocator, so that one field more costs each connection 32 bytes at least.
+// TestSizes checks: the sizes of the three objects of a connection. Each fills its size class
+// of Go's allocator. One more field costs at least 32 bytes per connection.
 func TestSizes(t *testing.T) {
 	for name, size := range map[string]struct{ got, class uintptr }{
 		"connection":      {unsafe.Sizeof(connection{}), 448},
@@ -19,7 +19,7 @@ func TestSizes(t *testing.T) {
 		"request.Request": {unsafe.Sizeof(request.Request{}), 112},
 	} {
 		if size.got > size.class {
-			t.Errorf("%s has %d bytes, want %d at most", name, size.got, size.class)
+			t.Errorf("%s has %d bytes, want at most %d", name, size.got, size.class)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestSweepLimits: whatever the durations, each is kept, and the sweeper isn't kept
-// busier than the shortest one asks for; or the server refuses them.
+// TestSweepLimits checks: the server keeps each configured duration or refuses the
+// configuration. It sweeps only as often as the shortest duration requires.
 func TestSweepLimits(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	durations := []time.Duration{
@@ -26,7 +26,7 @@ func TestSweepLimits(t *testing.T) {
 		defer func() {
 			if value := recover(); value != nil {
 				if refused++; !strings.HasPrefix(fmt.Sprint(value), "websocket: Config.") {
-					t.Errorf("%v", value)
+					t.Errorf("panic with %v, want a message about Config", value)
 				}
 			}
 		}()
@@ -43,14 +43,14 @@ func TestSweepLimits(t *testing.T) {
 			t.Errorf("%v: a sweep every %v, want %v", valid, interval, shortest)
 		}
 		within := func(what string, sweeps uint64, from, to float64) {
-			const exact = 1e-9 // as far as floating-point numbers are
+			const exact = 1e-9 // the tolerance for floating-point errors
 			if took := float64(sweeps) * float64(interval); took < from*(1-exact) || took > to*(1+exact) {
 				t.Errorf("PongTimeout %v, ReadTimeout %v, PingPeriod %v, WriteTimeout %v: %s after %v sweeps of %v",
 					valid.PongTimeout, valid.ReadTimeout, valid.PingPeriod, valid.WriteTimeout, what, sweeps, interval)
 			}
 		}
 		step := float64(interval)
-		// The first of the sweeps may come at once.
+		// The first sweep may come at once.
 		within("silent", silent, float64(silence)+step, float64(silence)+2*step)
 		within("pinged", ping, float64(valid.PingPeriod)-step, max(float64(valid.PingPeriod), step))
 		if valid.WriteTimeout > 0 {
@@ -70,13 +70,13 @@ func TestSweepLimits(t *testing.T) {
 	}
 	all := len(durations) * len(durations) * len(durations) * (len(durations) + 1)
 	if refused == 0 || refused > all*3/4 {
-		t.Errorf("%d of %d are refused", refused, all)
+		t.Errorf("%d of %d configurations are refused, want 1 to %d", refused, all, all*3/4)
 	}
 }
 
-// TestPingsOfYears come at the right time, however long that is, and a silent
-// client is dead no sooner than its timeout.
-func TestPingsOfYears(t *testing.T) {
+// TestPingPeriodOfYears checks: pings come at the right time, even after years. A silent
+// client isn't ended before its timeout.
+func TestPingPeriodOfYears(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	var ends endings
 	var pings atomic.Int32
@@ -91,20 +91,20 @@ func TestPingsOfYears(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		time.Sleep(42 * year)
 		if n := pings.Load(); n != 0 {
-			t.Errorf("%d pings in 42 years", n)
+			t.Errorf("%d pings in 42 years, want 0", n)
 		}
 		time.Sleep(4 * year)
 		if n := pings.Load(); n != 1 {
-			t.Errorf("%d pings in 46 years", n)
+			t.Errorf("%d pings in 46 years, want 1", n)
 		}
 		time.Sleep(20 * year)
 		wantEnd(t, ends.all(), websocket.ErrPongTimeout, began, 50*year, 50*year/4)
 	})
 }
 
-// TestAShortTimeoutBesideALongOne: a sweep for each millisecond of years is more
-// than 32 bits hold.
-func TestAShortTimeoutBesideALongOne(t *testing.T) {
+// TestShortAndLongTimeout checks: a timeout of milliseconds works with a timeout of weeks. The
+// long timeout has more sweeps than fit in 32 bits.
+func TestShortAndLongTimeout(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{PongTimeout: (1<<32 + 1000) * time.Millisecond, WriteTimeout: 4 * time.Millisecond}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -112,7 +112,7 @@ func TestAShortTimeoutBesideALongOne(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }()
 		time.Sleep(5 * time.Second)
 		if list := ends.all(); len(list) > 0 {
-			t.Errorf("ended with %v", list)
+			t.Errorf("ended with %v, want it open", list)
 		}
 		_ = client.Close()
 	})

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests, and installs their tools: Chromium, nginx, HAProxy, Caddy, systemd
-# and a C compiler by apt, npm packages.
+# Runs all tests, and installs their tools: Chromium, Firefox, WebKit and a screen for it,
+# nginx, HAProxy, Caddy, Redis, systemd and a C compiler by apt, npm packages.
 # Needs Go 1.25 or later and Node 20 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -35,11 +35,15 @@ need npm "it comes with Node.js"
 
 packages=()
 servers=()
-for server in nginx haproxy caddy; do # Debian's packages are called like their programs
+for server in nginx haproxy caddy redis-server; do # Debian's packages are called like their programs
 	command -v "$server" >/dev/null || servers+=("$server")
 done
 packages+=("${servers[@]}")
 command -v chromium >/dev/null || packages+=(chromium)
+command -v firefox-esr >/dev/null || packages+=(firefox-esr)
+command -v WebKitWebDriver >/dev/null || packages+=(webkit2gtk-driver)
+command -v xvfb-run >/dev/null || packages+=(xvfb)
+command -v xauth >/dev/null || packages+=(xauth) # for xvfb-run, which only recommends it
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v cc >/dev/null || packages+=(gcc libc6-dev) # for the race detector
 if [ "${#packages[@]}" -gt 0 ]; then
@@ -49,7 +53,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
 		as_root systemctl disable --quiet "${servers[@]}" # nor at the next start of the machine
 	fi
 fi
-for program in chromium nginx haproxy caddy systemd-analyze; do
+for program in chromium firefox-esr WebKitWebDriver xvfb-run xauth nginx haproxy caddy redis-server systemd-analyze; do
 	need "$program" "apt-get install $program"
 done
 
@@ -62,7 +66,7 @@ done
 echo "== Without the race detector: what users run, and what a message and a connection cost"
 go test -count=1 .
 
-echo "== The browser client, in Node and in Chromium"
+echo "== The browser client, in Node, Chromium, Firefox and WebKit"
 cd js
 npm ci --no-audit --no-fund
 npm test

@@ -12,12 +12,12 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// The tests of this file are of connections that the application has its own hands
-// on.
+// In the tests of this file, the application itself has access to the network connections.
 
-// TestAConnectionThatTheProgramCloses, as one may that keeps track of hijacked
-// connections, is not written to any more, whatever has its descriptor now.
-func TestAConnectionThatTheProgramCloses(t *testing.T) {
+// TestConnectionClosedByApplication checks: an application may keep track of hijacked
+// connections and close one. The server never writes to it again. Another connection may
+// have its file descriptor by now.
+func TestConnectionClosedByApplication(t *testing.T) {
 	hijacked := make(chan net.Conn, 1)
 	app := newApp()
 	s := websocket.New(app, "/ws")
@@ -38,7 +38,7 @@ func TestAConnectionThatTheProgramCloses(t *testing.T) {
 	if err := receive(t, hijacked).Close(); err != nil {
 		t.Fatal(err)
 	}
-	// What is opened now has the number of the descriptor that was closed.
+	// A connection opened now reuses the number of the closed descriptor.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -56,11 +56,11 @@ func TestAConnectionThatTheProgramCloses(t *testing.T) {
 		}
 		others = append(others, one, two)
 	}
-	for range 100 { // also with a write that is tried at once
+	for range 100 { // includes an immediate write
 		_ = s.Emit("secret", "for the client")
 	}
 	if err := receive(t, ended); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want %v", err, net.ErrClosed)
 	}
 	for i := 0; i < len(others); i += 2 {
 		one, two := others[i], others[i+1]
@@ -70,41 +70,42 @@ func TestAConnectionThatTheProgramCloses(t *testing.T) {
 			buffer := make([]byte, 100)
 			_ = conn.SetReadDeadline(time.Now().Add(patience))
 			if n, err := conn.Read(buffer); string(buffer[:n]) != "x" {
-				t.Errorf("another connection has received %q, %v", buffer[:n], err)
+				t.Errorf("another connection received %q, %v; want %q", buffer[:n], err, "x")
 			}
 			_ = conn.Close()
 		}
 	}
 }
 
-// agingConn is one whose reads time out for good when it is told to grow old.
-type agingConn struct {
+// expiringConn is a connection. After expired is closed, all its reads time out.
+type expiringConn struct {
 	net.Conn
-	old chan struct{}
+	expired chan struct{}
 }
 
-func (c agingConn) Read(p []byte) (int, error) {
+func (c expiringConn) Read(p []byte) (int, error) {
 	select {
-	case <-c.old:
+	case <-c.expired:
 		return 0, os.ErrDeadlineExceeded
 	default:
 		return c.Conn.Read(p)
 	}
 }
 
-type agingListener struct {
+type expiringListener struct {
 	net.Listener
-	old chan struct{}
+	expired chan struct{}
 }
 
-func (l agingListener) Accept() (net.Conn, error) {
+func (l expiringListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	return agingConn{conn, l.old}, err
+	return expiringConn{conn, l.expired}, err
 }
 
-// TestAConnectionWithADeadlineOfTheProgramsOwn ends when that has passed.
-func TestAConnectionWithADeadlineOfTheProgramsOwn(t *testing.T) {
-	old := make(chan struct{})
+// TestDeadlineOfApplication checks: an application may set its own deadline on a connection.
+// The connection ends after this deadline.
+func TestDeadlineOfApplication(t *testing.T) {
+	expired := make(chan struct{})
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	ended := make(chan error, 1)
@@ -113,14 +114,14 @@ func TestAConnectionWithADeadlineOfTheProgramsOwn(t *testing.T) {
 		c.OnDisconnect(func() { ended <- c.DisconnectReason() })
 	})
 	server := listenWith(t, app, func(server *httptest.Server) {
-		server.Listener = agingListener{server.Listener, old}
+		server.Listener = expiringListener{server.Listener, expired}
 		server.Start()
 	}, s)
 	client := dial(t, address(server)+"/ws")
 	wantEcho(t, client)
-	close(old)
-	client.send("chat;0;wakes the one that waits in Read")
+	close(expired)
+	client.send("chat;0;wakes the goroutine in Read")
 	if err := receive(t, ended); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want %v", err, os.ErrDeadlineExceeded)
 	}
 }

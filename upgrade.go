@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -19,7 +20,8 @@ import (
 
 // Upgrade answers the handshake and returns the connection. Call it in a handler of
 // your own; [Server.Handler] does all of this by itself. The response carries the
-// headers of the context's response writer, cookies included.
+// headers of the context's response writer, cookies included. The connection speaks
+// the classic protocol, even if the client offers protocol 2.
 //
 // OnConnection functions are not called. After a successful handshake, register the
 // handlers, then call [Connection.Wait]: it reads the messages and blocks until the
@@ -27,7 +29,7 @@ import (
 // and [Connection.Err] returns the reason. Don't use such a connection for anything
 // else.
 func (s *Server) Upgrade(ctx iris.Context) Connection {
-	c, err := s.upgrade(ctx)
+	c, err := s.upgrade(ctx, s.connect)
 	if err != nil {
 		return failedConnection(s, request.New(ctx), err)
 	}
@@ -35,24 +37,22 @@ func (s *Server) Upgrade(ctx iris.Context) Connection {
 	return c
 }
 
-// upgrade connects a request, or answers it with the refusal.
-func (s *Server) upgrade(ctx iris.Context) (*connection, error) {
-	c, err := s.connect(ctx)
+// upgrade connects a request with connect, or answers it with the refusal.
+func (s *Server) upgrade(ctx iris.Context, connect func(iris.Context, handshake.Request) (*connection, error)) (c *connection, err error) {
+	asked, err := s.admit(ctx)
+	if err == nil {
+		c, err = connect(ctx, asked)
+	}
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
-	s.node.Counters.Upgrades.Add(1)
 	return c, nil
 }
 
 // connect makes a connection of a request. Other goroutines can find and end the
 // connection once Config.Authenticate has returned, even while the client delays
 // the response.
-func (s *Server) connect(ctx iris.Context) (*connection, error) {
-	asked, err := s.admit(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) connect(ctx iris.Context, asked handshake.Request) (*connection, error) {
 	place, err := s.takePlace(ctx)
 	if err != nil {
 		return nil, err
@@ -73,15 +73,16 @@ func (s *Server) connect(ctx iris.Context) (*connection, error) {
 	}
 	kept := request.New(ctx)
 	c = newConnection(s, kept.WithTLS(ctx.Request().TLS), place, asked.Deflate != "")
-	if err := s.accept(ctx, c, id, user, kept, asked); err != nil {
+	if err := s.accept(c, id, user, func() error { return s.answer(ctx, c, kept, asked) }); err != nil {
 		return nil, err
 	}
+	s.node.Counters.Upgrades.Add(1)
 	return c, nil
 }
 
-// accept makes a connection known and answers the handshake. On an error or a panic,
-// it ends the connection.
-func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *request.Request, asked handshake.Request) (err error) {
+// accept makes a connection known and calls answer. On an error or a panic, it ends
+// the connection.
+func (s *Server) accept(c *connection, id, user string, answer func() error) (err error) {
 	returned := false
 	defer func() {
 		switch {
@@ -93,7 +94,7 @@ func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *
 	}()
 	err = s.introduce(c, id, user)
 	if err == nil {
-		err = s.answer(ctx, c, kept, asked)
+		err = answer()
 	}
 	returned = true
 	return err
@@ -101,7 +102,12 @@ func (s *Server) accept(ctx iris.Context, c *connection, id, user string, kept *
 
 // introduce makes a connection known under its ID and its user.
 func (s *Server) introduce(c *connection, id, user string) error {
-	switch err := s.node.Add(&c.conn, id, user); err {
+	s.publisher.enter(id, user) // before Add: the connection may end at once, and exit
+	err := s.node.Add(&c.conn, id, user)
+	if err != nil {
+		s.publisher.exit(id, user) // the connection has no ID, so its end doesn't
+	}
+	switch err {
 	case nil:
 		return nil
 	case node.ErrTaken:
@@ -121,7 +127,7 @@ func (s *Server) admit(ctx iris.Context) (handshake.Request, error) {
 	asked, status, err := handshake.Check(r)
 	switch {
 	case err != nil:
-		return asked, &refusal{status: status, err: err}
+		return asked, &refusal{status: status, err: err, logged: err == handshake.ErrNotPassedOn}
 	case !request.Fits(r):
 		return asked, &refusal{status: http.StatusRequestURITooLong, err: errLongAddress}
 	case hasBegun(ctx):
@@ -189,6 +195,9 @@ func (s *Server) takePlace(ctx iris.Context) (*handshake.Place, error) {
 
 // identify asks Config.IDGenerator for the connection's ID.
 func (s *Server) identify(ctx iris.Context) (id string, err error) {
+	if s.namesNode {
+		return s.publisher.cluster.NewID(), nil
+	}
 	err = s.ask(ctx, "Config.IDGenerator", func() { id = s.config.IDGenerator(ctx) })
 	if err == nil && (id == All || id == Broadcast) {
 		err = &refusal{status: http.StatusInternalServerError, err: errors.New("websocket: Config.IDGenerator returned an ID that is empty or reserved")}
@@ -228,7 +237,7 @@ func (s *Server) ask(ctx iris.Context, function string, f func()) (err error) {
 		}
 		if value != nil {
 			s.node.Counters.Panics.Add(1)
-			s.logRequest(ctx, handlerPanic, &PanicError{Event: function, Value: value, Stack: debug.Stack()})
+			s.logRequest(ctx, handlerPanic, &PanicError{Event: function, Value: withRemedy(value), Stack: debug.Stack()})
 			err = &refusal{status: http.StatusInternalServerError, err: errPanicked}
 		}
 	}()
@@ -242,37 +251,59 @@ func (s *Server) ask(ctx iris.Context, function string, f func()) (err error) {
 // means a lost network connection: then no response is possible.
 func (s *Server) answer(ctx iris.Context, c *connection, kept *request.Request, asked handshake.Request) error {
 	if cause := c.conn.Cause(); cause != nil { // another goroutine or Shutdown has ended it
-		if errors.Is(cause, ErrServerClosed) {
-			return &refusal{status: http.StatusServiceUnavailable, err: cause}
-		}
-		return &refusal{status: http.StatusForbidden, err: cause, logged: true}
+		return refusedBy(cause)
 	}
-	w := ctx.ResponseWriter()
-	header := w.Header()
-	subprotocol := header.Get("Sec-Websocket-Protocol") // a middleware may choose one
+	subprotocol := ctx.ResponseWriter().Header().Get("Sec-Websocket-Protocol") // a middleware may choose one
 	if len(s.config.Subprotocols) > 0 {
 		subprotocol = firstOf(s.config.Subprotocols, asked.Subprotocols)
 	}
-	response := handshake.Response(asked, subprotocol, header)
-	naive := w.Naive()
-	conn, early, err := handshake.TakeOver(naive)
+	response := handshake.Response(asked, subprotocol, ctx.ResponseWriter().Header())
+	conn, early, err := takeOver(ctx)
 	if err != nil {
-		return &refusal{status: http.StatusInternalServerError, err: fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
+		return err
+	}
+	if !c.conn.Attach(conn, early, asked.Deflate != "") {
+		return c.conn.Cause()
+	}
+	if err := s.respond(ctx, conn, response); err != nil {
+		return err
+	}
+	c.establish(kept)
+	return nil
+}
+
+// refusedBy makes a refusal of the cause of a connection's end.
+func refusedBy(cause error) *refusal {
+	if errors.Is(cause, ErrServerClosed) {
+		return &refusal{status: http.StatusServiceUnavailable, err: cause}
+	}
+	return &refusal{status: http.StatusForbidden, err: cause, logged: true}
+}
+
+// takeOver hijacks the network connection. From then on the headers of the context's
+// response writer are lost.
+func takeOver(ctx iris.Context) (conn net.Conn, early []byte, err error) {
+	w := ctx.ResponseWriter()
+	naive := w.Naive()
+	conn, early, err = handshake.TakeOver(naive)
+	if err != nil {
+		return nil, nil, &refusal{status: http.StatusInternalServerError, err: fmt.Errorf("websocket: the connection cannot be taken over: WebSocket needs HTTP/1.1, and every response writer of a middleware must be an http.Hijacker or have an Unwrap method: %w", err)}
 	}
 	// Later writes, by Iris or a Done handler, must not reach net/http: it would log
 	// them.
 	w.SetWriter(request.NewHijacked(naive.Header()))
 	w.SetWritten(iriscontext.StatusCodeWritten)
-	if !c.conn.Attach(conn, early, asked.Deflate != "") {
-		return c.conn.Cause()
-	}
+	return conn, early, nil
+}
+
+// respond writes the response of an accepted handshake.
+func (s *Server) respond(ctx iris.Context, conn net.Conn, response []byte) error {
 	if err := handshake.Answer(conn, response, max(s.config.HandshakeTimeout, 0)); err != nil {
 		return fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
 	if !iriscontext.StatusCodeNotSuccessful(http.StatusSwitchingProtocols) { // otherwise Iris would call its error handlers
-		w.WriteHeader(http.StatusSwitchingProtocols) // for loggers
+		ctx.ResponseWriter().WriteHeader(http.StatusSwitchingProtocols) // for loggers
 	}
-	c.establish(kept)
 	return nil
 }
 

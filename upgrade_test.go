@@ -21,9 +21,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestEveryKindOfApplication: what stands before the endpoint must not break
-// the handshake.
-func TestEveryKindOfApplication(t *testing.T) {
+// TestApplicationSetups checks: the handshake works behind all usual middleware, parties and
+// handlers.
+func TestApplicationSetups(t *testing.T) {
 	auth := basicauth.Default(map[string]string{"ann": "secret"})
 	for _, test := range []struct {
 		name  string
@@ -71,42 +71,46 @@ func TestEveryKindOfApplication(t *testing.T) {
 				})
 				wantEcho(t, client)
 				script := get(t, server, "/iris-ws.js")
-				if script.StatusCode != http.StatusOK || !strings.Contains(body(t, script), "root.Ws = Ws") {
-					t.Errorf("the script: %s", script.Status)
+				if script.StatusCode != http.StatusOK || !strings.Contains(body(t, script), "var SCRIPT_PATH") {
+					t.Errorf("the script: status %s, want 200 with the client", script.Status)
 				}
-				server.Close() // so that it has logged what it has to
+				server.Close() // now its log is complete
 				if logged.Len() > 0 {
-					t.Errorf("net/http logged %s", logged.String())
+					t.Errorf("net/http logged %q, want nothing", logged.String())
 				}
 			})
 		}
 	}
 }
 
+// newDefaultApp returns an application of iris.Default without log.
 func newDefaultApp() *iris.Application {
 	app := iris.Default()
 	app.Logger().SetLevel("disable")
 	return app
 }
 
-func TestPartyMiddlewareGuardsTheEndpoint(t *testing.T) {
+// TestPartyMiddlewareGuardsEndpoint checks: middleware of a party guards its endpoint, but not
+// the script.
+func TestPartyMiddlewareGuardsEndpoint(t *testing.T) {
 	app := newApp()
 	private := app.Party("/private", basicauth.Default(map[string]string{"ann": "secret"}))
 	s := websocket.New(private, "/ws")
 	server := listen(t, app, s)
 	_, response, err := gorilla.DefaultDialer.Dial(address(server)+"/private/ws", nil)
 	if err == nil || response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("without a password: %v", err)
+		t.Errorf("without a password: response %v, error %v; want status 401", response, err)
 	}
 	if response := get(t, server, "/iris-ws.js"); response.StatusCode != http.StatusOK {
-		t.Errorf("the script is guarded too: %s", response.Status)
+		t.Errorf("the script: status %s, want 200 without a password", response.Status)
 	}
 	if response := get(t, server, "/private/iris-ws.js"); response.StatusCode == http.StatusOK {
-		t.Error("the script is served under the party's path too")
+		t.Error("the script is also served under the path of the party")
 	}
 }
 
-func TestUnderAPathPrefix(t *testing.T) {
+// TestPathPrefix checks: the endpoint and the script work behind http.StripPrefix.
+func TestPathPrefix(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	s.OnConnection(func(c websocket.Connection) {
@@ -121,14 +125,16 @@ func TestUnderAPathPrefix(t *testing.T) {
 	client.want("path;0;/ws /prefix/ws?a=b")
 	client.vanish()
 	if response := get(t, server, "/prefix/iris-ws.js"); response.StatusCode != http.StatusOK {
-		t.Errorf("the script: %s", response.Status)
+		t.Errorf("the script: status %s, want 200", response.Status)
 	}
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestOverTLSWithHTTP2(t *testing.T) {
+// TestTLSWithHTTP2 checks: on a server with HTTP/2, the handshake works over HTTP/1.1. Over
+// HTTP/2 it is refused.
+func TestTLSWithHTTP2(t *testing.T) {
 	app := newApp()
 	s := websocket.New(app, "/ws")
 	s.OnConnection(func(c websocket.Connection) {
@@ -141,25 +147,26 @@ func TestOverTLSWithHTTP2(t *testing.T) {
 	}, s)
 	script := get(t, server, "/iris-ws.js")
 	if script.ProtoMajor != 2 || script.StatusCode != http.StatusOK {
-		t.Errorf("the script came over %s: %s", script.Proto, script.Status)
+		t.Errorf("the script: %s, status %s; want HTTP/2.0, 200", script.Proto, script.Status)
 	}
 	client := dial(t, address(server)+"/ws")
 	client.want("tls;2;true")
 	wantEcho(t, client)
 	if _, ok := client.NetConn().(*tls.Conn); !ok {
-		t.Error("not over TLS")
+		t.Error("the connection isn't over TLS")
 	}
-	// A handshake over HTTP/2 can't be; it must be refused in words.
+	// A handshake over HTTP/2 is impossible. The server must refuse it with an explanation.
 	refused := get(t, server, "/ws")
 	if refused.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body(t, refused), "WebSocket endpoint") {
-		t.Errorf("over HTTP/2: %s", refused.Status)
+		t.Errorf("over HTTP/2: status %s, want 426 with an explanation", refused.Status)
 	}
 	client.sendClose(1000)
 	client.wantClosed(1000)
 }
 
-// TestDataSentWithTheHandshake, in one packet, is not lost.
-func TestDataSentWithTheHandshake(t *testing.T) {
+// TestDataSentWithHandshake checks: a client may send a frame in one packet with its
+// handshake. The frame isn't lost.
+func TestDataSentWithHandshake(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.OnMessage(func(data []byte) { _ = c.EmitMessage(data) })
 	})
@@ -179,15 +186,16 @@ func TestDataSentWithTheHandshake(t *testing.T) {
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, request)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("%v %v", response, err)
+		t.Fatalf("response %v, error %v; want status 101", response, err)
 	}
 	frame := make([]byte, 7)
 	if _, err := io.ReadFull(reader, frame); err != nil || string(frame) != "\x81\x05early" {
-		t.Errorf("received %q, %v", frame, err)
+		t.Errorf("received %q, %v; want the frame of %q", frame, err, "early")
 	}
 }
 
-// TestUpgradeByHand: the endpoint is the application's own handler.
+// TestUpgradeByHand checks: a handler of the application may call Upgrade itself. After a
+// failed handshake, the connection does nothing.
 func TestUpgradeByHand(t *testing.T) {
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{
@@ -199,7 +207,7 @@ func TestUpgradeByHand(t *testing.T) {
 		c := s.Upgrade(ctx)
 		if c.Err() != nil {
 			if c.Emit("e", "x") == nil || c.Disconnect() == nil || c.Context() == nil {
-				t.Error("a failed connection does something")
+				t.Error("Emit or Disconnect of a failed connection succeeded, or Context is nil")
 			}
 			c.Join("room")
 			if c.IsJoined("room") {
@@ -210,7 +218,7 @@ func TestUpgradeByHand(t *testing.T) {
 			return
 		}
 		if c.User() != "ann" {
-			t.Errorf("it is %q", c.User())
+			t.Errorf("User is %q, want ann", c.User())
 		}
 		echo(c)
 		c.Wait()
@@ -222,11 +230,11 @@ func TestUpgradeByHand(t *testing.T) {
 	wantEcho(t, client)
 	wantRefused(t, address(server)+"/ws", http.StatusConflict) // the ID is taken
 	if err := receive(t, returned); err == nil || !strings.Contains(err.Error(), "the only one") {
-		t.Errorf("a taken ID is the error %v", err)
+		t.Errorf("Err for a taken ID is %v, want an error with the ID", err)
 	}
 	client.sendClose(1001)
 	if err := receive(t, returned); !sameReason(err, &websocket.CloseError{Code: 1001}) {
-		t.Errorf("ended with %v", err)
+		t.Errorf("ended with %v, want close code 1001", err)
 	}
 	get(t, server, "/ws")
 	if err := receive(t, returned); err == nil {
@@ -237,7 +245,8 @@ func TestUpgradeByHand(t *testing.T) {
 	}
 }
 
-// TestMountedByHand: NewServer with Handler and ClientHandler.
+// TestMountedByHand checks: an application can mount a server by NewServer, Handler and
+// ClientHandler.
 func TestMountedByHand(t *testing.T) {
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{EvtMessagePrefix: []byte("my-app:")})
@@ -249,14 +258,14 @@ func TestMountedByHand(t *testing.T) {
 	client := dial(t, address(server)+"/echo")
 	client.sendText("my-app:chat;0;x")
 	if got := client.next(); got != "my-app:chat;0;x" {
-		t.Errorf("received %q", got)
+		t.Errorf("received %q, want its echo", got)
 	}
 	mine := body(t, get(t, server, "/mine.js"))
 	if mine != string(s.ClientSource) {
-		t.Error("the server's client isn't its ClientSource")
+		t.Error("the client of the server differs from its ClientSource")
 	}
 	wantParts(t, "the server's client", mine, `var PREFIX = "my-app:";`)
 	if got := body(t, get(t, server, "/default.js")); got != string(websocket.ClientSource) {
-		t.Error("the default client isn't ClientSource")
+		t.Error("the default client differs from ClientSource")
 	}
 }

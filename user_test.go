@@ -17,7 +17,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestUsers: the connections of a user, whoever says who that is.
+// TestUsers checks: Server finds the connections of a user. Authenticate may take the user
+// from sessions, a JWT or basic authentication.
 func TestUsers(t *testing.T) {
 	manager := sessions.New(sessions.Config{Cookie: "sid"})
 	signer := jwt.NewSigner(jwt.HS256, []byte("secret"), time.Hour)
@@ -39,7 +40,7 @@ func TestUsers(t *testing.T) {
 				return user, nil
 			}
 			return "", websocket.ErrUnauthorized
-		}, nil}, // has to log in
+		}, nil}, // the test logs in first
 		"JWT": {verifier.Verify(func() any { return new(claims) }), func(ctx iris.Context) (string, error) {
 			return jwt.Get(ctx).(*claims).Name, nil
 		}, http.Header{"Authorization": {"Bearer " + string(token)}}},
@@ -76,12 +77,12 @@ func TestUsers(t *testing.T) {
 			one.want("e;0;for ann", "end;0;")
 			two.want("e;0;for ann", "end;0;")
 			if n := len(s.GetConnectionsByUser("ann")); n != 2 {
-				t.Errorf("ann has %d connections", n)
+				t.Errorf("ann has %d connections, want 2", n)
 			}
 			_ = two.WriteMessage(gorilla.CloseMessage, nil)
 			eventually(t, "one has gone", func() bool { return len(s.GetConnectionsByUser("ann")) == 1 })
 			if rooms := s.GetConnectionsByRoom("ann"); len(rooms) != 0 {
-				t.Error("a user is a room")
+				t.Error("the name of a user is also a room")
 			}
 			_ = one.WriteMessage(gorilla.CloseMessage, nil)
 			eventually(t, "nothing is left of the user", func() bool { return websocket.UserMembers(s, "ann") == 0 })
@@ -89,7 +90,8 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// TestAuthenticate: refusals say what they are and no more.
+// TestAuthenticate checks: the response of a refusal has the right status and the public
+// reason. It doesn't contain the internal error.
 func TestAuthenticate(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{Authenticate: func(ctx iris.Context) (string, error) {
 		switch ctx.URLParam("as") {
@@ -99,37 +101,40 @@ func TestAuthenticate(t *testing.T) {
 			return "", errHandler
 		case "outage":
 			return "", fmt.Errorf("%w: %w", websocket.ErrUnavailable, errHandler)
+		case "basic":
+			ctx.Header("WWW-Authenticate", "Basic")
+			return "", websocket.ErrUnauthorized
 		case "":
 			return "", websocket.ErrUnauthorized
 		}
 		return ctx.URLParam("as"), nil
 	}}, func(c websocket.Connection) { _ = c.Emit("user", c.User()) })
 	for as, test := range map[string]struct {
-		status int
-		reason error
+		status    int
+		reason    error
+		challenge string // WWW-Authenticate; that of Authenticate stays
 	}{
-		"banned": {http.StatusForbidden, websocket.ErrForbidden},
-		"broken": {http.StatusUnauthorized, websocket.ErrUnauthorized},
-		"outage": {http.StatusServiceUnavailable, websocket.ErrUnavailable},
-		"":       {http.StatusUnauthorized, websocket.ErrUnauthorized},
+		"banned": {http.StatusForbidden, websocket.ErrForbidden, ""},
+		"broken": {http.StatusUnauthorized, websocket.ErrUnauthorized, "Bearer"},
+		"outage": {http.StatusServiceUnavailable, websocket.ErrUnavailable, ""},
+		"basic":  {http.StatusUnauthorized, websocket.ErrUnauthorized, "Basic"},
+		"":       {http.StatusUnauthorized, websocket.ErrUnauthorized, "Bearer"},
 	} {
 		t.Run(as, func(t *testing.T) {
 			response := wantRefused(t, url+"?as="+as, test.status)
 			if got := strings.TrimSpace(body(t, response)); got != test.reason.Error() {
-				t.Errorf("%q, want %q", got, test.reason)
+				t.Errorf("the body is %q, want %q", got, test.reason)
 			}
-			challenge := response.Header.Get("WWW-Authenticate")
-			if (challenge != "") != (test.status == http.StatusUnauthorized) {
-				t.Errorf("WWW-Authenticate %q", challenge)
-			}
+			wantHeader(t, response, "WWW-Authenticate", test.challenge)
+			wantHeader(t, response, "Retry-After", map[int]string{http.StatusServiceUnavailable: "5"}[test.status])
 		})
 	}
 	dial(t, url+"?as=ann").want("user;0;ann")
 }
 
-// TestAuthenticateSaysWhyToTheProgram: what Config.Error and Err tell in public
-// unwraps to the cause.
-func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
+// TestAuthenticateErrorUnwraps checks: Config.Error and Err get an error with a public text.
+// It unwraps to the error of Authenticate.
+func TestAuthenticateErrorUnwraps(t *testing.T) {
 	reasons := make(chan error, 2)
 	app := newApp()
 	s := websocket.NewServer(websocket.Config{
@@ -142,13 +147,13 @@ func TestAuthenticateSaysWhyToTheProgram(t *testing.T) {
 	app.Get("/ws", func(ctx iris.Context) { reasons <- s.Upgrade(ctx).Err() })
 	_, response, _ := gorilla.DefaultDialer.Dial(address(listen(t, app, s))+"/ws", nil)
 	if response == nil || response.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("answered %v", response)
+		t.Fatalf("response %v, want status %d", response, http.StatusUnauthorized)
 	}
 	for range 2 {
 		reason := receive(t, reasons)
 		if !errors.Is(reason, errHandler) || !errors.Is(reason, websocket.ErrUnauthorized) ||
 			strings.Contains(reason.Error(), errHandler.Error()) {
-			t.Errorf("%#v: %v", reason, reason)
+			t.Errorf("got %#v (%v), want it to wrap both errors without the inner text", reason, reason)
 		}
 	}
 }

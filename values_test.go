@@ -9,7 +9,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// TestValues: safe for concurrent use, and by type.
+// TestValues checks: the values of a connection are safe for concurrent use. The typed getters
+// return a zero value for other types.
 func TestValues(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		var all sync.WaitGroup
@@ -24,18 +25,18 @@ func TestValues(t *testing.T) {
 		c.SetValue("number", "12")
 		c.SetValue("list", []string{"a"})
 		if c.GetValueString("string") != "s" || c.GetValueString("shared") != "" || c.GetValueString("none") != "" {
-			t.Error("GetValueString")
+			t.Error("GetValueString: want s for string, and nothing for the others")
 		}
 		c.SetValue("int", 7)
 		if c.GetValueInt("int") != 7 || c.GetValueInt("number") != 12 ||
 			c.GetValueInt("string") != 0 || c.GetValueInt("none") != 0 {
-			t.Error("GetValueInt")
+			t.Error("GetValueInt: want 7 for int, 12 for number, and 0 for the others")
 		}
 		if list := c.GetValueArrString("list"); len(list) != 1 || c.GetValueArrString("string") != nil {
-			t.Error("GetValueArrString")
+			t.Error("GetValueArrString: want one text for list, and nil for string")
 		}
 		if c.GetValue("none") != nil {
-			t.Error("GetValue")
+			t.Error("GetValue: want nil for an unknown key")
 		}
 		_ = c.Emit("done", "")
 	})
@@ -45,15 +46,16 @@ func TestValues(t *testing.T) {
 	values.Set("a", 1)
 	values.Set("a", 2)
 	if values.Get("a") != 2 || values.Get("b") != nil {
-		t.Error("ConnectionValues")
+		t.Error("ConnectionValues: want 2 for a, and nil for b")
 	}
 	if values.Reset(); values.Get("a") != nil {
-		t.Error("Reset")
+		t.Error("Reset: want nil for a")
 	}
 }
 
-// TestValuesThatAreNoNumbers are 0 for GetValueInt.
-func TestValuesThatAreNoNumbers(t *testing.T) {
+// TestGetValueInt checks: GetValueInt returns numbers and texts of numbers as int, and 0 for
+// any other value.
+func TestGetValueInt(t *testing.T) {
 	done := make(chan struct{})
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		defer close(done)
@@ -64,7 +66,7 @@ func TestValuesThatAreNoNumbers(t *testing.T) {
 			t.Run(fmt.Sprintf("%#v", value), func(t *testing.T) {
 				c.SetValue("key", value)
 				if got := c.GetValueInt("key"); got != want {
-					t.Errorf("%d, want %d", got, want)
+					t.Errorf("GetValueInt returned %d, want %d", got, want)
 				}
 			})
 		}

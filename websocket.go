@@ -1,6 +1,6 @@
 // Package websocket adds real-time messaging to Iris applications. Browsers and the
 // server exchange events. Each event has a name and a payload. An event goes to one
-// client, to rooms of clients, or to all clients.
+// client, to rooms of clients, or to all clients. Here c is one client:
 //
 //	app := iris.New()
 //	w := websocket.New(app, "/my_endpoint")
@@ -11,59 +11,88 @@
 //		})
 //	})
 //
-// [New] registers the endpoint and serves the browser client. Pages include the
-// client as /iris-ws.js.
+// [New] registers the endpoint and serves the browser client, a script. Pages load
+// it with <script src="/iris-ws.js"></script>.
 //
 // # Goroutines and blocking
 //
-// One goroutine at a time calls the handlers of a connection, one message at a time,
-// in the order of arrival. A handler may block: only its own client waits. Handlers
-// of different connections run at the same time, and so do [Server.OnConnection]
-// functions: guard the data they share.
+// The handlers of one connection run one at a time, in the order of its messages. A
+// handler may block: only its own client waits. Handlers and [Server.OnConnection]
+// functions of different connections run at the same time. Guard the data that they
+// share, for example by a mutex.
 //
-// On Linux, an idle TCP connection has no goroutine, with or without TLS. Other
-// connections have one waiting goroutine.
+// On Linux, an idle TCP connection has no goroutine, with or without TLS. There is one
+// exception: with [Server.Upgrade], your goroutine stays in [Connection.Wait]. On other
+// systems, each connection has one waiting goroutine.
 //
-// All methods of [Server], [Connection] and [Emitter] are safe for concurrent use.
-// Any handler may call them, except for [Server.Shutdown], which waits for handlers.
-// No method that sends waits for a client (see [Emitter]). Messages are queued, up to
-// [Config.MaxQueuedBytes] for each client. The server disconnects a slow client with
-// [ErrSlowConsumer].
+// All methods of [Server], [Connection] and [Emitter] are safe for concurrent use. Any
+// handler may call them, with two exceptions. A handler must not call [Server.Shutdown],
+// which waits for handlers. And it must not call [Connection.Ask] on its own connection:
+// the server reads the reply only after the handler has returned.
+//
+// A method that sends puts the message into a queue and returns. It doesn't wait for the
+// client to read. There are two exceptions. If a loop sends much faster than the client
+// reads, each call waits a moment: see [Emitter]. And [Connection.Ask] waits for the reply.
+// If more than [Config.MaxQueuedBytes] waits for a client, the client is too slow,
+// and the server disconnects it with [ErrSlowConsumer].
 //
 // # Order
 //
-// Each client receives the messages of one goroutine in the order of the calls. All
-// members of a room receive the messages to the room in the same order, including
-// messages to several rooms at once.
+// If a goroutine sends several messages, each client receives them in the order of
+// the calls. All members of a room receive the messages to the room in the same
+// order. This is also true across rooms: if several messages are each sent to two rooms, as
+// by w.ToRoom("news", "sports"), every member of either room receives them in the same order.
 //
 // # Errors
 //
-// Methods that send return errors for invalid input, and on a single connection also
-// if it is closed or too slow. [Connection.OnError] receives errors of incoming
-// messages, of handlers and of the network. [Connection.DisconnectReason] tells why a
-// connection ended. The server answers a refused handshake itself: see
-// [Config.Error] and [Config.Logger].
+// A method that sends returns an error for invalid input. The methods of a connection c
+// that send to c itself, such as c.Emit, also return an error if c is closed or too slow.
+// No other method does, not even w.ToID(id).Emit or c.To(c.ID()).Emit.
+// [Connection.OnError] receives errors of incoming messages, of handlers and of the
+// network. [Connection.DisconnectReason] tells why a connection ended. [Server.Stats]
+// counts events without a handler, such as those with a misspelt name. If the server
+// refuses a handshake, it writes the response itself: see [Config.Error] and
+// [Config.Logger].
+//
+// # Lost connections and protocol 2
+//
+// This package speaks two protocols. Ws.connect in the browser client, and package client
+// for programs in Go, speak protocol 2. The server keeps their connections for a while when
+// the network is lost: see [Connection.OnSuspend] and [Config.SessionWindow]. A client that
+// comes back in time goes on with the same connection. Then no message is lost or doubled.
+// Both sides can ask for replies: see [Connection.Ask] and [Connection.On].
+//
+// All other clients speak the classic protocol. Among them is the old browser client, which
+// pages start with "new Ws(…)". If such a client loses its network, its connection ends, and
+// the messages that wait for it are lost. It doesn't come back by itself; if its page
+// connects again, this is a new connection. It can't ask, nor be asked.
+//
+// If the server refuses a client of protocol 2, it sends a close code of WebSocket instead
+// of a status of HTTP. The statuses in this documentation are for classic clients.
+// docs/SESSIONS.md explains all of this, docs/CLIENTS.md has the clients, and
+// docs/PROTOCOL.md specifies both protocols.
 //
 // # On the wire
 //
-// A message is an event if it begins with [Config.EvtMessagePrefix]. All other
-// messages are native messages, for [Connection.OnMessage]. An event is
+// This is the classic protocol. A message is an event if it begins with
+// [Config.EvtMessagePrefix]. All other messages are native messages, for
+// [Connection.OnMessage]. An event is
 //
 //	<prefix><name>;<type>;<payload>
 //
-// The type is one digit: 0 for a string, 1 for a decimal int, 2 for true or false,
-// 3 for raw bytes, 4 for JSON. An event without data is an empty string. So
-// c.Emit("chat", "hello") sends
+// The type is one digit: 0 for a string, 1 for an integer in base 10, 2 for true or
+// false, 3 for raw bytes, 4 for JSON. An event without data has type 0 and an empty
+// payload. c.Emit("chat", "hello") sends this text message:
 //
 //	iris-websocket-message:chat;0;hello
 //
-// in a text message. A name is not empty and contains no ';'. Messages with invalid
-// UTF-8 go as binary messages; clients read both kinds in the same way.
+// A name is not empty and contains no ';'. If a message is not valid UTF-8, it goes as a
+// binary message. Clients read text and binary messages in the same way.
 //
-// The server sends only an int as type 1, and other numbers as JSON. The browser
-// client sends every number as type 1, fractions included. For compatibility it also
-// sends a string as type 1 if it looks like a number; a handler with a string
-// parameter receives the original text.
+// The server sends an int as type 1, and numbers of other types as JSON. The old browser
+// client differs: it sends every number as type 1, even 1.5. For compatibility it also
+// sends a string as type 1 if the string looks like a number. A handler with a string
+// parameter then receives the original text.
 package websocket
 
 import (
@@ -72,11 +101,15 @@ import (
 	"github.com/kataras/iris/v12"
 )
 
-// New registers a WebSocket endpoint on the party, behind the party's middleware so
-// far. The party may be the whole application. New also serves the browser client at
-// [Config.ClientPath] of the application, without the party's middleware. Servers of
-// one application share the client. A server with another [Config.EvtMessagePrefix]
-// serves its own client at endpoint + "/iris-ws.js".
+// New registers a WebSocket endpoint on the party. The party may be the whole
+// application. The party's middleware runs before the handshake if it is registered
+// before the call of New.
+//
+// New also serves the browser client at [Config.ClientPath], without the party's
+// middleware. Servers with the same [Config.EvtMessagePrefix] share this client. If a
+// server with another prefix already serves its client at the default path, New serves
+// its own client at endpoint + "/iris-ws.js". If the endpoint has parameters, New then
+// panics: set Config.ClientPath.
 //
 // The endpoint is an Iris path and may have parameters; handlers read them from
 // [Connection.Context]. If the application already has a route of the same path, the
@@ -101,10 +134,13 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 		panic(fmt.Sprintf("websocket: New: the endpoint %q %v; pass a path such as \"/my_endpoint\"", endpoint, err))
 	}
 	s := newServer(config)
-	if app, ok := party.(*iris.Application); ok {
-		s.drainOnInterruptOf(app)
+	app, ok := party.(*iris.Application)
+	if !ok { // a party doesn't tell its application
+		app = application()
 	}
+	s.drainOnInterruptOf(app)
 	s.mountClient(party, s.mount(party, endpoint))
+	s.joinCluster()
 	return s
 }
 
@@ -114,5 +150,6 @@ func New(party iris.Party, endpoint string, cfg ...Config) *Server {
 func NewServer(cfg Config) *Server {
 	s := newServer(cfg)
 	s.drainOnInterruptOf(application())
+	s.joinCluster()
 	return s
 }

@@ -15,7 +15,7 @@ import (
 const (
 	TextMessage   = websocket.TextMessage
 	BinaryMessage = websocket.BinaryMessage
-	// CloseMessage ends the connection. Its data is empty, or a big-endian status
+	// CloseMessage ends the connection, with [ErrDisconnected] as the reason. Its data is empty, or a big-endian status
 	// code of two bytes and a reason. [Connection.Disconnect] is simpler. Don't
 	// pass on the codes 1005 and 1006 of a [CloseError]: 1005 means no code, and
 	// 1006 was never sent. See [ErrInvalidClose].
@@ -34,9 +34,9 @@ const WriteWait = time.Second
 func (c *connection) Write(websocketMessageType int, data []byte) error {
 	switch websocketMessageType {
 	case TextMessage:
-		return c.conn.Send(frame.SealMessage(append(frame.Reserve(len(data)), data...), false))
+		return c.conn.Send(asNative(frame.SealMessage(append(frame.Reserve(len(data)), data...), false)))
 	case BinaryMessage:
-		return c.conn.Send(frame.NewFrame(frame.OpBinary, data))
+		return c.conn.Send(binaryFrame(data))
 	case PingMessage, PongMessage:
 		if len(data) > frame.MaxControlPayload {
 			return ErrInvalidMessageType
@@ -50,16 +50,25 @@ func (c *connection) Write(websocketMessageType int, data []byte) error {
 }
 
 func (c *connection) writeClose(data []byte) error {
-	code, reason := 0, ""
-	switch {
-	case len(data) == 1 || len(data) > frame.MaxControlPayload:
+	switch len(data) {
+	case 0:
+		return c.disconnect(0, "")
+	case 1:
 		return ErrInvalidClose
-	case len(data) > 1:
-		code, reason = int(binary.BigEndian.Uint16(data)), string(data[2:])
-		if !frame.ValidCloseCode(code) || !utf8.ValidString(reason) {
-			return ErrInvalidClose // the client would see a violation of the protocol
-		}
 	}
+	return c.DisconnectWith(int(binary.BigEndian.Uint16(data)), string(data[2:]))
+}
+
+// DisconnectWith implements Connection.
+func (c *connection) DisconnectWith(code int, reason string) error {
+	if !frame.ValidCloseCode(code) || !utf8.ValidString(reason) || len(reason) > frame.MaxControlPayload-2 {
+		return ErrInvalidClose // the client would see a violation of the protocol
+	}
+	return c.disconnect(code, reason)
+}
+
+// disconnect closes the connection. Code 0 is a close frame without a code.
+func (c *connection) disconnect(code int, reason string) error {
 	if !c.conn.Close(code, reason, ErrDisconnected) {
 		return ErrAlreadyDisconnected
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// dialConnection connects a client whose connection the test writes to.
+// dialConnection connects a client. It returns the client and its connection on the server.
 func dialConnection(t *testing.T) (*testClient, websocket.Connection) {
 	t.Helper()
 	connections := make(chan websocket.Connection, 1)
@@ -21,8 +21,8 @@ func dialConnection(t *testing.T) (*testClient, websocket.Connection) {
 	return dial(t, url), receive(t, connections)
 }
 
-// TestInvalidClosesAreNotSent: a client would take them for a violation of the
-// protocol, and what else there is to say would be lost.
+// TestInvalidClosesAreNotSent checks: Write refuses an invalid close frame. For a client it
+// would be a violation of the protocol, and other queued messages would be lost.
 func TestInvalidClosesAreNotSent(t *testing.T) {
 	client, c := dialConnection(t)
 	data := map[string][]byte{
@@ -34,7 +34,7 @@ func TestInvalidClosesAreNotSent(t *testing.T) {
 	}
 	for name, data := range data {
 		if err := c.Write(websocket.CloseMessage, data); err != websocket.ErrInvalidClose {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v, want %v", name, err, websocket.ErrInvalidClose)
 		}
 	}
 	for code := range 1 << 16 {
@@ -43,15 +43,16 @@ func TestInvalidClosesAreNotSent(t *testing.T) {
 		}
 		payload := binary.BigEndian.AppendUint16(nil, uint16(code))
 		if err := c.Write(websocket.CloseMessage, payload); err != websocket.ErrInvalidClose {
-			t.Fatalf("%d: %v", code, err)
+			t.Fatalf("code %d: %v, want %v", code, err, websocket.ErrInvalidClose)
 		}
 	}
 	if err := c.Emit("chat", "still here"); err != nil || c.DisconnectReason() != nil {
-		t.Errorf("%v, %v", err, c.DisconnectReason())
+		t.Errorf("Emit: %v, DisconnectReason %v; want it open", err, c.DisconnectReason())
 	}
 	client.want("chat;0;still here")
 }
 
+// TestValidClosesAreSent checks: Write sends a valid close frame and ends the connection.
 func TestValidClosesAreSent(t *testing.T) {
 	for name, test := range map[string]struct {
 		data []byte
@@ -72,25 +73,25 @@ func TestValidClosesAreSent(t *testing.T) {
 				t.Fatal(err)
 			}
 			if reason := c.DisconnectReason(); reason != websocket.ErrDisconnected {
-				t.Errorf("ends with %v", reason)
+				t.Errorf("DisconnectReason is %v, want %v", reason, websocket.ErrDisconnected)
 			}
 			_ = client.SetReadDeadline(time.Now().Add(patience))
 			_, _, err := client.ReadMessage()
 			var closed *gorilla.CloseError
 			if !errors.As(err, &closed) || closed.Code != test.code ||
 				len(test.data) > 2 && closed.Text != string(test.data[2:]) {
-				t.Errorf("the client sees %v", err)
+				t.Errorf("the client got %v, want close code %d with the reason", err, test.code)
 			}
 			if err := c.Write(websocket.CloseMessage, test.data); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("the second time: %v", err)
+				t.Errorf("a second close: %v, want %v", err, websocket.ErrAlreadyDisconnected)
 			}
 		})
 	}
 }
 
-// TestWrittenKinds: text that is none goes as binary; what a ping can't carry is
-// refused.
-func TestWrittenKinds(t *testing.T) {
+// TestWriteMessageTypes checks: Write sends invalid UTF-8 as a binary message. It refuses a ping
+// or pong with more than 125 bytes.
+func TestWriteMessageTypes(t *testing.T) {
 	client, c := dialConnection(t)
 	pings := make(chan string, 2)
 	client.SetPingHandler(func(data string) error { pings <- data; return nil })
@@ -111,17 +112,17 @@ func TestWrittenKinds(t *testing.T) {
 			_ = client.SetReadDeadline(time.Now().Add(patience))
 			kind, data, err := client.ReadMessage()
 			if err != nil || kind != test.want || string(data) != test.data {
-				t.Errorf("received %d %q, %v", kind, data, err)
+				t.Errorf("received %d %q, %v; want %d %q", kind, data, err, test.want, test.data)
 			}
 		})
 	}
 	long := strings.Repeat("x", 125)
 	for _, kind := range []int{websocket.PingMessage, websocket.PongMessage} {
 		if err := c.Write(kind, []byte(long)); err != nil {
-			t.Errorf("125 bytes: %v", err)
+			t.Errorf("125 bytes: %v, want nil", err)
 		}
 		if err := c.Write(kind, []byte(long+"x")); err != websocket.ErrInvalidMessageType {
-			t.Errorf("126 bytes: %v", err)
+			t.Errorf("126 bytes: %v, want %v", err, websocket.ErrInvalidMessageType)
 		}
 	}
 	if err := c.Emit("chat", "after"); err != nil {
@@ -129,11 +130,11 @@ func TestWrittenKinds(t *testing.T) {
 	}
 	client.want("chat;0;after")
 	if got := receive(t, pings); got != long || len(pings) > 0 {
-		t.Errorf("a ping of %q, and %d more", got, len(pings))
+		t.Errorf("received a ping with %q and %d more, want one with 125 bytes", got, len(pings))
 	}
 }
 
-// TestWrite: raw messages of each type.
+// TestWrite checks: Write sends raw messages of each type, and refuses invalid ones.
 func TestWrite(t *testing.T) {
 	_, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 		c.On("write", func(int) {
@@ -149,17 +150,17 @@ func TestWrite(t *testing.T) {
 			}
 			for kind, data := range map[int][]byte{0: nil, 3: nil, websocket.PingMessage: make([]byte, 126)} {
 				if err := c.Write(kind, data); err != websocket.ErrInvalidMessageType {
-					t.Errorf("Write(%d): %v", kind, err)
+					t.Errorf("Write(%d): %v, want %v", kind, err, websocket.ErrInvalidMessageType)
 				}
 			}
 			if err := c.Write(websocket.CloseMessage, gorilla.FormatCloseMessage(4001, "bye")); err != nil {
 				t.Error(err)
 			}
 			if err := c.Write(websocket.TextMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("Write after the close: %v", err)
+				t.Errorf("Write after the close: %v, want %v", err, websocket.ErrAlreadyDisconnected)
 			}
 			if err := c.Write(websocket.CloseMessage, nil); err != websocket.ErrAlreadyDisconnected {
-				t.Errorf("a second close: %v", err)
+				t.Errorf("a second close: %v, want %v", err, websocket.ErrAlreadyDisconnected)
 			}
 		})
 	})
@@ -172,9 +173,9 @@ func TestWrite(t *testing.T) {
 	_, _, err := client.ReadMessage()
 	var closed *gorilla.CloseError
 	if closed, _ = err.(*gorilla.CloseError); closed == nil || closed.Code != 4001 || closed.Text != "bye" {
-		t.Errorf("closed with %v", err)
+		t.Errorf("closed with %v, want code 4001, bye", err)
 	}
 	if len(control) != 2 || control[0] != "ping ping" || control[1] != "pong pong" {
-		t.Errorf("control messages: %q", control)
+		t.Errorf("received control frames %q, want ping ping and pong pong", control)
 	}
 }

@@ -13,13 +13,15 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
+// TestWriteTimeout checks: the server ends the connection of a client after WriteTimeout, if it
+// reads nothing. Its own messages don't help.
 func TestWriteTimeout(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{WriteTimeout: 10 * time.Second}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipe(t, app)
 		go func() {
-			for range 20 { // alive, but never reading
+			for range 20 { // the client sends, but never reads
 				time.Sleep(5 * time.Second)
 				_ = client.WriteMessage(gorilla.TextMessage, []byte("here"))
 			}
@@ -30,15 +32,15 @@ func TestWriteTimeout(t *testing.T) {
 		time.Sleep(200 * time.Second)
 		wantEnd(t, ends.all(), websocket.ErrWriteTimeout, began, 10*time.Second, 6*time.Second)
 		if n := s.Stats(); n.SlowConsumers != 1 {
-			t.Errorf("%+v", n)
+			t.Errorf("Stats are %+v, want 1 slow consumer", n)
 		}
 		_ = client.Close()
 	})
 }
 
-// TestSlowProgressIsProgress: a client that takes its time over a large message isn't
-// stuck.
-func TestSlowProgressIsProgress(t *testing.T) {
+// TestWriteTimeoutSlowReader checks: a client may read a large message slowly. The write doesn't
+// time out.
+func TestWriteTimeoutSlowReader(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{WriteTimeout: 10 * time.Second}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -61,14 +63,14 @@ func TestSlowProgressIsProgress(t *testing.T) {
 		_ = client.Close()
 		synctest.Wait()
 		if list := ends.all(); len(list) != 1 || errors.Is(list[0].reason, websocket.ErrWriteTimeout) {
-			t.Errorf("%v", list)
+			t.Errorf("ended with %v, want one end without ErrWriteTimeout", list)
 		}
 	})
 }
 
-// TestNoWriteTimeout: a client that speaks may let what is written to it wait for
-// ever.
-func TestNoWriteTimeout(t *testing.T) {
+// TestWriteTimeoutDisabled checks: without a WriteTimeout, a client may stop reading for ever, as
+// long as it sends frames.
+func TestWriteTimeoutDisabled(t *testing.T) {
 	var ends endings
 	cfg := websocket.Config{WriteTimeout: -1}
 	inBubble(t, cfg, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
@@ -77,12 +79,12 @@ func TestNoWriteTimeout(t *testing.T) {
 		_ = s.Emit("e", "never read")
 		for range 120 {
 			if err := client.WriteMessage(gorilla.PongMessage, nil); err != nil {
-				t.Fatalf("%v, %v", err, ends.all())
+				t.Fatalf("writing: %v, ended with %v", err, ends.all())
 			}
 			time.Sleep(30 * time.Second)
 		}
 		if list := ends.all(); len(list) != 0 {
-			t.Errorf("ended with %v", list[0].reason)
+			t.Errorf("ended with %v, want it open", list[0].reason)
 		}
 		_ = client.Close()
 	})

@@ -17,7 +17,7 @@ func stalled(r *run) error {
 	}
 	r.swarm.Close()
 	r.process.stop()
-	if r.process, err = start(r.peer, r.scenario.mode); err != nil {
+	if r.process, err = start(r.peer, r.scenario.mode, ""); err != nil {
 		return err
 	}
 	clear(r.sent)
@@ -27,7 +27,7 @@ func stalled(r *run) error {
 		return err
 	}
 	r.swarm.Pause(r.swarm.Conns[len(r.swarm.Conns)-1])
-	r.scenario.connections-- // those who are expected to receive
+	r.scenario.connections-- // the expected receivers
 	stalled, err := r.flood(messages)
 	if err != nil {
 		return err
@@ -103,22 +103,26 @@ func connect(r *run) error {
 
 // disconnect measures the cost of the end of a connection. All of them end at once.
 func disconnect(r *run) error {
-	before, err := r.process.usage("usage")
-	if err != nil {
-		return err
-	}
-	r.swarm.Close()
-	last := before.CPU
+	spent, err := r.spent(func() error {
+		r.swarm.Close()
+		return r.calm()
+	})
+	r.result.value = spent / float64(r.scenario.connections)
+	return err
+}
+
+// calm waits until the server does nothing any more.
+func (r *run) calm() error {
+	last := int64(0)
 	for {
-		time.Sleep(200 * time.Millisecond)
-		now, err := r.process.usage("usage")
+		now, err := r.process.usage("busy")
 		if err != nil {
 			return err
 		}
-		if now.CPU-last < int64(4*time.Millisecond) { // nothing goes on any more
-			r.result.value = float64(now.CPU-before.CPU) / 1000 / float64(r.scenario.connections)
+		if now.CPU-last < int64(4*time.Millisecond) {
 			return nil
 		}
 		last = now.CPU
+		time.Sleep(200 * time.Millisecond)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,7 +45,7 @@ const (
 
 // serve runs in the server's process. It prints its address, and then its usage for
 // each line of its standard input. It ends with its input.
-func serve(peer peers.Peer, how mode) error {
+func serve(peer peers.Peer, how mode, broker string) error {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func serve(peer peers.Peer, how mode) error {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	}
 	go func() {
-		if err := peer.Serve(listener, peers.Options{Deflate: how == deflate}); err != nil {
+		if err := peer.Serve(listener, peers.Options{Deflate: how == deflate, Broker: broker}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -66,17 +67,34 @@ func serve(peer peers.Peer, how mode) error {
 	fmt.Println(address)
 	input := bufio.NewScanner(os.Stdin)
 	for input.Scan() {
-		if input.Text() == "collect" {
-			for range 3 { // what a pool holds survives the first
+		question, file, _ := strings.Cut(input.Text(), " ")
+		switch question {
+		case "collect":
+			for range 3 { // the content of a pool survives the first
 				runtime.GC()
 			}
 			debug.FreeOSMemory()
+		case "profile":
+			if err := profile(file); err != nil {
+				return err
+			}
+		case "usage":
+			pprof.StopCPUProfile()
 		}
 		if err := json.NewEncoder(os.Stdout).Encode(measure()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// profile writes a profile of the processor time into a file, until the next usage.
+func profile(name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(file)
 }
 
 func selfSigned() (tls.Certificate, error) {
@@ -121,8 +139,9 @@ type process struct {
 	baseline int64 // bytes resident before anything connected
 }
 
-func start(peer peers.Peer, how mode) (*process, error) {
-	command, err := commandOf(peer, how)
+// start starts a server. It is a node of a cluster if there is a broker.
+func start(peer peers.Peer, how mode, broker string) (*process, error) {
+	command, err := commandOf(peer, how, broker)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +166,19 @@ func start(peer peers.Peer, how mode) (*process, error) {
 	return p, err
 }
 
-func commandOf(peer peers.Peer, how mode) (*exec.Cmd, error) {
+func commandOf(peer peers.Peer, how mode, broker string) (*exec.Cmd, error) {
 	if peer.Script != "" {
-		return exec.Command("node", "--expose-gc", filepath.Join("node", peer.Script)), nil
+		args := append([]string{"--expose-gc", filepath.Join("node", peer.Script), broker}, peer.Args...)
+		return exec.Command("node", args...), nil
+	}
+	if peer.Binary != "" {
+		return exec.Command(peer.Binary, "serve", "iris", string(how)), nil
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return exec.Command(self, "serve", peer.Name, string(how)), nil
+	return exec.Command(self, "serve", peer.Name, string(how), broker), nil
 }
 
 // usage asks the server for its usage, after a garbage collection if told so.
@@ -168,6 +191,17 @@ func (p *process) usage(question string) (u usage, err error) {
 		return u, err
 	}
 	return u, json.Unmarshal(line, &u)
+}
+
+// profiles is the folder for profiles; empty for none.
+var profiles string
+
+// begin is usage before the measured part of a run.
+func (p *process) begin(label string) (usage, error) {
+	if profiles == "" {
+		return p.usage("usage")
+	}
+	return p.usage("profile " + filepath.Join(profiles, label+".pprof"))
 }
 
 func (p *process) stop() {

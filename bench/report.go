@@ -24,7 +24,7 @@ func (t *table) header() string {
 func (t *table) line(r row) string {
 	cells := []string{fmt.Sprintf("%s (%s)", r.scenario.name, r.scenario.unit)}
 	for _, peer := range t.peers {
-		cells = append(cells, r.cell(peer.Name))
+		cells = append(cells, r.cell(peer.Name, t.base))
 	}
 	return fmt.Sprintf("| %s |\n", strings.Join(cells, " | "))
 }
@@ -69,7 +69,7 @@ func (t *table) comparison() string {
 	return b.String()
 }
 
-func (r row) cell(peer string) string {
+func (r row) cell(peer, base string) string {
 	if r.failures[peer] != nil {
 		return "failed"
 	}
@@ -79,7 +79,7 @@ func (r row) cell(peer string) string {
 	}
 	m := median(runs)
 	cell := fmt.Sprintf("%.2f", m.value)
-	if ratio, ok := r.ratio(peer, "limit"); ok && peer != "limit" {
+	if ratio, ok := r.ratio(peer, base); ok && peer != base {
 		cell += fmt.Sprintf(" (%.2f)", ratio)
 	}
 	if m.note != "" {
@@ -115,18 +115,46 @@ func (t *table) write() error {
 	var b strings.Builder
 	b.WriteString("# Results\n\n")
 	fmt.Fprintf(&b, "`go run . -rounds %d -write`, in this folder, on %s: %s. Medians of %d interleaved rounds.\n\n![ratios](chart.svg)\n\n",
-		t.rounds, time.Now().UTC().Format("2 January 2006"), machine(), t.rounds)
+		t.rounds, today(), machine(), t.rounds)
 	b.WriteString(t.header())
 	for _, r := range t.rows {
 		b.WriteString(t.line(r))
 	}
 	b.WriteString("\n" + t.comparison())
 	b.WriteString("\n" + caveats + "\nVersions: " + t.versions() + ".\n")
-	if err := os.WriteFile("RESULTS.md", []byte(b.String()), 0o644); err != nil {
+	if err := writeSection("", b.String()); err != nil {
 		return err
 	}
 	return os.WriteFile("chart.svg", []byte(t.chart()), 0o644)
 }
+
+const resultsFile = "RESULTS.md"
+
+// heading begins each section of RESULTS.md but the first one, which compares libraries.
+const heading = "\n## "
+
+// writeSection replaces a section of RESULTS.md. A run writes one of them. The text ends with
+// a line. name is empty for the first section; else the text follows the heading.
+func writeSection(name, text string) error {
+	data, err := os.ReadFile(resultsFile)
+	if err != nil {
+		return err
+	}
+	sections := strings.Split(string(data), heading)
+	i := 0
+	if name != "" {
+		text = name + "\n\n" + text
+		i = slices.IndexFunc(sections, func(s string) bool { return strings.HasPrefix(s, name+"\n") })
+	}
+	if i < 0 {
+		sections = append(sections, text)
+	} else {
+		sections[i] = text
+	}
+	return os.WriteFile(resultsFile, []byte(strings.Join(sections, heading)), 0o644)
+}
+
+func today() string { return time.Now().UTC().Format("2 January 2006") }
 
 func machine() string {
 	model := "unknown processor"
@@ -148,28 +176,39 @@ func machine() string {
 
 // versions names the peers' versions.
 func (t *table) versions() string {
-	build, _ := debug.ReadBuildInfo()
 	var list []string
 	for _, peer := range t.peers {
-		version := ""
 		switch {
 		case peer.Module == "":
-			continue
 		case peer.Script != "":
-			version = nodeVersion(peer.Module)
-		case build != nil:
-			for _, dependency := range build.Deps {
-				if dependency.Path == peer.Module {
-					version = dependency.Version
-				}
+			list = append(list, peer.Name+" "+nodeVersion(peer.Module))
+		default:
+			list = append(list, peer.Name+" "+goVersion(peer.Module))
+		}
+	}
+	return strings.Join(append(list, "Node "+programVersion("node", "--version")), ", ")
+}
+
+// goVersion returns the version of a module in this program.
+func goVersion(module string) string {
+	build, _ := debug.ReadBuildInfo()
+	if build != nil {
+		for _, dependency := range build.Deps {
+			if dependency.Path == module {
+				return dependency.Version
 			}
 		}
-		list = append(list, peer.Name+" "+version)
 	}
-	if output, err := exec.Command("node", "--version").Output(); err == nil {
-		list = append(list, "Node "+strings.TrimSpace(string(output)))
+	return "unknown"
+}
+
+// programVersion returns the version that a program prints.
+func programVersion(program string, args ...string) string {
+	output, err := exec.Command(program, args...).Output()
+	if err != nil {
+		return "unknown"
 	}
-	return strings.Join(list, ", ")
+	return strings.TrimSpace(string(output))
 }
 
 func nodeVersion(module string) string {

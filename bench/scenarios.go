@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kataras/iris/websocket/bench/load"
 	"github.com/kataras/iris/websocket/bench/peers"
@@ -26,7 +28,8 @@ type scenario struct {
 	mode        mode
 	run         func(*run) error
 	skipsLimit  bool // the limit has no answer to it
-	once        bool // one round, without the peers that are run once, says enough
+	once        bool // runs in the first round only, and not for peers with Once
+	sessions    bool // only for protocol 2
 }
 
 // run is one scenario with one server.
@@ -38,6 +41,7 @@ type run struct {
 	size     int   // of a payload
 	sent     []int // messages sent, by stream
 	expected int   // messages to be received, in all
+	parts    int   // measured parts so far
 
 	handshake float64 // microseconds of processor time for each connection
 	result    result
@@ -45,25 +49,25 @@ type run struct {
 
 const patience = 5 * time.Second
 
-// streams is the number of members of a single room who may send to it.
+// streams is the number of sending members of a single room.
 const streams = 8
 
 var scenarios = []scenario{
-	{"broadcast to 1,000, 50 a second", "µs", 1000, 1, plain, broadcast(150, 20*time.Millisecond, 1), false, false},
-	{"burst of 100 to 1,000", "µs", 1000, 1, plain, broadcast(10, 300*time.Millisecond, 100), false, false},
-	{"broadcast to 10,000", "µs", 10000, 1, plain, broadcast(15, 250*time.Millisecond, 1), false, false},
-	{"10,000 in rooms of 10", "µs", 10000, 1000, plain, broadcast(100, 10*time.Millisecond, 1), false, false},
-	{"room of 100, 8 emitters", "µs", 100, 1, plain, emitters(500), false, false},
-	{"echo, 100 connections", "µs", 100, 0, plain, echo(100000), false, false},
-	{"idle connection", "KiB", 10000, 100, plain, idle, false, false},
-	{"idle a minute after traffic", "KiB", 10000, 1000, plain, idleAfterTraffic, false, true},
-	{"one stalled of 1,000", "s", 1000, 1, plain, stalled, true, false},
-	{"connect", "µs", 10000, 100, plain, connect, false, false},
-	{"disconnect", "µs", 10000, 100, plain, disconnect, false, false},
-	{"TLS: broadcast to 1,000", "µs", 1000, 1, secure, broadcast(100, 40*time.Millisecond, 1), false, false},
-	{"TLS: echo, 100 connections", "µs", 100, 0, secure, echo(60000), false, false},
-	{"TLS: idle connection", "KiB", 4000, 100, secure, idle, false, false},
-	{"compression: 512 B to 1,000", "µs", 1000, 1, deflate, sized(512, broadcast(50, 40*time.Millisecond, 1)), false, false},
+	{"broadcast to 1,000, 50 a second", "µs", 1000, 1, plain, broadcast(150, 20*time.Millisecond, 1), false, false, false},
+	{"burst of 100 to 1,000", "µs", 1000, 1, plain, broadcast(10, 300*time.Millisecond, 100), false, false, false},
+	{"broadcast to 10,000", "µs", 10000, 1, plain, broadcast(15, 250*time.Millisecond, 1), false, false, false},
+	{"10,000 in rooms of 10", "µs", 10000, 1000, plain, broadcast(100, 10*time.Millisecond, 1), false, false, false},
+	{"room of 100, 8 emitters", "µs", 100, 1, plain, emitters(500), false, false, false},
+	{"echo, 100 connections", "µs", 100, 0, plain, echo(100000), false, false, false},
+	{"idle connection", "KiB", 10000, 100, plain, idle, false, false, false},
+	{"idle a minute after traffic", "KiB", 10000, 1000, plain, idleAfterTraffic, false, true, false},
+	{"one stalled of 1,000", "s", 1000, 1, plain, stalled, true, false, false},
+	{"connect", "µs", 10000, 100, plain, connect, false, false, false},
+	{"disconnect", "µs", 10000, 100, plain, disconnect, false, false, false},
+	{"TLS: broadcast to 1,000", "µs", 1000, 1, secure, broadcast(100, 40*time.Millisecond, 1), false, false, false},
+	{"TLS: echo, 100 connections", "µs", 100, 0, secure, echo(60000), false, false, false},
+	{"TLS: idle connection", "KiB", 4000, 100, secure, idle, false, false, false},
+	{"compression: 512 B to 1,000", "µs", 1000, 1, deflate, sized(512, broadcast(50, 40*time.Millisecond, 1)), false, false, false},
 }
 
 // sized runs a scenario with larger messages.
@@ -81,27 +85,29 @@ func broadcast(n int, interval time.Duration, count int) func(*run) error {
 		if err := r.warmUp(); err != nil {
 			return err
 		}
-		perTick := max(1, r.scenario.rooms/25)
-		return r.measured(func() error {
-			room := 0
-			for range n {
-				next := time.Now().Add(interval)
-				for range perTick {
-					if err := r.emit(room, room, count); err != nil {
-						return err
-					}
-					room = (room + 1) % r.scenario.rooms
-				}
-				for wait := time.Until(next); wait > 0; wait = time.Until(next) {
-					if err := r.swarm.Poll(wait); err != nil {
-						return err
-					}
-				}
-			}
-			_, err := r.settle()
-			return err
-		})
+		return r.measured(func() error { return r.pace(n, interval, count) })
 	}
+}
+
+// pace does what broadcast measures.
+func (r *run) pace(n int, interval time.Duration, count int) error {
+	perTick, room := max(1, r.scenario.rooms/25), 0
+	for range n {
+		next := time.Now().Add(interval)
+		for range perTick {
+			if err := r.emit(room, room, count); err != nil {
+				return err
+			}
+			room = (room + 1) % r.scenario.rooms
+		}
+		for wait := time.Until(next); wait > 0; wait = time.Until(next) {
+			if err := r.swarm.Poll(wait); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := r.settle()
+	return err
 }
 
 // warmUp fills caches and pools.
@@ -137,14 +143,14 @@ func emitters(each int) func(*run) error {
 
 // emit has a member of a room send messages of a stream to it.
 func (r *run) emit(sender, stream, count int) error {
-	room := sender % r.scenario.rooms
+	room, conn := sender%r.scenario.rooms, r.swarm.Conns[sender]
 	var frames []byte
 	for range count {
-		frames = append(frames, load.Frame(r.peer.EncodeOf(room, false, load.Payload(stream, r.sent[stream], r.size)))...)
+		frames = append(frames, load.Frame(r.peer.EncodeOf(room, false, conn.Session(), load.Payload(stream, r.sent[stream], r.size)))...)
 		r.sent[stream]++
 	}
 	r.expected += count * (r.scenario.connections / r.scenario.rooms)
-	return r.swarm.Conns[sender].Send(frames)
+	return conn.Send(frames)
 }
 
 // settle waits until everything has arrived, or nothing arrives any more. It reports
@@ -156,15 +162,8 @@ func (r *run) settle() (complete bool, err error) {
 // measured measures the processor time of the server for each message delivered
 // during f.
 func (r *run) measured(f func() error) error {
-	before, err := r.process.usage("usage")
-	if err != nil {
-		return err
-	}
 	received := r.swarm.Received
-	if err := f(); err != nil {
-		return err
-	}
-	after, err := r.process.usage("usage")
+	spent, err := r.spent(f)
 	if err != nil {
 		return err
 	}
@@ -172,20 +171,52 @@ func (r *run) measured(f func() error) error {
 	if delivered == 0 {
 		return fmt.Errorf("nothing was delivered")
 	}
-	r.result.value = float64(after.CPU-before.CPU) / 1000 / float64(delivered)
+	r.result.value = spent / float64(delivered)
 	return nil
+}
+
+// spent returns the processor time of the server during f, in microseconds.
+func (r *run) spent(f func() error) (float64, error) {
+	r.parts++
+	before, err := r.process.begin(fmt.Sprintf("%s-%d", r.label(), r.parts))
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := r.process.usage("usage")
+	return float64(after.CPU-before.CPU) / 1000, err
+}
+
+// label names the run in the name of a file.
+func (r *run) label() string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) {
+			return c
+		}
+		return '-'
+	}, r.scenario.name+" "+r.peer.Name)
 }
 
 // echo has each connection send a message whenever the last one has come back.
 func echo(trips int) func(*run) error {
 	return func(r *run) error {
-		frame := load.Frame(r.peer.EncodeOf(0, true, load.Payload(0, 0, r.size)))
+		payload := load.Payload(0, 0, r.size)
+		classic := load.Frame(r.peer.EncodeOf(0, true, false, payload))
+		session := load.Frame(r.peer.EncodeOf(0, true, true, payload))
+		send := func(c *load.Conn) error {
+			if c.Session() {
+				return c.Send(session)
+			}
+			return c.Send(classic)
+		}
 		left := 0
 		var failure error
 		r.swarm.Echo = func(c *load.Conn) {
 			if left > 0 {
 				left--
-				if err := c.Send(frame); err != nil {
+				if err := send(c); err != nil {
 					failure = err
 				}
 			}
@@ -194,7 +225,7 @@ func echo(trips int) func(*run) error {
 			left = n - len(r.swarm.Conns)
 			r.expected += n
 			for _, c := range r.swarm.Conns {
-				if err := c.Send(frame); err != nil {
+				if err := send(c); err != nil {
 					return err
 				}
 			}
@@ -239,7 +270,7 @@ func idleAfterTraffic(r *run) error {
 			return err
 		}
 	}
-	if r.swarm.Gone > 0 { // clients of some protocols must say that they are alive
+	if r.swarm.Gone > 0 { // some protocols require messages from live clients
 		return fmt.Errorf("%d connections have ended", r.swarm.Gone)
 	}
 	return idle(r)
@@ -249,7 +280,7 @@ func idleAfterTraffic(r *run) error {
 func do(s scenario, peer peers.Peer) (result, error) {
 	r := &run{scenario: s, peer: peer, size: load.PayloadSize, sent: make([]int, max(streams, s.rooms))}
 	var err error
-	if r.process, err = start(peer, s.mode); err != nil {
+	if r.process, err = start(peer, s.mode, ""); err != nil {
 		return result{}, err
 	}
 	defer func() { r.process.stop() }() // a scenario may start another
@@ -282,6 +313,7 @@ func (r *run) connect() (err error) {
 		options := load.Options{
 			Path: r.peer.PathOf(room, echo), Hello: r.peer.HelloOf(room, echo),
 			Stream: room, Streams: 1,
+			Session: r.peer.SessionOf(i / rooms),
 			Deflate: r.scenario.mode == deflate, TLS: r.scenario.mode == secure,
 		}
 		if rooms == 1 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// eras are the programs of testdata/eras: as their era's documentation had them,
-// with a line more here and there, so that each row is needed by one.
+// eras are the programs of testdata/eras. They come from the documentation of their
+// era. Some have a few lines more: at least one program needs each row of the tables.
 var eras = map[string]struct {
 	section string
 	use     func(*testing.T, running)
@@ -17,20 +17,20 @@ var eras = map[string]struct {
 	"v4":            {fromV3, all(pages, chatsInRoom)},
 	"v4-native":     {fromV3, all(pages, talksNatively)},
 	"v6.0":          {fromV3, all(pages, chats)},
-	"v6.1":          {fromV3, all(pages, chatsInRoom, toldOfErrors)},
+	"v6.1":          {fromV3, all(pages, chatsInRoom, reportsErrors)},
 	"v6.2":          {fromV62, all(pages, chatsInRoom)},
-	"v6.2-visitors": {fromV62, all(has("/iris-ws.js"), countsVisitors, toldOfErrors)},
+	"v6.2-visitors": {fromV62, all(has("/iris-ws.js"), countsVisitors, reportsErrors)},
 	"v7":            {fromV7, all(pages, has("/echo.html"), chatsInRoom)},
-	"v8":            {fromV8, all(has("/", "/iris-ws.js"), chats, toldOfErrors)},
+	"v8":            {fromV8, all(has("/", "/iris-ws.js"), chats, reportsErrors)},
 	"v11":           {fromV8, all(pages, chatsInRoom)},
 }
 
-// examples are those of Iris v11.1.1 that need this package, by where their
-// function main is in the folder _examples.
+// examples are the examples of Iris v11.1.1 with this package. The keys are the
+// folders of their main functions within the folder _examples.
 var examples = map[string]struct {
 	use       func(*testing.T, running)
 	arguments []string
-	folder    string // with all of its packages, if it is another one
+	folder    string // the folder with all packages of the example; empty for the key
 }{
 	"websocket/chat": {use: func(t *testing.T, r running) {
 		r.wantPages(t, "/", "/iris-ws.js")
@@ -80,7 +80,7 @@ var examples = map[string]struct {
 	}},
 }
 
-// pageFolder is a folder with the files that the programs of the eras serve.
+// pageFolder returns a folder with the files for the programs of the eras.
 func pageFolder(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -90,7 +90,7 @@ func pageFolder(t *testing.T) string {
 	return folder
 }
 
-// all is several uses, one after the other.
+// all returns a function for several uses, one after the other.
 func all(uses ...func(*testing.T, running)) func(*testing.T, running) {
 	return func(t *testing.T, r running) {
 		t.Helper()
@@ -100,7 +100,7 @@ func all(uses ...func(*testing.T, running)) func(*testing.T, running) {
 	}
 }
 
-// pages are the page of most programs, its script, and the client's.
+// pages checks the page of most programs, its script, and the client script.
 var pages = has("/", "/js/chat.js", "/iris-ws.js")
 
 func has(paths ...string) func(*testing.T, running) {
@@ -136,7 +136,7 @@ func talksNatively(t *testing.T, r running) {
 	other.wantNative(t, `^Message from: \w+-> hello$`)
 }
 
-func toldOfErrors(t *testing.T, r running) {
+func reportsErrors(t *testing.T, r running) {
 	t.Helper()
 	one := r.dial(t, "/my_endpoint")
 	one.send(t, "fail;0;")

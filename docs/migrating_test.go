@@ -1,4 +1,4 @@
-// Package docs_test checks what the documents in this folder promise.
+// Package docs_test checks the documents in this folder.
 package docs_test
 
 import (
@@ -13,31 +13,35 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// The sections of MIGRATING.md that tell how to migrate programs.
+// The sections of MIGRATING.md with tables of changes.
 const (
 	fromV3     = "From v3 to v6.1: iris.Websocket"
 	fromV62    = "From v6.2: adaptors"
 	fromV7     = "From v7"
 	fromV8     = "From v8 to v11"
 	fromNeffos = "From neffos"
+	fromMelody = "From melody"
+	fromServer = "From a Socket.IO server"
+	fromChat   = "From gorilla's chat example"
 )
 
-// TestPrograms changes a program of each era, and the examples of v11, by the
-// rows of the tables and by nothing else, and uses them. Each row is needed by
-// one of them.
-func TestPrograms(t *testing.T) {
+// TestMigratedPrograms migrates a program of each era, and the examples of v11, by
+// the rows of the tables and by nothing else. Then it runs and uses each program.
+// At least one program needs each row.
+func TestMigratedPrograms(t *testing.T) {
 	changes, document := readChanges(t)
-	made, sources := make(map[way]bool), make(map[string]string)
+	made, sources := make(map[edit]bool), make(map[string]string)
 	add := func(name, section, source string) {
 		sources[name] = wellFormed(t, migrate(wellFormed(t, source), section, changes, made))
 	}
 	programs, err := filepath.Glob("testdata/eras/*.txt")
 	if err != nil || len(programs) != len(eras) {
-		t.Fatalf("%d programs in testdata/eras are used, of %q", len(eras), programs)
+		t.Fatalf("testdata/eras has the programs %q, want %d", programs, len(eras))
 	}
 	for name, era := range eras {
 		add("from-"+name+"/main.go", era.section, read(t, filepath.Join("testdata", "eras", name+".txt")))
@@ -45,7 +49,7 @@ func TestPrograms(t *testing.T) {
 	v11 := filepath.Join(v11Folder(t), "_examples")
 	for main, example := range examples {
 		for name, source := range sourcesIn(t, v11, cmp.Or(example.folder, main)) {
-			// What an example imports of itself lies elsewhere now.
+			// The packages of an example have another path now.
 			const examples = `"github.com/kataras/iris/_examples/`
 			source = strings.ReplaceAll(source, examples, `"github.com/kataras/iris/websocket/`+migrated+`/`)
 			add(name, fromV8, source)
@@ -54,11 +58,14 @@ func TestPrograms(t *testing.T) {
 	_, becomes, _ := strings.Cut(document, "becomes:\n\n```go\n")
 	becomes, _, _ = strings.Cut(becomes, "```")
 	add("from-neffos/main.go", "", becomes)
+	_, whole, _ := strings.Cut(document, "The whole server is now:\n\n```go\n")
+	whole, _, _ = strings.Cut(whole, "```")
+	add("from-gorilla/main.go", "", whole)
 
 	for _, section := range []string{fromV3, fromV62, fromV7, fromV8} {
-		for _, w := range waysOf(changes, section) {
-			if !made[w] {
-				t.Errorf("%s: no program says %s", section, w.then)
+		for _, e := range editsOf(changes, section) {
+			if !made[e] {
+				t.Errorf("%s: no program needs the row of %s", section, e.then)
 			}
 		}
 	}
@@ -79,9 +86,19 @@ func TestPrograms(t *testing.T) {
 		one.send(t, "chat;0;hello")
 		other.want(t, `chat;0;hello$`)
 	})
+	t.Run("gorilla", func(t *testing.T) {
+		folder := t.TempDir()
+		write(t, filepath.Join(folder, "home.html"), "<html></html>")
+		server := start(t, executables["from-gorilla"], folder)
+		server.wantPages(t, "/")
+		one, other := server.dial(t, "/ws"), server.dial(t, "/ws")
+		one.sendNative(t, "hello")
+		one.wantNative(t, `^hello$`)
+		other.wantNative(t, `^hello$`)
+	})
 }
 
-// wellFormed returns a source if it is one.
+// wellFormed returns a source. The source must be valid Go.
 func wellFormed(t *testing.T, source string) string {
 	t.Helper()
 	if _, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution); err != nil {
@@ -90,7 +107,7 @@ func wellFormed(t *testing.T, source string) string {
 	return source
 }
 
-// sourcesIn returns what is in a folder of root, by paths from root.
+// sourcesIn returns the Go files in a folder of root, by their paths from root.
 func sourcesIn(t *testing.T, root, folder string) map[string]string {
 	t.Helper()
 	sources := make(map[string]string)
@@ -106,7 +123,7 @@ func sourcesIn(t *testing.T, root, folder string) map[string]string {
 	return sources
 }
 
-// v11Folder is where the sources of Iris v11.1.1 are.
+// v11Folder returns the folder with the sources of Iris v11.1.1.
 func v11Folder(t *testing.T) string {
 	t.Helper()
 	const iris11 = "github.com/kataras/iris@v11.1.1+incompatible"
@@ -130,24 +147,26 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// TestAlternatives compiles what is on either side of the rows that nothing
-// forces anybody to make, and on the right of those of neffos.
-func TestAlternatives(t *testing.T) {
+// TestOptionalRows compiles both sides of the optional rows, and the right side of
+// the rows of neffos, Socket.IO, melody and gorilla's chat.
+func TestOptionalRows(t *testing.T) {
 	changes, _ := readChanges(t)
 	var texts []string
 	for _, c := range changes {
 		if c.optional {
 			texts = append(texts, c.then...)
 		}
-		if c.optional || c.section == fromNeffos {
+		if c.optional || slices.Contains([]string{fromNeffos, fromServer, fromMelody, fromChat}, c.section) {
 			texts = append(texts, strings.Join(c.now, "\n"))
 		}
 	}
 	compile(t, texts, `package compiled
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/kataras/iris/v12"
 
@@ -155,8 +174,10 @@ import (
 )
 
 var (
+	_    = context.Background
 	_    = json.Unmarshal
 	_    http.Handler
+	_    time.Duration
 	app  *iris.Application
 	ws   *websocket.Server
 	c    websocket.Connection
@@ -169,9 +190,9 @@ var (
 `)
 }
 
-// TestNeffosIsWhatItWas compiles what the rows of neffos say on the left, with
-// the neffos that Iris requires.
-func TestNeffosIsWhatItWas(t *testing.T) {
+// TestNeffosRows compiles the left side of the rows of neffos, with the version of
+// neffos required by Iris.
+func TestNeffosRows(t *testing.T) {
 	changes, _ := readChanges(t)
 	var texts []string
 	for _, c := range changes {
@@ -206,8 +227,8 @@ var (
 
 var neffosEvent = regexp.MustCompile(`^(websocket\.On\w+|"\w+"): func`)
 
-// compile compiles texts of one or more lines, each on its own, behind the
-// declarations that they need.
+// compile compiles each text in a function of its own, after the declarations. A
+// text has one or more lines.
 func compile(t *testing.T, texts []string, declarations string) {
 	t.Helper()
 	var source strings.Builder
@@ -231,7 +252,7 @@ func compile(t *testing.T, texts []string, declarations string) {
 	build(t, map[string]string{"compiled/compiled.go": source.String()})
 }
 
-// statement makes a statement of a line.
+// statement turns a line into a statement.
 func statement(line string) string {
 	if expression, err := parser.ParseExpr(line); err == nil {
 		if _, called := expression.(*ast.CallExpr); !called {

@@ -20,18 +20,18 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// patience is how long a test waits for what must happen before it fails.
+// patience is the longest time a test waits for something before it fails.
 const patience = 20 * time.Second
 
-// migrated is the folder of this module in which sources are built. It exists for
-// the compiler alone.
+// migrated is the folder of the sources in this module. It isn't on the disk: only
+// the compiler sees it.
 const migrated = "docs/migrated"
 
-// build builds sources, by the names of their files, within this module. It
-// returns the executables, by the folders of the files called main.go.
+// build builds sources within this module. The keys of sources are names of files.
+// The keys of executables are the folders of the files called main.go.
 //
-// These programs listen where ADDRESS_OF_THE_TEST says, instead of on the port
-// that they name: it is the one thing that the tests change by themselves.
+// The programs listen on the address in ADDRESS_OF_THE_TEST instead of their own
+// port. The tests change nothing else by themselves.
 func build(t *testing.T, sources map[string]string) (executables map[string]string) {
 	t.Helper()
 	executables = make(map[string]string)
@@ -39,7 +39,7 @@ func build(t *testing.T, sources map[string]string) (executables map[string]stri
 	for name, source := range maps.Clone(sources) {
 		if folder, file := path.Split(name); file == "main.go" {
 			if !address.MatchString(source) {
-				t.Fatalf("the program listens elsewhere:\n%s", source)
+				t.Fatalf("the program listens on an unknown address:\n%s", source)
 			}
 			sources[name] = address.ReplaceAllString(source, "addressOfTheTest()")
 			sources[path.Join(folder, "address.go")] = addressFile
@@ -54,8 +54,8 @@ func build(t *testing.T, sources map[string]string) (executables map[string]stri
 	return executables
 }
 
-// compileBy runs a command of go's for sources, by the names of their files, as if
-// they were in this module.
+// compileBy runs a go command on sources, as if they were in this module. The keys
+// of sources are names of files.
 func compileBy(t *testing.T, sources map[string]string, arguments ...string) {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -108,13 +108,14 @@ func write(t *testing.T, file, content string) {
 	}
 }
 
-// running is a program that runs.
+// running is a running program.
 type running struct {
 	host   string
 	secure bool
 }
 
-// start runs a program in a folder.
+// start runs a program in a folder until the test ends. It returns when the program
+// listens.
 func start(t *testing.T, program, folder string, arguments ...string) running {
 	t.Helper()
 	host := freeAddress(t)
@@ -156,7 +157,7 @@ func start(t *testing.T, program, folder string, arguments ...string) running {
 	}
 }
 
-// freeAddress is one where nobody listens.
+// freeAddress returns an address without a listener.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -167,10 +168,10 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// anyCertificate is for the examples, which have one that nobody signed.
+// anyCertificate accepts the self-signed certificate of an example.
 var anyCertificate = &tls.Config{InsecureSkipVerify: true}
 
-// wantPages gets pages and files, which must be there.
+// wantPages checks: the server has these pages and files.
 func (r running) wantPages(t *testing.T, paths ...string) {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: anyCertificate, DisableKeepAlives: true}
@@ -192,7 +193,7 @@ func (r running) wantPages(t *testing.T, paths ...string) {
 	}
 }
 
-// client is a client that speaks the wire by hand.
+// client is a WebSocket client. It sends and receives events as plain text.
 type client struct {
 	conn     *gorilla.Conn
 	prefix   string
@@ -230,8 +231,8 @@ func (c client) read() {
 	}
 }
 
-// synchronise waits until the server has set the connection up, and has handled
-// what it has been sent: it answers a ping thereafter.
+// synchronise waits until the server has set the connection up and has handled all
+// messages so far. The server answers a ping only after them.
 func (c client) synchronise(t *testing.T) {
 	t.Helper()
 	if err := c.conn.WriteControl(gorilla.PingMessage, nil, time.Now().Add(patience)); err != nil {
@@ -240,7 +241,7 @@ func (c client) synchronise(t *testing.T) {
 	select {
 	case <-c.pongs:
 	case <-time.After(patience):
-		t.Fatal("a ping is not answered")
+		t.Fatal("the server doesn't answer a ping")
 	}
 }
 

@@ -23,15 +23,15 @@ import (
 
 // block is a fenced block of a document.
 type block struct {
-	document string // its file, from this folder
-	line     int    // of its first line
+	document string // the path of its file, relative to this folder
+	line     int    // the number of its first line
 	language string
 	text     string
 }
 
 func (b block) String() string { return fmt.Sprintf("%s:%d", filepath.Base(b.document), b.line) }
 
-// folder is a name for a package.
+// folder returns a folder name for the package of the block.
 func (b block) folder() string {
 	return strings.ToLower(strings.NewReplacer(".", "-", ":", "-").Replace(b.String()))
 }
@@ -52,26 +52,28 @@ func blocksOf(t *testing.T, document string) (blocks []block) {
 		}
 	}
 	if open != nil || len(blocks) == 0 {
-		t.Fatalf("%s: %d blocks, and one that has no end: %v", document, len(blocks), open)
+		t.Fatalf("%s: got %d complete blocks and the open block %v; want some and nil", document, len(blocks), open)
 	}
 	return blocks
 }
 
-// checks says how the blocks of each language are checked.
+// checks holds the check for the blocks of each language.
 var checks = map[string]func(*testing.T, []block){
 	"go":      checkGo,
 	"js":      each(checkJavaScript),
+	"html":    unchecked, // an element with a value of the server
+	"ts":      each(checkInDocs),
 	"nginx":   each(checkNginx),
 	"sh":      each(checkShell),
 	"sysctl":  each(checkSettings),
 	"systemd": each(checkUnit),
 	"text":    each(checkWire),
 
-	// js/test/proxies.browser.test.mjs runs those of PROXIES.md.
-	"caddyfile": each(isOfProxies),
-	"haproxy":   each(isOfProxies),
+	// js/test/proxies.browser.test.mjs runs these blocks of PROXIES.md.
+	"caddyfile": each(checkInProxies),
+	"haproxy":   each(checkInProxies),
 
-	"dockerfile": unchecked, // Only a running Docker tells whether it is right.
+	"dockerfile": unchecked, // only a running Docker could check it
 }
 
 func unchecked(*testing.T, []block) {}
@@ -84,42 +86,53 @@ func each(check func(*testing.T, block)) func(*testing.T, []block) {
 	}
 }
 
-// TestSnippets checks each fenced block of the documents. MIGRATING.md has a test of
-// its own.
+// TestSnippets checks each fenced block of the documents. MIGRATING.md has its own
+// tests. js/test/docs.test.mjs runs the JavaScript of CLIENTS.md, and all with Ws.connect.
+// TestGoClient runs the client in Go.
 func TestSnippets(t *testing.T) {
 	byLanguage := make(map[string][]block)
-	for _, document := range []string{"../README.md", "GUIDE.md", "DEPLOYING.md", "PROXIES.md"} {
+	documents := []string{
+		"../README.md", "GUIDE.md", "CLIENTS.md", "SESSIONS.md", "SCALING.md", "DEPLOYING.md", "PROXIES.md",
+	}
+	for _, document := range documents {
 		for _, b := range blocksOf(t, document) {
 			if checks[b.language] == nil {
-				t.Errorf("%v: nothing checks blocks of %q", b, b.language)
+				t.Errorf("%v: there is no check for blocks of %q", b, b.language)
 			}
 			byLanguage[b.language] = append(byLanguage[b.language], b)
 		}
 	}
 	for language, check := range checks {
 		if len(byLanguage[language]) == 0 {
-			t.Errorf("no block is of %s", language)
+			t.Errorf("got no block of %s, want at least one", language)
 		}
 		t.Run(language, func(t *testing.T) { check(t, byLanguage[language]) })
 	}
 }
 
-func isOfProxies(t *testing.T, b block) {
+func checkInProxies(t *testing.T, b block) {
 	if b.document != "PROXIES.md" {
-		t.Error("nothing runs it: only those of PROXIES.md are run")
+		t.Error("no test runs this block: such blocks are run only if they are in PROXIES.md")
 	}
 }
 
-// uses says how the whole programs are used, by their documents, in the order of
-// their appearance.
+func checkInDocs(t *testing.T, b block) {
+	if b.document != "CLIENTS.md" {
+		t.Error("no test runs this block: such blocks are run only if they are in CLIENTS.md")
+	}
+}
+
+// uses holds the tests of the whole programs in each document, in the order of the
+// programs.
 var uses = map[string][]func(*testing.T, running){
-	"../README.md": {usesTheProgramOfTheReadme},
-	"GUIDE.md":     {usesTheFirstProgram, logsInAndOut},
+	"../README.md": {testReadmeProgram},
+	"GUIDE.md":     {testGuideProgram, testLogin},
+	"CLIENTS.md":   {testClientsProgram},
 }
 
 // checkGo runs whole programs and tests, and compiles everything else.
 func checkGo(t *testing.T, blocks []block) {
-	// Apart from each other: go build -o passes over packages that are no programs.
+	// Programs and other packages are built separately: go build -o skips the others.
 	mains, compiled := map[string]string{}, map[string]string{}
 	fragments := declarations
 	type program struct {
@@ -133,19 +146,21 @@ func checkGo(t *testing.T, blocks []block) {
 		switch {
 		case strings.Contains(b.text, "\nfunc Test"):
 			t.Run(b.String(), func(t *testing.T) { runTest(t, b) })
+		case isClient(b):
+			continue // TestGoClient runs it
+		case usesBroker(b):
+			continue // TestBrokerSnippets compiles it
 		case strings.HasPrefix(b.text, "package main\n"):
 			n := used[b.document]
 			if n == len(uses[b.document]) {
-				t.Errorf("%v: no test uses this program", b)
+				t.Errorf("%v: there is no test for this program", b)
 				continue
 			}
 			used[b.document]++
 			programs = append(programs, program{b, uses[b.document][n]})
 			mains[b.folder()+"/main.go"] = b.text
 		case strings.HasPrefix(b.text, "import (\n"):
-			imports, body, _ := strings.Cut(b.text, "\n)\n")
-			head := "package compiled\n\n" + imports + "\n)\n\n" + ownDeclarations
-			compiled[b.folder()+"/snippet.go"] = head + function(t, b, body)
+			compiled[b.folder()+"/snippet.go"] = withImports(t, b)
 		default:
 			fragments += function(t, b, b.text)
 		}
@@ -163,27 +178,34 @@ func checkGo(t *testing.T, blocks []block) {
 	}
 }
 
-// checkFormat wants a snippet as gofmt would have it.
+// withImports returns a file of a snippet with its own imports.
+func withImports(t *testing.T, b block) string {
+	t.Helper()
+	imports, body, _ := strings.Cut(b.text, "\n)\n")
+	return "package compiled\n\n" + imports + "\n)\n\n" + ownDeclarations + function(t, b, body)
+}
+
+// checkFormat checks: gofmt changes nothing in a snippet.
 func checkFormat(t *testing.T, b block) {
 	t.Helper()
 	text := b.text
 	if imports, body, ok := strings.Cut(text, "\n)\n"); ok && strings.HasPrefix(imports, "import (\n") {
-		text = body // gofmt takes no statements behind imports
+		text = body // gofmt accepts no statements after imports
 	}
 	formatted, err := format.Source([]byte(text))
 	if err != nil {
 		t.Errorf("%v: %v", b, err)
 	} else if string(formatted) != text {
-		t.Errorf("%v: gofmt would have:\n%s", b, formatted)
+		t.Errorf("%v: not formatted, want:\n%s", b, formatted)
 	}
 }
 
-// ownDeclarations are what snippets with imports of their own need.
+// ownDeclarations stand before a snippet with its own imports.
 const ownDeclarations = `
 var app *iris.Application
 `
 
-// declarations are what the other snippets need.
+// declarations stand before the other snippets.
 const declarations = `package compiled
 
 import (
@@ -193,6 +215,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -202,15 +225,19 @@ import (
 	"github.com/kataras/iris/v12/sessions"
 
 	"github.com/kataras/iris/websocket"
+	"github.com/kataras/iris/websocket/client"
 )
 
 var (
+	_ = client.New
+
 	_ sync.Mutex
 	_ = errors.New
 	_ = fmt.Errorf
 	_ = log.Print
 	_ = http.Error
 	_ = httptest.NewServer
+	_ = slices.Sort[[]string]
 	_ = strings.Replace
 	_ = time.Now
 	_ = gorilla.DefaultDialer
@@ -228,14 +255,14 @@ var (
 	isAdmin      func(user string) bool
 	requireLogin iris.Handler
 	onlyInside   iris.Handler
-	subscribe    func(topic string) <-chan string // of a message queue
 )
 
 type Point struct{ X, Y int }
 `
 
-// function makes a function of statements, whose errors the compiler reports where
-// the document has them. A variable that only shows what a call returns is used.
+// function puts statements into a function. The compiler then reports errors with
+// the lines of the document. Each new variable is used once, because some snippets
+// only show the result of a call.
 func function(t *testing.T, b block, body string) string {
 	t.Helper()
 	head := "package compiled\nfunc _() {\n"
@@ -270,9 +297,9 @@ func runTest(t *testing.T, b block) {
 	}
 }
 
-func usesTheProgramOfTheReadme(t *testing.T, r running) {
-	r.wantPages(t, "/", "/iris-ws.js")
-	script := regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindStringSubmatch(read(t, "../README.md"))
+func testReadmeProgram(t *testing.T, r running) {
+	r.wantPages(t, "/", "/iris-ws.js", "/iris-ws.mjs")
+	script := regexp.MustCompile(`(?s)<script type="module">(.*?)</script>`).FindStringSubmatch(read(t, "../README.md"))
 	if script == nil {
 		t.Fatal("the page of the README has no script")
 	}
@@ -286,15 +313,15 @@ func usesTheProgramOfTheReadme(t *testing.T, r running) {
 	other.want(t, `chat;0;\w+ has left$`)
 }
 
-func usesTheFirstProgram(t *testing.T, r running) {
+func testGuideProgram(t *testing.T, r running) {
 	r.wantPages(t, "/iris-ws.js")
 	one := r.dial(t, "/my_endpoint")
 	one.send(t, "chat;0;hello")
 	one.want(t, `chat;0;\w+: hello$`)
 }
 
-// logsInAndOut connects as nobody, logs in, connects, and logs out.
-func logsInAndOut(t *testing.T, r running) {
+// testLogin connects without a login, logs in, connects, and logs out.
+func testLogin(t *testing.T, r running) {
 	header := http.Header{} // with the cookie, as a browser sends it
 	dial := func() (*gorilla.Conn, *http.Response, error) {
 		return gorilla.DefaultDialer.Dial("ws://"+r.host+"/ws", header)
@@ -322,7 +349,7 @@ func logsInAndOut(t *testing.T, r running) {
 	wantRefusal := func() {
 		t.Helper()
 		if _, response, err := dial(); err == nil || response == nil || response.StatusCode != http.StatusUnauthorized {
-			t.Fatalf("a client without a user: %v, %v, want 401", response, err)
+			t.Fatalf("a connection without a login: got %v, %v, want status 401", response, err)
 		}
 	}
 
@@ -335,7 +362,7 @@ func logsInAndOut(t *testing.T, r running) {
 	defer func() { _ = conn.Close() }()
 	const welcome = websocket.DefaultEvtMessageKey + "welcome;0;ann"
 	if _, message, err := conn.ReadMessage(); err != nil || string(message) != welcome {
-		t.Errorf("received %q, %v", message, err)
+		t.Errorf("received %q, %v, want %q", message, err, welcome)
 	}
 	post("/logout", "")
 	if _, message, err := conn.ReadMessage(); !gorilla.IsCloseError(err, gorilla.CloseNormalClosure) {
@@ -344,7 +371,8 @@ func logsInAndOut(t *testing.T, r running) {
 	wantRefusal()
 }
 
-// tool returns where a program is. Without it, the test is skipped; in CI, it fails.
+// tool returns the path of a program. If the program is missing, the test is
+// skipped; in CI it fails.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	for _, folder := range append([]string{""}, "/usr/local/sbin", "/usr/sbin", "/sbin") {
@@ -359,8 +387,8 @@ func tool(t *testing.T, name string) string {
 	return ""
 }
 
-// quiet runs a command, which must succeed. It returns what the command says.
-func quiet(t *testing.T, program string, arguments ...string) string {
+// runCommand runs a command and returns its output. The command must succeed.
+func runCommand(t *testing.T, program string, arguments ...string) string {
 	t.Helper()
 	output, err := exec.Command(program, arguments...).CombinedOutput()
 	if err != nil {
@@ -369,9 +397,12 @@ func quiet(t *testing.T, program string, arguments ...string) string {
 	return string(output)
 }
 
-// checkJavaScript runs a snippet with the client, in a place where no connection
-// can be made.
+// checkJavaScript runs a snippet with the client script. There is no WebSocket, so
+// the client makes no connection.
 func checkJavaScript(t *testing.T, b block) {
+	if b.document == "CLIENTS.md" || strings.Contains(b.text, "Ws.connect(") {
+		return // js/test/docs.test.mjs runs it, with a server
+	}
 	client, err := filepath.Abs("../iris-ws.js")
 	if err != nil {
 		t.Fatal(err)
@@ -379,6 +410,7 @@ func checkJavaScript(t *testing.T, b block) {
 	file := filepath.Join(t.TempDir(), "snippet.cjs")
 	write(t, file, fmt.Sprintf(`delete globalThis.WebSocket;
 var Ws = require(%q);
+var ws = { conn: new EventTarget() };
 function show() {}
 function connect() {}
 (function () {
@@ -386,36 +418,37 @@ function connect() {}
 })();
 process.exit(0);
 `, client, b.text))
-	quiet(t, tool(t, "node"), file)
+	runCommand(t, tool(t, "node"), file)
 }
 
 // checkSyntax checks JavaScript without running it.
 func checkSyntax(t *testing.T, script string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "script.cjs")
+	file := filepath.Join(t.TempDir(), "script.mjs")
 	write(t, file, script)
-	quiet(t, tool(t, "node"), "--check", file)
+	runCommand(t, tool(t, "node"), "--check", file)
 }
 
 func checkShell(t *testing.T, b block) {
 	file := filepath.Join(t.TempDir(), "snippet.sh")
 	write(t, file, b.text)
-	quiet(t, tool(t, "bash"), "-n", file)
+	runCommand(t, tool(t, "bash"), "-n", file)
 }
 
-// checkUnit has systemd read a unit, with a program that is there.
+// checkUnit lets systemd check a unit, with an existing program in it.
 func checkUnit(t *testing.T, b block) {
 	unit := filepath.Join(t.TempDir(), "chat.service")
 	write(t, unit, strings.Replace(b.text, "ExecStart=/usr/local/bin/chat\n", "ExecStart="+tool(t, "true")+"\n", 1))
-	if output := quiet(t, tool(t, "systemd-analyze"), "verify", unit); output != "" {
+	if output := runCommand(t, tool(t, "systemd-analyze"), "verify", unit); output != "" {
 		t.Error(output)
 	}
 }
 
-// checkSettings compares settings of the kernel with those of this one.
+// checkSettings checks: the kernel of this machine has each setting, with as many
+// numbers in it.
 func checkSettings(t *testing.T, b block) {
 	if runtime.GOOS != "linux" {
-		t.Skip("these are settings of Linux")
+		t.Skip("only Linux has these settings")
 	}
 	for line := range strings.Lines(b.text) {
 		if strings.HasPrefix(line, "#") {
@@ -423,7 +456,7 @@ func checkSettings(t *testing.T, b block) {
 		}
 		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " = ")
 		if !ok || !regexp.MustCompile(`^\d+( \d+)*$`).MatchString(value) {
-			t.Errorf("%q is no setting", line)
+			t.Errorf("%q is not a setting", line)
 			continue
 		}
 		current, err := os.ReadFile(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")))
@@ -431,41 +464,42 @@ func checkSettings(t *testing.T, b block) {
 			continue // its module isn't loaded here
 		}
 		if err != nil || len(strings.Fields(string(current))) != len(strings.Fields(value)) {
-			t.Errorf("%s = %s, but this machine has %q, %v", name, value, current, err)
+			t.Errorf("%s: this machine has %q, %v; want as many numbers as in %s", name, current, err, value)
 		}
 	}
 }
 
-// checkNginx has nginx read a whole configuration. Those of PROXIES.md are run by
-// js/test/proxies.browser.test.mjs.
+// checkNginx lets nginx check a whole configuration. The test
+// js/test/proxies.browser.test.mjs runs the configurations of PROXIES.md.
 func checkNginx(t *testing.T, b block) {
 	if b.document == "PROXIES.md" {
 		return
 	}
 	folder := t.TempDir()
-	var mine strings.Builder // what may be written
-	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		fmt.Fprintf(&mine, "%s_temp_path %s/%s;\n", what, folder, what)
+	var writable strings.Builder // directives with paths in the folder of the test
+	for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&writable, "%s_temp_path %s/%s;\n", name, folder, name)
 	}
-	fmt.Fprintf(&mine, "access_log off;\n")
-	text := strings.Replace(b.text, "http {\n", "http {\n"+mine.String(), 1)
+	fmt.Fprintf(&writable, "access_log off;\n")
+	text := strings.Replace(b.text, "http {\n", "http {\n"+writable.String(), 1)
 	text = strings.Replace(text, "listen 80;", "listen "+freeAddress(t)+";", 1)
 	file := filepath.Join(folder, "nginx.conf")
 	write(t, file, text)
-	output := quiet(t, tool(t, "nginx"), "-t", "-e", "stderr", "-p", folder, "-g", "pid "+folder+"/pid;", "-c", file)
+	pid := "pid " + folder + "/pid;"
+	output := runCommand(t, tool(t, "nginx"), "-t", "-e", "stderr", "-p", folder, "-g", pid, "-c", file)
 	if strings.Contains(output, "[warn]") {
 		t.Error(output)
 	}
 }
 
-// checkWire compares an event on the wire with that of the package.
+// checkWire compares an event of a document with the event as the server sends it.
 func checkWire(t *testing.T, b block) {
 	if want := websocket.DefaultEvtMessageKey + "chat;0;hello\n"; b.text != want {
-		t.Errorf("%q, want %q", b.text, want)
+		t.Errorf("got %q, want %q", b.text, want)
 	}
 }
 
-// TestLinks follows all links within the repository.
+// TestLinks checks all links within the repository: the file and the heading exist.
 func TestLinks(t *testing.T) {
 	var documents []string
 	for _, pattern := range []string{"../*.md", "*.md", "../bench/*.md"} {
@@ -490,12 +524,12 @@ func TestLinks(t *testing.T) {
 			if _, err := os.Stat(file); err != nil {
 				t.Errorf("%s: %s: %v", document, link[0], err)
 			} else if anchor != "" && !slices.Contains(anchorsOf(t, file), anchor) {
-				t.Errorf("%s: %s: there is no such heading", document, link[0])
+				t.Errorf("%s: %s: %s has no such heading", document, link[0], file)
 			}
 		}
 	}
 	if links < 50 {
-		t.Errorf("%d links found: the documents aren't read any more", links)
+		t.Errorf("got %d links, want at least 50", links)
 	}
 }
 
@@ -507,13 +541,13 @@ var (
 	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}\s_-]`)
 )
 
-// prose is a document without its code.
+// prose returns a document without its code.
 func prose(t *testing.T, document string) string {
 	t.Helper()
 	return spanned.ReplaceAllString(fenced.ReplaceAllString(read(t, document), ""), "")
 }
 
-// anchorsOf returns the anchors that GitHub makes of a document's headings.
+// anchorsOf returns GitHub's anchors for the headings of a document.
 func anchorsOf(t *testing.T, document string) (anchors []string) {
 	t.Helper()
 	for _, found := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, document), ""), -1) {
@@ -523,9 +557,9 @@ func anchorsOf(t *testing.T, document string) (anchors []string) {
 	return anchors
 }
 
-// TestReadmeIsShort keeps the first document one that is read to its end.
-func TestReadmeIsShort(t *testing.T) {
+// TestReadmeLength checks: README.md is short enough to be read to its end.
+func TestReadmeLength(t *testing.T) {
 	if lines := strings.Count(read(t, "../README.md"), "\n"); lines > 200 {
-		t.Errorf("README.md has %d lines, want 200 at most: what doesn't fit belongs into docs", lines)
+		t.Errorf("README.md has %d lines, want at most 200; move the rest to docs", lines)
 	}
 }

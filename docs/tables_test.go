@@ -14,11 +14,11 @@ import (
 type change struct {
 	section  string
 	optional bool
-	then     []string // each of these, which may have several lines,
-	unless   string   // in a program that doesn't say this
-	only     string   // and does say this
-	now      []string // becomes these lines, if any,
-	imports  []string // and the program imports these
+	then     []string // the old texts, each of one or more lines
+	unless   string   // not for programs with this text
+	only     string   // only for programs with this text
+	now      []string // the lines of the new text, if any
+	imports  []string // the imports for the new text
 }
 
 var (
@@ -53,7 +53,7 @@ func readChanges(t *testing.T) (changes []change, document string) {
 		}
 	}
 	if len(changes) < 90 {
-		t.Fatalf("%d changes found: the tables aren't read any more", len(changes))
+		t.Fatalf("got %d changes, want at least 90", len(changes))
 	}
 	return changes, string(data)
 }
@@ -78,40 +78,39 @@ func code(cell string) (lines []string) {
 	return lines
 }
 
-// way is one of the things that the left side of a row names.
-type way struct {
+// edit is a change of one of the old texts in a row.
+type edit struct {
 	*change
 	then string
 }
 
-// waysOf returns what the tables of a section that aren't optional name on the
-// left, the longest first, so that none is taken for a part of it.
-func waysOf(changes []change, section string) (ways []way) {
+// editsOf returns the required edits of a section. The longest old text comes first,
+// so no edit changes a part of a longer text.
+func editsOf(changes []change, section string) (edits []edit) {
 	for i, c := range changes {
 		if c.section != section || c.optional {
 			continue
 		}
 		for _, then := range c.then {
-			ways = append(ways, way{&changes[i], then})
+			edits = append(edits, edit{&changes[i], then})
 		}
 	}
-	slices.SortStableFunc(ways, func(a, b way) int { return cmp.Compare(len(b.then), len(a.then)) })
-	return ways
+	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(len(b.then), len(a.then)) })
+	return edits
 }
 
-// migrate makes the changes of a section in a program, and remembers which of
-// them it made.
-func migrate(program, section string, changes []change, made map[way]bool) string {
+// migrate makes the edits of a section in a program, and records them in made.
+func migrate(program, section string, changes []change, made map[edit]bool) string {
 	original, application := program, "app"
 	if own := ownApplication.FindStringSubmatch(program); own != nil {
 		application = own[1]
 	}
-	for _, w := range waysOf(changes, section) {
-		if w.unless != "" && strings.Contains(original, w.unless) || !strings.Contains(original, w.only) {
+	for _, e := range editsOf(changes, section) {
+		if e.unless != "" && strings.Contains(original, e.unless) || !strings.Contains(original, e.only) {
 			continue
 		}
-		if changed := w.of(application).applyTo(program); changed != program {
-			program, made[w] = changed, true
+		if changed := e.forApplication(application).applyTo(program); changed != program {
+			program, made[e] = changed, true
 		}
 	}
 	return program
@@ -119,32 +118,32 @@ func migrate(program, section string, changes []change, made map[way]bool) strin
 
 var (
 	ownApplication = regexp.MustCompile(`(\w+) :?= iris\.New\(\)`)
-	ofDefault      = regexp.MustCompile(`\biris\.(Config|Get|Listen|Static|StaticWeb|Websocket)\b`)
-	ofApp          = regexp.MustCompile(`\bapp\b`)
+	defaultCall    = regexp.MustCompile(`\biris\.(Config|Get|Listen|Static|StaticWeb|Websocket)\b`)
+	appWord        = regexp.MustCompile(`\bapp\b`)
 )
 
-// of is the way for a program that has an application by that name.
-func (w way) of(application string) way {
+// forApplication returns the edit for a program with this name of its application.
+func (e edit) forApplication(application string) edit {
 	if application == "app" {
-		return w
+		return e
 	}
-	c := *w.change
-	c.now = []string{ofApp.ReplaceAllString(strings.Join(w.now, "\n"), application)}
-	return way{&c, ofDefault.ReplaceAllString(w.then, application+".$1")}
+	c := *e.change
+	c.now = []string{appWord.ReplaceAllString(strings.Join(e.now, "\n"), application)}
+	return edit{&c, defaultCall.ReplaceAllString(e.then, application+".$1")}
 }
 
 var word = regexp.MustCompile(`\w`)
 
-// lexeme is a string, some space, any text, or other text.
+// lexeme matches a string, some space, the sign … for any text, or other text.
 var lexeme = regexp.MustCompile(`"[^"]*"|\s+|…|[^"\s…]+`)
 
-// applyTo makes the change wherever the program says what is on the left. A
-// string on both sides stands for any, and so does … for any text.
-func (w way) applyTo(program string) string {
-	now := strings.Join(w.now, "\n")
+// applyTo replaces the old text everywhere in a program. A string in both the old
+// and the new text stands for any string. The sign … stands for any text.
+func (e edit) applyTo(program string) string {
+	now := strings.Join(e.now, "\n")
 	var pattern strings.Builder
 	var examples []string
-	for _, part := range lexeme.FindAllString(w.then, -1) {
+	for _, part := range lexeme.FindAllString(e.then, -1) {
 		switch {
 		case part[0] == '"' && strings.Contains(now, part):
 			examples = append(examples, part)
@@ -157,18 +156,18 @@ func (w way) applyTo(program string) string {
 			pattern.WriteString(wholeWords(part))
 		}
 	}
-	said := regexp.MustCompile(pattern.String())
-	if !said.MatchString(program) {
+	old := regexp.MustCompile(pattern.String())
+	if !old.MatchString(program) {
 		return program
 	}
-	program = said.ReplaceAllStringFunc(program, func(match string) string {
+	program = old.ReplaceAllStringFunc(program, func(match string) string {
 		result := now
-		for i, mine := range said.FindStringSubmatch(match)[1:] {
-			result = strings.ReplaceAll(result, examples[i], mine)
+		for i, found := range old.FindStringSubmatch(match)[1:] {
+			result = strings.ReplaceAll(result, examples[i], found)
 		}
 		return result
 	})
-	for _, path := range w.imports {
+	for _, path := range e.imports {
 		if !strings.Contains(program, "\t"+path+"\n") {
 			program = strings.Replace(program, "import (\n", fmt.Sprintf("import (\n\t%s\n", path), 1)
 		}
@@ -176,7 +175,7 @@ func (w way) applyTo(program string) string {
 	return program
 }
 
-// wholeWords matches a text, but not a part of a longer word.
+// wholeWords returns a pattern for a text, but not for a part of a longer word.
 func wholeWords(text string) string {
 	pattern := regexp.QuoteMeta(text)
 	if word.MatchString(text[:1]) {

@@ -1,7 +1,7 @@
 // Package load is a client, cheap enough to share a machine with the measured server.
-// It has raw sockets, one epoll loop for all of them, and a frame reader with no other
-// work than to count and check. TLS takes Go's connections instead. It runs on Linux
-// only.
+// It has raw sockets, one epoll loop for all of them, and a frame reader. The
+// reader only counts and checks. TLS takes Go's connections instead. The package runs
+// on Linux only.
 package load
 
 import (
@@ -15,12 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options say for what a client asks, and which messages it expects.
+// Options are the handshake and the expected messages of a client.
 type Options struct {
 	Path    string
-	Hello   []Step // what comes first
+	Hello   []Step // the first messages
 	Deflate bool   // offers compression (RFC 7692)
 	TLS     bool
+	Session bool // speaks protocol 2 of this library
+
+	// Address is the server; the one of the swarm if it isn't set. Far is set if it isn't
+	// that of the publisher: then the messages are counted apart.
+	Address netip.AddrPort
+	Far     bool
 
 	// The client expects the messages of Streams streams; Stream is the first one.
 	Stream, Streams int
@@ -36,25 +42,39 @@ type Conn struct {
 	options  Options
 	fd       int       // unless secure
 	secure   *tls.Conn // nil unless the options say so
+	session  *session  // nil unless the options say so
 	expected []int     // the number of the next message, by stream
-	carry    []byte    // a frame of which the rest hasn't come
+	carry    []byte    // the beginning of an incomplete frame
 }
 
-// dial connects and makes the handshake, blocking.
-func dial(address netip.AddrPort, source netip.Addr, options Options) (*Conn, error) {
-	c := &Conn{options: options, expected: make([]int, options.Streams)}
-	if options.TLS {
-		return c, c.dialTLS(address, source)
+func newConn(options Options) *Conn {
+	c := &Conn{options: options, fd: -1, expected: make([]int, options.Streams)}
+	if options.Session {
+		c.session = new(session)
 	}
-	var err error
+	return c
+}
+
+// Session reports whether the client speaks protocol 2.
+func (c *Conn) Session() bool { return c.session != nil }
+
+// dial connects and makes the handshake, blocking. After cut, it may be called again.
+func (c *Conn) dial(address netip.AddrPort, source netip.Addr) (err error) {
+	c.carry = nil
+	if c.options.Address.IsValid() {
+		address = c.options.Address
+	}
+	if c.options.TLS {
+		return c.dialTLS(address, source)
+	}
 	if c.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.dialRaw(address, source); err != nil {
-		_ = unix.Close(c.fd)
-		return nil, err
+		c.close()
+		return err
 	}
-	return c, unix.SetNonblock(c.fd, true)
+	return unix.SetNonblock(c.fd, true)
 }
 
 func (c *Conn) dialTLS(address netip.AddrPort, source netip.Addr) error {
@@ -68,8 +88,7 @@ func (c *Conn) dialTLS(address netip.AddrPort, source netip.Addr) error {
 }
 
 func (c *Conn) dialRaw(address netip.AddrPort, source netip.Addr) error {
-	// The port is chosen by connect: it may take any. Bind would look for an unused
-	// one.
+	// Connect chooses the port and may take any. Bind would look for an unused one.
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	if err := unix.Bind(c.fd, &unix.SockaddrInet4{Addr: source.As4()}); err != nil {
 		return err
@@ -100,6 +119,9 @@ func (c *Conn) handshake(address netip.AddrPort, write, read func([]byte) (int, 
 	if c.options.Deflate {
 		request += "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
 	}
+	if c.session != nil {
+		request += "Sec-WebSocket-Protocol: iris-ws.2\r\n"
+	}
 	if _, err := write([]byte(request + "\r\n")); err != nil {
 		return err
 	}
@@ -126,6 +148,9 @@ func (c *Conn) handshake(address netip.AddrPort, write, read func([]byte) (int, 
 		}
 		c.carry = bytes.Clone(response[end+4:])
 		break
+	}
+	if c.session != nil {
+		return c.session.hello(write, read)
 	}
 	for _, step := range c.options.Hello {
 		if _, err := write(Frame([]byte(step.Send))); err != nil {
@@ -188,7 +213,10 @@ func (c *Conn) close() {
 		_ = c.secure.NetConn().Close()
 		return
 	}
-	_ = unix.Close(c.fd)
+	if c.fd >= 0 {
+		_ = unix.Close(c.fd)
+	}
+	c.fd = -1
 }
 
 // take parses the bytes read, and calls got for each data frame.
@@ -208,6 +236,11 @@ func (c *Conn) take(data []byte, inflater *inflater, got func(*Conn, []byte)) {
 		}
 		switch data[0] & 0x0F {
 		case 1, 2:
+			if c.session != nil {
+				if count := c.session.take(payload); count != nil {
+					_ = c.Send(count)
+				}
+			}
 			got(c, payload)
 		case 9:
 			_ = c.Send(pong(payload)) // else the server counts the client as gone

@@ -16,8 +16,7 @@ const mark = '@'
 
 const idSize, timeSize = 8, 19
 
-// text fills messages: not as repetitive as a single character, which would
-// compress to nothing.
+// text fills messages. A single repeated character would compress to nothing.
 const text = " lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua"
 
 // Payload returns message number seq of a stream. Servers may put anything around it.

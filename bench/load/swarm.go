@@ -14,18 +14,22 @@ type Swarm struct {
 	Conns []*Conn
 
 	Received  int // messages
-	Reordered int // with a number that isn't the next one: lost or out of order
-	Stray     int // of a stream that the client doesn't expect
-	Gone      int // connections that the server ended
+	Far       int // those of them that went to far clients
+	Reordered int // with another number than the next one: lost or out of order
+	Stray     int // of a stream not expected by the client
+	Gone      int // connections ended by the server
 
 	// Echo is called for each message when it is set, instead of checking
 	// numbers.
 	Echo func(c *Conn)
 
-	// Latencies are those of all messages if Measure is set.
-	Measure   bool
-	Latencies []time.Duration
+	// Latencies are those of all messages if Measure is set; FarLatencies have those of
+	// far clients instead.
+	Measure                 bool
+	Latencies, FarLatencies []time.Duration
 
+	address  netip.AddrPort
+	returns  int // calls of Return
 	epoll    int
 	byFD     map[int32]*Conn
 	buffer   []byte
@@ -53,38 +57,40 @@ func Connect(address netip.AddrPort, n int, options func(i int) Options) (*Swarm
 		return nil, err
 	}
 	s := &Swarm{
-		epoll: epoll, byFD: make(map[int32]*Conn, n), Conns: make([]*Conn, n),
+		address: address, epoll: epoll, byFD: make(map[int32]*Conn, n), Conns: make([]*Conn, n),
 		buffer: make([]byte, 256<<10), events: make([]unix.EpollEvent, 512),
 		chunks: make(chan chunk, 256), done: make(chan struct{}),
 	}
-	if err := s.dial(address, options); err != nil {
+	for i := range s.Conns {
+		s.Conns[i] = newConn(options(i))
+	}
+	if err := s.dial(s.Conns); err != nil {
 		s.Close()
 		return nil, err
-	}
-	for _, c := range s.Conns {
-		if c.secure != nil {
-			go s.readSecure(c)
-			continue
-		}
-		s.byFD[int32(c.fd)] = c
-		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
-		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
-			return nil, err
-		}
 	}
 	return s, nil
 }
 
-func (s *Swarm) dial(address netip.AddrPort, options func(i int) Options) error {
+// Add makes more connections.
+func (s *Swarm) Add(n int, options func(i int) Options) error {
+	conns := make([]*Conn, n)
+	for i := range conns {
+		conns[i] = newConn(options(i))
+	}
+	s.Conns = append(s.Conns, conns...)
+	return s.dial(conns)
+}
+
+// dial connects clients, several at a time.
+func (s *Swarm) dial(conns []*Conn) error {
 	failures := make([]error, dialers)
 	var all sync.WaitGroup
 	for d := range dialers {
 		all.Go(func() {
-			for i := d; i < len(s.Conns); i += dialers {
+			for i := d; i < len(conns); i += dialers {
 				// Several source addresses, for there are fewer ports than clients.
-				source := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i/20000)})
-				var err error
-				if s.Conns[i], err = dial(address, source, options(i)); err != nil {
+				source := netip.AddrFrom4([4]byte{127, 0, byte(s.returns), byte(1 + i/20000)})
+				if err := conns[i].dial(s.address, source); err != nil {
 					failures[d] = fmt.Errorf("connection %d: %w", i, err)
 					return
 				}
@@ -97,7 +103,54 @@ func (s *Swarm) dial(address netip.AddrPort, options func(i int) Options) error 
 			return err
 		}
 	}
+	for _, c := range conns {
+		if c.secure != nil {
+			go s.readSecure(c)
+			continue
+		}
+		s.byFD[int32(c.fd)] = c
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
+		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// Cut ends the sockets of clients without a close frame, as a lost network does. It is
+// not for TLS.
+func (s *Swarm) Cut(conns []*Conn) {
+	for _, c := range conns {
+		delete(s.byFD, int32(c.fd))
+		c.close()
+	}
+}
+
+// Leave ends connections in an orderly way: with a close frame. Their sessions end.
+func (s *Swarm) Leave(conns []*Conn) error {
+	frame := Frame([]byte{1000 >> 8, 1000 & 0xFF})
+	frame[0] = 0x88
+	for _, c := range conns {
+		if err := c.Send(frame); err != nil {
+			return err
+		}
+		if c.session != nil {
+			c.session = &session{number: c.session.number}
+		}
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		if err := s.Poll(100 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	s.Cut(conns)
+	return nil
+}
+
+// Return connects clients again after Cut or Leave. Those with a session resume it.
+func (s *Swarm) Return(conns []*Conn) error {
+	s.returns++
+	return s.dial(conns)
 }
 
 // Close ends all connections. It may be called again.
@@ -204,12 +257,20 @@ func (s *Swarm) got(c *Conn, payload []byte) {
 
 func (s *Swarm) count(c *Conn, m message) {
 	s.Received++
+	if c.options.Far {
+		s.Far++
+	}
 	if s.Echo != nil {
 		s.Echo(c)
 		return
 	}
 	if s.Measure {
-		s.Latencies = append(s.Latencies, time.Duration(time.Now().UnixNano()-m.sent))
+		latency := time.Duration(time.Now().UnixNano() - m.sent)
+		if c.options.Far {
+			s.FarLatencies = append(s.FarLatencies, latency)
+		} else {
+			s.Latencies = append(s.Latencies, latency)
+		}
 	}
 	stream := m.stream - c.options.Stream
 	if stream < 0 || stream >= len(c.expected) {

@@ -29,9 +29,24 @@ func encodeCentrifuge(room int, echo bool, payload []byte) []byte {
 // serveCentrifuge is centrifugal/centrifuge with its in-memory broker and its
 // JSON protocol.
 func serveCentrifuge(listener net.Listener, options Options) error {
-	node, err := centrifuge.New(centrifuge.Config{})
+	node, err := newCentrifuge(centrifuge.Config{})
 	if err != nil {
 		return err
+	}
+	if err := node.Run(); err != nil {
+		return err
+	}
+	return http.Serve(listener, centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
+		Compression:        options.Deflate,
+		CompressionMinSize: 128,
+	}))
+}
+
+// newCentrifuge returns a node that doesn't run yet.
+func newCentrifuge(config centrifuge.Config) (*centrifuge.Node, error) {
+	node, err := centrifuge.New(config)
+	if err != nil {
+		return nil, err
 	}
 	node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
 		return centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{}}, nil
@@ -45,11 +60,5 @@ func serveCentrifuge(listener net.Listener, options Options) error {
 		})
 		client.OnMessage(func(e centrifuge.MessageEvent) { _ = client.Send(e.Data) })
 	})
-	if err := node.Run(); err != nil {
-		return err
-	}
-	return http.Serve(listener, centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
-		Compression:        options.Deflate,
-		CompressionMinSize: 128,
-	}))
+	return node, nil
 }

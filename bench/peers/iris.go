@@ -9,7 +9,11 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-const irisEvent = websocket.DefaultEvtMessageKey + "m;0;"
+// The beginning of an event, without the prefix in protocol 2.
+const (
+	sessionEvent = "m;0;"
+	irisEvent    = websocket.DefaultEvtMessageKey + sessionEvent
+)
 
 func encodeIris(_ int, _ bool, payload []byte) []byte { return append([]byte(irisEvent), payload...) }
 

@@ -15,7 +15,8 @@ import (
 
 // Options say how to run a server. TLS is the listener's business.
 type Options struct {
-	Deflate bool // with compression (RFC 7692), without context takeover
+	Deflate bool   // with compression (RFC 7692), without context takeover
+	Broker  string // the address of the broker between several nodes; empty for one node
 }
 
 // Peer is a server to measure.
@@ -26,6 +27,9 @@ type Peer struct {
 	// Serve runs the server. It is nil if Script runs it, in Node.
 	Serve  func(net.Listener, Options) error
 	Script string
+	Args   []string // of Script
+	// Binary is this command at another commit. It runs our server there.
+	Binary string
 
 	// Path returns the path for a client to connect to.
 	Path func(room int, echo bool) string
@@ -33,6 +37,15 @@ type Peer struct {
 	Hello func(room int, echo bool) []load.Step
 	// Encode wraps a payload in a client's message to its room, or on echo.
 	Encode func(room int, echo bool, payload []byte) []byte
+
+	// Sessions says which clients speak protocol 2 of this library: every client if it
+	// is 1, every second one if it is 2, none if it is 0.
+	Sessions int
+
+	// Broker is the kind of the broker between its nodes. Many returns the path and the
+	// first messages of a client that is in so many rooms. Both are for clusters.
+	Broker string
+	Many   func(first, count int) (path string, hello []load.Step)
 
 	// Plain is set if the server isn't measured over TLS and with compression.
 	Plain bool
@@ -55,6 +68,19 @@ func All() []Peer {
 	}
 }
 
+// Wires returns our server with clients of the classic wire, with clients of protocol
+// 2, and with half of each in every room.
+func Wires() []Peer {
+	return []Peer{
+		{Name: "iris", Serve: serveIris, Encode: encodeIris},
+		{Name: "iris-ws.2", Serve: serveIris, Encode: encodeIris, Sessions: 1},
+		{Name: "half each", Serve: serveIris, Encode: encodeIris, Sessions: 2},
+	}
+}
+
+// SessionOf reports whether member i of a room speaks protocol 2.
+func (p *Peer) SessionOf(i int) bool { return p.Sessions > 0 && i%p.Sessions == p.Sessions-1 }
+
 // PathOf returns the path for a client to connect to.
 func (p *Peer) PathOf(room int, echo bool) string {
 	switch {
@@ -75,10 +101,14 @@ func (p *Peer) HelloOf(room int, echo bool) []load.Step {
 	return p.Hello(room, echo)
 }
 
-// EncodeOf wraps a payload in a client's message.
-func (p *Peer) EncodeOf(room int, echo bool, payload []byte) []byte {
-	if p.Encode == nil {
+// EncodeOf wraps a payload in a client's message. session is true if the client speaks
+// protocol 2.
+func (p *Peer) EncodeOf(room int, echo, session bool, payload []byte) []byte {
+	switch {
+	case p.Encode == nil:
 		return payload
+	case session:
+		return append([]byte(sessionEvent), payload...)
 	}
 	return p.Encode(room, echo, payload)
 }

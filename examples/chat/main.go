@@ -1,6 +1,6 @@
 // Command chat is the chat of the package's first documentation: open it in two
-// tabs and type. Page and script are as they stood there. The script inserts
-// messages as HTML. Don't copy that: use text() instead.
+// tabs and type. The page and the script are unchanged since then. The script inserts
+// messages as HTML. Don't copy this: use text() instead.
 //
 //	go run ./examples/chat
 //
@@ -30,7 +30,7 @@ func main() {
 
 func newApp() *iris.Application {
 	app := iris.New()
-	static, _ := fs.Sub(files, "static/js") // it fails for paths that aren't valid
+	static, _ := fs.Sub(files, "static/js") // it fails only for invalid paths
 	app.HandleDir("/js", static)
 	app.RegisterView(iris.HTML(files, ".html").RootDir("views"))
 	app.Get("/", func(ctx iris.Context) {

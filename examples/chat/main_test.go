@@ -7,8 +7,9 @@ import (
 	"github.com/kataras/iris/websocket/examples/internal/exampletest"
 )
 
-// The other tests of the page run in a browser, in js/test.
-func TestThePageHasItsHostAndScripts(t *testing.T) {
+// TestPage checks the address and the scripts of the page. The other tests of the page
+// run in a browser: see js/test.
+func TestPage(t *testing.T) {
 	server := exampletest.Start(t, newApp())
 	browser := server.NewBrowser()
 	page := browser.Get("/")
@@ -23,7 +24,7 @@ func TestThePageHasItsHostAndScripts(t *testing.T) {
 	}
 }
 
-func TestAMessageReachesBothTabs(t *testing.T) {
+func TestMessageReachesBothTabs(t *testing.T) {
 	browser := exampletest.Start(t, newApp()).NewBrowser()
 	one, other := browser.Dial("/my_endpoint"), browser.Dial("/my_endpoint")
 	one.Emit("chat", "hello")

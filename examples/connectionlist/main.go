@@ -1,4 +1,4 @@
-// Command connectionlist shows everybody in a room the others of that room. A
+// Command connectionlist shows each member of a room all members of the room. A
 // goroutine of the server sends them the time every second.
 //
 //	go run ./examples/connectionlist
@@ -37,34 +37,34 @@ func newApp() *iris.Application {
 
 	w := websocket.New(app, "/my_endpoint")
 	w.OnConnection(func(c websocket.Connection) {
-		c.Join(room)
-		announce(w)
 		c.On("leave", func() {
 			c.Leave(room)
 			c.Emit("chat", "You have left "+room+": you see nothing of it any more.")
-			w.To(room).Emit("chat", c.ID()+" has left "+room+".")
-			announce(w)
 		})
-		c.OnDisconnect(func() { announce(w) })
+		c.OnLeave(func(room string) { // also at the end of the connection
+			c.ToRoom(room).Except(c.ID()).Emit("chat", c.ID()+" has left "+room+".")
+		})
+		c.Join(room)
 	})
+	w.OnRoomChange(func(string) { announce(w) }) // after each change, so that the last list is right
 
 	// The server keeps the list of its connections. A goroutine of yours can emit
 	// to a room, and needs neither a list nor a lock of its own.
 	go func() {
 		for now := range time.Tick(time.Second) {
-			w.To(room).Volatile().Emit("time", now.Format(time.TimeOnly))
+			w.ToRoom(room).Volatile().Emit("time", now.Format(time.TimeOnly))
 		}
 	}()
 
 	return app
 }
 
-// announce tells the room who is in it.
+// announce sends the room the list of its members.
 func announce(w *websocket.Server) {
 	ids := []string{}
 	for _, c := range w.GetConnectionsByRoom(room) {
 		ids = append(ids, c.ID())
 	}
 	slices.Sort(ids)
-	w.To(room).Emit("connections", ids)
+	w.ToRoom(room).Emit("connections", ids)
 }

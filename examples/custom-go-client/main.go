@@ -59,7 +59,7 @@ func newApp() *iris.Application {
 			if !found {
 				return fmt.Errorf("%q names no room", message)
 			}
-			return c.To(room).Emit("said", text)
+			return c.ToRoom(room).Emit("said", text)
 		})
 		c.OnError(func(err error) { app.Logger().Warn(err) })
 	})

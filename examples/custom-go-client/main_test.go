@@ -12,7 +12,7 @@ import (
 // client is the example's client, with pipes for its input and output.
 type client struct {
 	input io.WriteCloser
-	lines chan string // that it prints
+	lines chan string // the printed lines
 	ended chan error
 }
 
@@ -52,7 +52,7 @@ func receive[T any](t *testing.T, from <-chan T) (value T) {
 	return value
 }
 
-func TestClientsHearEachOther(t *testing.T) {
+func TestMessageReachesAllClients(t *testing.T) {
 	host := exampletest.Start(t, newApp()).Host()
 	clients := []client{startClient(t, host), startClient(t, host)}
 	for _, c := range clients {
@@ -67,12 +67,12 @@ func TestClientsHearEachOther(t *testing.T) {
 	for _, c := range clients {
 		_ = c.input.Close()
 		if err := receive(t, c.ended); err != nil {
-			t.Errorf("at the end of its input, the client says: %v", err)
+			t.Errorf("at the end of its input, the client failed: %v", err)
 		}
 	}
 }
 
-func TestAMessageReachesItsRoomOnly(t *testing.T) {
+func TestMessageReachesItsRoomOnly(t *testing.T) {
 	browser := exampletest.Start(t, newApp()).NewBrowser()
 	one, other := browser.Dial("/socket"), browser.Dial("/socket")
 	one.Emit("join", "red")

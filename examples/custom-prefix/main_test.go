@@ -7,17 +7,17 @@ import (
 	"github.com/kataras/iris/websocket/examples/internal/exampletest"
 )
 
-func TestTheScriptKnowsThePrefix(t *testing.T) {
+func TestScriptHasThePrefix(t *testing.T) {
 	browser := exampletest.Start(t, newApp()).NewBrowser()
 	if page := browser.Get("/"); !strings.Contains(page, `src="/iris-ws.js"`) {
 		t.Errorf("the page has no script:\n%s", page)
 	}
 	if script := browser.Get("/iris-ws.js"); !strings.Contains(script, `"my-custom-prefix:"`) {
-		t.Errorf("the script does not know the prefix:\n%s", script)
+		t.Errorf("the script does not contain the prefix:\n%s", script)
 	}
 }
 
-func TestOnlyEventsWithThePrefixAreEvents(t *testing.T) {
+func TestOtherPrefixIsNoEvent(t *testing.T) {
 	browser := exampletest.Start(t, newApp()).NewBrowser()
 	one, other := browser.Dial("/echo"), browser.Dial("/echo")
 	one.Emit("chat", "with the default prefix")

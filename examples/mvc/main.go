@@ -64,6 +64,6 @@ func (v *visitors) Get() {
 		v.Conn.To(websocket.All).Emit("visit", v.Count.Load())
 	})
 
-	// Nothing is read before Wait, which blocks until the connection ends.
+	// Wait begins to read. It blocks until the connection ends.
 	v.Conn.Wait()
 }

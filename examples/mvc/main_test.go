@@ -7,7 +7,7 @@ import (
 	"github.com/kataras/iris/websocket/examples/internal/exampletest"
 )
 
-func TestTheControllerCountsVisitors(t *testing.T) {
+func TestControllerCountsVisitors(t *testing.T) {
 	browser := exampletest.Start(t, newApp()).NewBrowser()
 	if page := browser.Get("/"); !strings.Contains(page, `src="/websocket/iris-ws.js"`) {
 		t.Errorf("the page has no script:\n%s", page)

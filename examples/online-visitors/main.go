@@ -10,6 +10,7 @@ package main
 import (
 	"embed"
 	"os"
+	"slices"
 
 	"github.com/kataras/iris/v12"
 
@@ -27,10 +28,12 @@ func main() {
 	newApp().Listen(address)
 }
 
+var pages = []string{"/", "/other"}
+
 func newApp() *iris.Application {
 	app := iris.Default() // it compresses responses, among other things
 	app.RegisterView(iris.HTML(files, ".html").RootDir("views"))
-	for _, path := range []string{"/", "/other"} {
+	for _, path := range pages {
 		app.Get(path, func(ctx iris.Context) {
 			if err := ctx.View("page.html", iris.Map{"Page": path}); err != nil {
 				ctx.StopWithError(iris.StatusInternalServerError, err)
@@ -41,20 +44,14 @@ func newApp() *iris.Application {
 	w := websocket.New(app, "/my_endpoint")
 	w.OnConnection(func(c websocket.Connection) {
 		c.On("watch", func(page string) {
-			c.Join(page)
-			c.To(page).Emit("watch", len(w.GetConnectionsByRoom(page)))
-		})
-		// OnLeave is called for each room, also for the room of the connection's ID.
-		// The connection is still in the room then.
-		c.OnLeave(func(page string) {
-			others := 0
-			for _, other := range w.GetConnectionsByRoom(page) {
-				if other.ID() != c.ID() {
-					others++
-				}
+			if slices.Contains(pages, page) { // a client chooses the name
+				c.Join(page)
 			}
-			c.To(page).Except(c.ID()).Emit("watch", others)
 		})
+	})
+	// After each change of a room: a visitor has come, or has gone.
+	w.OnRoomChange(func(page string) {
+		w.ToRoom(page).Emit("watch", len(w.GetConnectionsByRoom(page)))
 	})
 
 	return app

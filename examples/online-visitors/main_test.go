@@ -31,5 +31,15 @@ func TestEachPageHasItsOwnCount(t *testing.T) {
 	other.Close()
 	one.Want("watch", "1")
 	visit("/other").Want("watch", "2")
-	elsewhere.Want("watch", "2") // it was told nothing of the other page
+	elsewhere.Want("watch", "2") // it got no message about the other page
+}
+
+func TestPagesThatDontExist(t *testing.T) {
+	browser := exampletest.Start(t, newApp()).NewBrowser()
+	conn := browser.Dial("/my_endpoint")
+	for _, page := range []string{"", "/nowhere"} {
+		conn.Emit("watch", page) // joins no room, so there is no number
+	}
+	conn.Emit("watch", "/")
+	conn.Want("watch", "1")
 }

@@ -56,12 +56,12 @@ func newApp() *iris.Application {
 		c.On("chat", func(message string) {
 			if message == "leave" {
 				c.Leave(room)
-				c.To(room).Emit("chat", c.ID()+" has left the room.")
+				c.ToRoom(room).Emit("chat", c.ID()+" has left the room.")
 				c.Emit("chat", "You have left the room.")
 				return
 			}
 			if c.IsJoined(room) {
-				c.To(room).Emit("chat", "From: "+c.ID()+": "+message)
+				c.ToRoom(room).Emit("chat", "From: "+c.ID()+": "+message)
 			}
 		})
 	})

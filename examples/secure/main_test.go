@@ -8,7 +8,7 @@ import (
 	"github.com/kataras/iris/websocket/examples/internal/exampletest"
 )
 
-func TestTheRoomOverTLS(t *testing.T) {
+func TestRoomOverTLS(t *testing.T) {
 	certificate, key, err := selfSigned()
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func newApp() *iris.Application {
 	app := iris.New()
 	app.Use(sessions.New(sessions.Config{
 		Cookie:                      "todo_session",
-		DisableSubdomainPersistence: true, // so that it works with an IP address, too
+		DisableSubdomainPersistence: true, // cookies then work with an IP address, too
 	}).Handler())
 	app.Get("/", func(ctx iris.Context) { ctx.HTML("%s", page) })
 
@@ -69,7 +69,7 @@ func newApp() *iris.Application {
 		c.Emit("items", todos.get(owner))
 		c.On("save", func(items []Item) {
 			todos.save(owner, items)
-			c.To(owner).Except(c.ID()).Emit("items", items)
+			c.ToRoom(owner).Except(c.ID()).Emit("items", items)
 		})
 	})
 

@@ -8,7 +8,7 @@ import (
 	"github.com/kataras/iris/websocket/examples/internal/exampletest"
 )
 
-func TestTheTabsOfABrowserShareAList(t *testing.T) {
+func TestTabsShareAList(t *testing.T) {
 	server := exampletest.Start(t, newApp())
 	browser, stranger := server.NewBrowser(), server.NewBrowser()
 	open := func(browser *exampletest.Browser) *exampletest.Conn {
@@ -35,5 +35,5 @@ func TestTheTabsOfABrowserShareAList(t *testing.T) {
 	tab := open(stranger)
 	tab.Want("items", "null")
 	tab.EmitJSON("save", own)
-	strangers.Want("items", regexp.QuoteMeta(own)) // and nothing of the other browser
+	strangers.Want("items", regexp.QuoteMeta(own)) // and no items of the other browser
 }

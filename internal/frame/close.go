@@ -19,6 +19,19 @@ const (
 	CloseInternalError = 1011
 )
 
+// Status codes of protocol 2. After 4001 to 4099, a client stays away. After 4100
+// to 4199, it comes back after a pause. After 4200 to 4299, it comes back at once.
+const (
+	CloseUnauthorized       = 4001 // the token is missing, invalid or expired
+	CloseViolation          = 4002 // the client violated protocol 2
+	CloseForbidden          = 4003 // another session's token, another user, or refused
+	CloseOverloaded         = 4100 // the server can't serve the client now
+	CloseTooManyConnections = 4101
+	CloseNoHello            = 4108 // no hello in time
+	CloseRestart            = 4200 // the server restarts
+	CloseMoved              = 4201 // the client's session belongs to another server
+)
+
 // NewCloseFrame makes a close frame (RFC 6455, section 5.5.1). Code 0 means a close
 // frame without a code. NewCloseFrame cuts a long reason between two runes.
 func NewCloseFrame(code int, reason string) *Frame {

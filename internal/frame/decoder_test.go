@@ -420,7 +420,7 @@ func TestDecodeUpToALimit(t *testing.T) {
 func TestTheBufferGrowsByDoubling(t *testing.T) {
 	in := []byte(packed(t, flate.BestSpeed, (*flate.Writer).Flush, strings.Repeat("x", 1<<20)))
 	for n, most := range map[int]float64{1 << 20: 12, math.MaxInt: 13} {
-		if got := testing.AllocsPerRun(1, func() {
+		if got := testing.AllocsPerRun(10, func() { // the runtime allocates, too, now and then
 			if err := new(decoder).decode(in, n); err != nil {
 				t.Fatal(err)
 			}

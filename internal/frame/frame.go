@@ -1,6 +1,6 @@
 // Package frame implements the framing of the WebSocket protocol (RFC 6455, section
 // 5) and its compression (RFC 7692), for a server. It does no I/O and starts no
-// goroutines.
+// goroutines. mask.go has what a client needs to write frames.
 //
 // Inbound, a [Reader] takes the bytes of a client in pieces of any size and calls a
 // [Handler] with messages and control frames. It checks the protocol, the size limit
@@ -9,7 +9,8 @@
 // Outbound, a [Frame] is one message of the server, ready to be written. All
 // recipients of a broadcast share it, in a plain and in a compressed form. Build one
 // with [NewFrame], or without a copy of the payload: append it to [Reserve] and call
-// [Seal] or [SealMessage].
+// [Seal] or [SealMessage]. Clients of two formats may be among the recipients:
+// [Frame.SetSecond] describes the second one.
 //
 // # Invariants
 //
@@ -18,7 +19,7 @@
 //     lengths. A message never exceeds the limit, even after decompression.
 //   - A Frame is immutable and safe for concurrent use. Only [AppendControl] changes
 //     its own Frames, before a writer gets them.
-//   - Frames of the server are not fragmented and not masked.
+//   - Frames are not fragmented. Those of the server are not masked.
 //   - Messages are compressed without context takeover. Each stands by itself.
 //
 // # Locks
@@ -33,6 +34,7 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -62,11 +64,16 @@ const (
 // Frame is one complete, unfragmented message of a server, ready to be written. It
 // is immutable and shared by all its recipients.
 type Frame struct {
-	bytes   []byte // header and payload
-	payload int    // the index of the payload in bytes
+	bytes []byte // header and payload
 
-	automatic bool // made by NewControl or AppendControl
-	growing   bool // made by AppendControl: it may append more
+	automatic bool  // made by NewControl or AppendControl
+	growing   bool  // made by AppendControl: it may append more
+	payload   uint8 // the index of the payload in bytes
+
+	// The second form: see Second.
+	secondOpcode byte  // 0 if the frame has one form only
+	cut          int32 // the bytes at the start of the payload to leave out; negative: see SetSecond
+	second       atomic.Pointer[Frame]
 
 	deflate  sync.Once
 	deflated []byte // the frame with permessage-deflate; set by deflate
@@ -89,21 +96,52 @@ func NewControl(opcode byte, payload []byte) *Frame {
 	return f
 }
 
-// AppendControl appends a ping, a pong or a text message to f and returns a Frame
-// with both. No writer may have f yet. AppendControl copies a Frame of NewControl
-// and changes a Frame of its own; f may be nil.
-func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
-	if f == nil || !f.growing {
-		next := &Frame{automatic: true, growing: true}
-		if f != nil {
-			next.bytes = append(next.bytes, f.bytes...)
-		}
-		f = next
+// JoinControls makes one Frame of several Frames of NewControl. Connections may share
+// it: AppendControl and AppendFrame don't change it.
+func JoinControls(frames ...*Frame) *Frame {
+	joined := &Frame{automatic: true}
+	for _, f := range frames {
+		joined.bytes = append(joined.bytes, f.bytes...)
 	}
+	return joined
+}
+
+// AppendControl appends a ping, a pong or a text message to f and returns a Frame
+// with both. No writer may have f yet. AppendControl copies a Frame of NewControl or
+// JoinControls and changes a Frame of its own; f may be nil.
+func AppendControl(f *Frame, opcode byte, payload []byte) *Frame {
+	return appendControl(f, opcode, payload, false)
+}
+
+func appendControl(f *Frame, opcode byte, payload []byte, masked bool) *Frame {
+	f = growable(f)
 	if opcode >= OpClose {
 		payload = payload[:min(len(payload), MaxControlPayload)]
 	}
-	f.bytes = append(appendHeader(f.bytes, opcode|finBit, len(payload)), payload...)
+	if masked {
+		f.bytes = appendMasked(f.bytes, opcode|finBit, payload)
+	} else {
+		f.bytes = append(appendHeader(f.bytes, opcode|finBit, len(payload)), payload...)
+	}
+	return f
+}
+
+// growable returns f if it may append more, else a copy that may; f may be nil.
+func growable(f *Frame) *Frame {
+	if f != nil && f.growing {
+		return f
+	}
+	next := &Frame{automatic: true, growing: true}
+	if f != nil {
+		next.bytes = append(next.bytes, f.bytes...)
+	}
+	return next
+}
+
+// AppendFrame is AppendControl for a Frame of NewControl or AppendControl.
+func AppendFrame(f, g *Frame) *Frame {
+	f = growable(f)
+	f.bytes = append(f.bytes, g.bytes...)
 	return f
 }
 
@@ -126,7 +164,7 @@ func Seal(reserved []byte, opcode byte) *Frame {
 	n := len(appendHeader(header[:0], opcode|finBit, payload))
 	whole := reserved[maxHeader-n:]
 	copy(whole, header[:n])
-	return &Frame{bytes: whole, payload: n}
+	return &Frame{bytes: whole, payload: uint8(n)}
 }
 
 // SealMessage is Seal for a data message. It makes a text frame, unless binary is
@@ -158,7 +196,7 @@ const minDeflate = 128
 // recipients; others wait. Control frames, small frames, and frames without gain are
 // returned uncompressed.
 func (f *Frame) Deflated() []byte {
-	if f.automatic || f.Opcode() >= OpClose || len(f.bytes)-f.payload < minDeflate {
+	if f.automatic || f.Opcode() >= OpClose || len(f.bytes)-int(f.payload) < minDeflate {
 		return f.bytes
 	}
 	f.deflate.Do(f.compress)
@@ -177,19 +215,23 @@ var deflaters = sync.Pool{New: func() any {
 const flushTail = "\x00\x00\xff\xff"
 
 func (f *Frame) compress() {
-	payload := f.bytes[f.payload:]
-	out := bytes.NewBuffer(Reserve(len(payload) / 2))
+	payload, reserve, seal := f.bytes[f.payload:], Reserve, Seal
+	if f.isMasked() {
+		payload, reserve, seal = f.Message(), ReserveMasked, SealMasked
+	}
+	out := bytes.NewBuffer(reserve(len(payload) / 2))
+	header := out.Len()
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	w.Reset(out)
 	_, _ = w.Write(payload) // a bytes.Buffer doesn't fail
 	_ = w.Flush()
 	packed := bytes.TrimSuffix(out.Bytes(), []byte(flushTail))
-	if len(packed)-maxHeader >= len(payload) {
+	if len(packed)-header >= len(payload) {
 		f.deflated = f.bytes
 		return
 	}
-	f.deflated = Seal(packed, f.Opcode()|rsv1Bit).bytes
+	f.deflated = seal(packed, f.Opcode()|rsv1Bit).bytes
 }
 
 func appendHeader(dst []byte, first byte, n int) []byte {

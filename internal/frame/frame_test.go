@@ -229,6 +229,12 @@ func TestDeflatedFrames(t *testing.T) {
 			}
 		})
 	}
+	for n, want := range map[int]bool{127: false, 128: true} { // without the header
+		f := frame.NewFrame(frame.OpText, bytes.Repeat([]byte("a"), n))
+		if deflated := len(f.Deflated()) < len(f.Bytes()); deflated != want {
+			t.Errorf("%d bytes: deflated is %v, want %v", n, deflated, want)
+		}
+	}
 	_, payloads := readFrames(t, true, packed.Deflated(), small.Deflated(), random.Deflated(), packed.Deflated())
 	if len(payloads) != 4 || !bytes.Equal(payloads[0], text) ||
 		!bytes.Equal(payloads[2], noise) || !bytes.Equal(payloads[3], text) {

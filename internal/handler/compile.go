@@ -17,19 +17,19 @@ import (
 // Func handles an event: it reads the payload and calls the application's
 // function. The reply is the function's value; nil if it returns none or fails.
 // The error is a *MismatchError if the payload has another type than the
-// function's parameter: the function was not called then. Any other error is the
-// function's own.
+// function's parameter: then the function was not called. Any other error comes
+// from the function.
 type Func[C any] func(caller C, e wire.Event) (reply any, err error)
 
-// Compiler makes a Func of a function. Its fields must not be changed after the
+// Compiler turns functions into Funcs. Its fields must not be changed after the
 // first call of Compile; from then on it is safe for concurrent use.
 type Compiler[C any] struct {
-	// Forms lists the functions that Compile takes, for the texts of errors.
+	// Forms lists the accepted forms of functions, for the texts of errors.
 	Forms string
 	// NoCaller forbids a C as the first parameter and says why. If it is empty, a C
 	// may be there.
 	NoCaller string
-	// Forbidden has a sentence for each type that no function may take.
+	// Forbidden has an error text for each type forbidden as a parameter.
 	Forbidden map[reflect.Type]string
 
 	decoder *Decoder
@@ -52,7 +52,7 @@ func NewCompiler[C any](sender string, unmarshal func([]byte, any) error) *Compi
 	return c
 }
 
-// Accept lets functions take a T. read makes it of an event.
+// Accept lets functions take a T. read reads it from an event.
 func Accept[C, T any](c *Compiler[C], read func(wire.Event) (T, error)) {
 	know(c.decoder, read)
 	c.direct = append(c.direct, func(f any) Func[C] { return directly[C](read, f) })
@@ -61,7 +61,7 @@ func Accept[C, T any](c *Compiler[C], read func(wire.Event) (T, error)) {
 // Decoder returns a decoder for the same types.
 func (c *Compiler[C]) Decoder() *Decoder { return c.decoder }
 
-// Compile makes a Func of f. It returns an error if f is not one of the Forms.
+// Compile turns f into a Func. It returns an error if f is not one of the Forms.
 func (c *Compiler[C]) Compile(f any) (Func[C], error) {
 	switch function := reflect.ValueOf(f); {
 	case function.Kind() != reflect.Func:
@@ -126,8 +126,8 @@ func takesCaller[C any](t reflect.Type) bool {
 	return t.NumIn() > 0 && t.In(0) == reflect.TypeFor[C]()
 }
 
-// withoutPayload returns a Func for a function that takes no payload; nil for
-// other functions.
+// withoutPayload returns a Func for a function without a payload; nil for other
+// functions.
 func withoutPayload[C any](f any) Func[C] {
 	switch f := f.(type) {
 	case func():
@@ -142,8 +142,8 @@ func withoutPayload[C any](f any) Func[C] {
 	return nil
 }
 
-// directly returns a Func for a function that takes a T and returns at most an
-// error; nil for other functions.
+// directly returns a Func for a function with a T as its payload and at most an
+// error as its result; nil for other functions.
 func directly[C, T any](read reader[T], f any) Func[C] {
 	switch f := f.(type) {
 	case func(T):
@@ -200,7 +200,7 @@ func Typed[C, T any](c *Compiler[C], f func(T)) (Func[C], error) {
 	return typed[C](read, f), nil
 }
 
-// reflected makes a Func of any function that passed check.
+// reflected turns any function into a Func. check must have accepted the function.
 func (c *Compiler[C]) reflected(function reflect.Value) (Func[C], error) {
 	t := function.Type()
 	parameters := t.NumIn()
@@ -215,8 +215,8 @@ func (c *Compiler[C]) reflected(function reflect.Value) (Func[C], error) {
 	return f.handle, nil
 }
 
-// reflectedFunc is a function that is called by reflection. It is small, because
-// each connection may have some.
+// reflectedFunc calls a function by reflection. It is small, because each connection
+// may have some.
 type reflectedFunc[C any] struct {
 	function reflect.Value
 	set      setter // reads the last parameter, the payload; nil if there is none

@@ -12,7 +12,7 @@ import (
 
 // MismatchError reports that a payload can't be read as the type wanted.
 type MismatchError struct {
-	// Wanted is the name of that type.
+	// Wanted is the name of the wanted type.
 	Wanted string
 	// Err says why. Its text may quote the payload.
 	Err error
@@ -81,8 +81,8 @@ func readInt64(e wire.Event) (int64, error)          { return e.AsInt64(64) }
 func readFloat64(e wire.Event) (float64, error)      { return e.AsFloat64(64) }
 func (d *Decoder) readAny(e wire.Event) (any, error) { return e.AsAny(d.unmarshal) }
 
-// readRaw returns the payload as JSON, whatever its type. A payload that is JSON
-// stays as it is, so that no digit is lost. Any other becomes a JSON string.
+// readRaw returns a payload of any type as JSON. Valid JSON stays unchanged and
+// loses no digit. Any other payload becomes a JSON string.
 func readRaw(e wire.Event) (json.RawMessage, error) {
 	switch e.Type {
 	case wire.JSON, wire.Int, wire.Bool:
@@ -101,8 +101,8 @@ func readRaw(e wire.Event) (json.RawMessage, error) {
 	return json.Marshal(string(e.Payload))
 }
 
-// readNumber returns a number with the digits of the payload. It refuses a number
-// that JSON writes in another way.
+// readNumber returns a number with the digits of the payload. It accepts only
+// numbers in the notation of JSON.
 func readNumber(e wire.Event) (json.Number, error) {
 	digits, err := e.Digits()
 	if digits == nil {
@@ -132,9 +132,10 @@ func readerOf[T any](d *Decoder) (reader[T], error) {
 // ErrNotPointer is returned by Decode if it gets no pointer to a variable.
 var ErrNotPointer = errors.New("pass a pointer to the value to decode into")
 
-// Decode reads a payload into the variable that pointer points to. It returns a
-// *MismatchError if the payload has another type. Any other error says that no
-// payload at all can be read into the variable.
+// Decode reads a payload into the variable behind pointer. It returns a
+// *MismatchError if the payload has another type. It returns any other error if no
+// payload at all can be read into the variable. On an error the variable stays as it
+// was, unless JSON has set a part of it.
 func (d *Decoder) Decode(e wire.Event, pointer any) error {
 	p := reflect.ValueOf(pointer)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -195,31 +196,41 @@ func (d *Decoder) setterOf(t reflect.Type) (setter, error) {
 
 func setString(e wire.Event, variable reflect.Value) error {
 	s, err := e.AsString()
-	variable.SetString(s)
+	if err == nil {
+		variable.SetString(s)
+	}
 	return err
 }
 
 func setBool(e wire.Event, variable reflect.Value) error {
 	b, err := e.AsBool()
-	variable.SetBool(b)
+	if err == nil {
+		variable.SetBool(b)
+	}
 	return err
 }
 
 func setInt(e wire.Event, variable reflect.Value) error {
 	n, err := e.AsInt64(variable.Type().Bits())
-	variable.SetInt(n)
+	if err == nil {
+		variable.SetInt(n)
+	}
 	return err
 }
 
 func setUint(e wire.Event, variable reflect.Value) error {
 	n, err := e.AsUint64(variable.Type().Bits())
-	variable.SetUint(n)
+	if err == nil {
+		variable.SetUint(n)
+	}
 	return err
 }
 
 func setFloat(e wire.Event, variable reflect.Value) error {
 	n, err := e.AsFloat64(variable.Type().Bits())
-	variable.SetFloat(n)
+	if err == nil {
+		variable.SetFloat(n)
+	}
 	return err
 }
 
@@ -231,7 +242,7 @@ func setBytes(e wire.Event, variable reflect.Value) error {
 func (d *Decoder) setAny(e wire.Event, variable reflect.Value) error {
 	value, err := d.readAny(e)
 	if err == nil {
-		variable.Set(reflect.ValueOf(&value).Elem()) // which may be nil
+		variable.Set(reflect.ValueOf(&value).Elem()) // value may be nil
 	}
 	return err
 }
@@ -240,8 +251,8 @@ func (d *Decoder) setAny(e wire.Event, variable reflect.Value) error {
 // pointer to itself.
 const maxPointers = 8
 
-// setterOfPointer returns a setter for pointers to a type: null makes them nil, any
-// other payload makes them point to a new value.
+// setterOfPointer returns a setter for pointers to a type. null sets a pointer to
+// nil. Any other payload sets it to a new value.
 func (d *Decoder) setterOfPointer(t reflect.Type) (setter, error) {
 	pointers := 1
 	for elem := t; elem.Kind() == reflect.Pointer; elem = elem.Elem() {
@@ -272,7 +283,7 @@ func isNull(e wire.Event) bool {
 // isEmpty reports whether an event has no data.
 func isEmpty(e wire.Event) bool { return e.Type == wire.String && len(e.Payload) == 0 }
 
-// setFromJSON is for types that only JSON has.
+// setFromJSON sets variables of types sent only as JSON.
 func (d *Decoder) setFromJSON(e wire.Event, variable reflect.Value) error {
 	switch {
 	case isEmpty(e):
@@ -280,14 +291,14 @@ func (d *Decoder) setFromJSON(e wire.Event, variable reflect.Value) error {
 	case e.Type == wire.Int && len(e.Payload) == 0 && variable.Kind() != reflect.Struct: // the old script's empty array
 		e.Payload = []byte("[]")
 	case e.Type != wire.JSON:
-		return wire.ErrMismatch
+		return fmt.Errorf("%w; the client must emit an object or an array itself, not its JSON text", wire.ErrMismatch)
 	}
 	return notDecoded(d.unmarshal(e.Payload, variable.Addr().Interface()))
 }
 
-// setItself is for types with an UnmarshalJSON or UnmarshalText method. JSON goes
-// to unmarshal. Text goes to UnmarshalText; without that method, to unmarshal, as a
-// JSON string.
+// setItself sets variables with an UnmarshalJSON or UnmarshalText method. JSON goes
+// to unmarshal. Text goes to UnmarshalText. If there is no UnmarshalText, text goes
+// to unmarshal as a JSON string.
 func (d *Decoder) setItself(e wire.Event, variable reflect.Value) error {
 	pointer := variable.Addr().Interface()
 	if e.Type != wire.JSON {
@@ -306,7 +317,7 @@ func (d *Decoder) setItself(e wire.Event, variable reflect.Value) error {
 	return notDecoded(d.unmarshal(e.Payload, pointer))
 }
 
-// notDecoded makes a mismatch of an error of the application's.
+// notDecoded turns an error of the application into a mismatch.
 func notDecoded(err error) error {
 	if err == nil {
 		return nil

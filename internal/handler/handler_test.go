@@ -11,7 +11,7 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// caller is what stands in front of payloads here.
+// caller is the first parameter of functions here.
 type caller interface{ name() string }
 
 type ann struct{}
@@ -44,9 +44,9 @@ func event(typ wire.Type, payload string) wire.Event {
 
 var errOwn = errors.New("the function's own")
 
-// TestCompile: what functions are called with, and what becomes of their results.
+// TestCompile checks the arguments and the results of functions of each form.
 func TestCompile(t *testing.T) {
-	var got []any // what the last call was given
+	var got []any // the arguments of the last call
 	called := func(values ...any) { got = values }
 	for name, test := range map[string]struct {
 		function any
@@ -124,13 +124,15 @@ func TestCompile(t *testing.T) {
 			}
 			reply, err := h(ann{}, test.event)
 			if reply != test.reply || err != test.err || !reflect.DeepEqual(got, test.got) {
-				t.Errorf("called with %v, returned %v and %v", got, reply, err)
+				t.Errorf("called with %v, want %v; returned %v, %v, want %v, %v",
+					got, test.got, reply, err, test.reply, test.err)
 			}
 		})
 	}
 }
 
-// TestMismatch: a function isn't called with a payload of another type.
+// TestMismatch checks: a payload of another type is an error, and the function isn't
+// called.
 func TestMismatch(t *testing.T) {
 	for name, function := range map[string]any{
 		"int":         func(int) { t.Error("called") },
@@ -149,14 +151,14 @@ func TestMismatch(t *testing.T) {
 			reply, err := h(ann{}, event(wire.String, "bad"))
 			var wrong *MismatchError
 			if reply != nil || !errors.As(err, &wrong) || wrong.Wanted != name || !errors.Is(err, wire.ErrMismatch) {
-				t.Errorf("returned %v and %v", reply, err)
+				t.Errorf("returned %v, %v; want a mismatch with %s", reply, err, name)
 			}
 		})
 	}
 }
 
-// TestRefused: each error says why the function is none of the forms.
-func TestRefused(t *testing.T) {
+// TestInvalidFunctions checks the error for a function of another form.
+func TestInvalidFunctions(t *testing.T) {
 	for name, test := range map[string]struct {
 		function any
 		want     string
@@ -169,7 +171,7 @@ func TestRefused(t *testing.T) {
 		"variadic":       {func(...int) {}, "the handler must be one of these"},
 		"a value alone":  {func() int { return 0 }, "the handler must be one of these"},
 		"three results":  {func() (int, int, error) { return 0, 0, nil }, "the handler must be one of these"},
-		"no payload's type": {
+		"unreadable type": {
 			func(chan int) {},
 			"nothing that a test sends can be read into chan int; the handler must be one of these",
 		},
@@ -178,20 +180,20 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := newTestCompiler().Compile(test.function); err == nil || err.Error() != test.want {
-				t.Errorf("%v, want %s", err, test.want)
+				t.Errorf("got the error %v, want %s", err, test.want)
 			}
 		})
 	}
 }
 
-// TestNoCaller: a compiler that passes no caller on.
+// TestNoCaller checks: with NoCaller, no function may have a caller parameter.
 func TestNoCaller(t *testing.T) {
 	c := newTestCompiler()
 	c.NoCaller = "no callers"
 	functions := []any{func(caller) {}, func(caller) error { return nil }, func(caller, int) {}, func(caller, point) {}}
 	for _, function := range functions {
 		if _, err := c.Compile(function); err == nil || err.Error() != c.NoCaller {
-			t.Errorf("%T: %v", function, err)
+			t.Errorf("%T: got the error %v, want %s", function, err, c.NoCaller)
 		}
 	}
 	if _, err := c.Compile(func(int) {}); err != nil {
@@ -207,13 +209,13 @@ func TestTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h(ann{}, event(wire.Int, "1")); err != nil || got != (own{"e", "1"}) {
-		t.Errorf("%v, %v", got, err)
+		t.Errorf("the function got %v, and the error is %v", got, err)
 	}
 	if _, err := Typed[caller, int](c, nil); err == nil {
-		t.Error("a nil function was taken")
+		t.Error("a nil function was accepted")
 	}
 	if _, err := Typed(c, func(chan int) {}); err == nil || !strings.Contains(err.Error(), "chan int") {
-		t.Errorf("a channel: %v", err)
+		t.Errorf("a channel: got the error %v", err)
 	}
 }
 
@@ -237,25 +239,44 @@ func TestDecode(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := fmt.Sprint(reflect.ValueOf(test.pointer).Elem().Interface()); got != test.want {
-				t.Errorf("%s, want %s", got, test.want)
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
 	for _, pointer := range []any{nil, n, (*int)(nil)} {
 		if err := d.Decode(event(wire.Int, "1"), pointer); err != ErrNotPointer {
-			t.Errorf("%T: %v", pointer, err)
+			t.Errorf("%T: got the error %v, want %v", pointer, err, ErrNotPointer)
+		}
+	}
+	small, text, flag, float := int8(5), "before", true, 1.5
+	for _, test := range []struct {
+		event   wire.Event
+		pointer any
+		want    string
+	}{
+		{event(wire.String, "x"), &n, "5"},
+		{event(wire.Int, "300"), &small, "5"},
+		{event(wire.JSON, "{}"), &text, "before"},
+		{event(wire.String, "x"), &flag, "true"},
+		{event(wire.String, "x"), &float, "1.5"},
+	} {
+		if err := d.Decode(test.event, test.pointer); err == nil {
+			t.Errorf("%T: got no error", test.pointer)
+		}
+		if got := fmt.Sprint(reflect.ValueOf(test.pointer).Elem().Interface()); got != test.want {
+			t.Errorf("%T: got %s after a mismatch, want %s as before", test.pointer, got, test.want)
 		}
 	}
 	var wrong *MismatchError
 	if err := d.Decode(event(wire.String, "x"), &n); !errors.As(err, &wrong) || wrong.Wanted != "int" {
-		t.Errorf("no number: %v", err)
+		t.Errorf("text read as an int: got the error %v, want a mismatch", err)
 	}
 	if err := d.Decode(event(wire.String, "x"), new(chan int)); err == nil || errors.As(err, new(*MismatchError)) {
-		t.Errorf("a channel: %v", err)
+		t.Errorf("a channel: got the error %v", err)
 	}
 }
 
-// TestAllocations: a function without reflection costs what its payload costs.
+// TestAllocations checks: a function without reflection allocates only its payload.
 func TestAllocations(t *testing.T) {
 	for name, test := range map[string]struct {
 		function any
@@ -273,8 +294,8 @@ func TestAllocations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var who caller = ann{}
-			if got := testing.AllocsPerRun(100, func() { _, _ = h(who, test.event) }); got != test.want {
+			var from caller = ann{}
+			if got := testing.AllocsPerRun(100, func() { _, _ = h(from, test.event) }); got != test.want {
 				t.Errorf("%v allocations, want %v", got, test.want)
 			}
 		})

@@ -30,6 +30,9 @@ type Request struct {
 // function of the application, so it runs before authentication.
 func Check(r *http.Request) (asked Request, status int, err error) {
 	if !websocket.IsWebSocketUpgrade(r) {
+		if r.Header.Get("Sec-WebSocket-Key") != "" {
+			return Request{}, http.StatusUpgradeRequired, ErrNotPassedOn
+		}
 		return Request{}, http.StatusUpgradeRequired, errNoUpgrade
 	}
 	refuse := func(status int, reason string) (Request, int, error) {
@@ -60,6 +63,10 @@ func Check(r *http.Request) (asked Request, status int, err error) {
 	}
 	return Request{key: keys[0], Subprotocols: list(r.Header["Sec-Websocket-Protocol"]), Deflate: negotiate(offers)}, 0, nil
 }
+
+// ErrNotPassedOn refuses the handshake of a client behind a proxy. Such a proxy drops the
+// headers that are between itself and the client, and passes on the others.
+var ErrNotPassedOn = errors.New("websocket: a handshake without the headers Upgrade and Connection: a proxy in front does not pass them on; docs/PROXIES.md shows how it should")
 
 var errNoUpgrade = errors.New(`websocket: this is a WebSocket endpoint: connect with a WebSocket client, such as new WebSocket("ws://…") in a browser; if you did, a proxy in front does not pass on the headers Upgrade and Connection`)
 

@@ -103,7 +103,7 @@ func networkOf(address string) netip.Prefix {
 	if err != nil {
 		return netip.Prefix{}
 	}
-	ip = ip.Unmap().WithZone("")
+	ip = ip.Unmap() // Prefix drops the zone
 	bits := 32
 	if ip.Is6() {
 		bits = 64

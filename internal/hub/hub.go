@@ -2,9 +2,10 @@
 // each [Member] under a unique ID and visits all members, or the members of rooms.
 // The cost of a visit depends only on the size of these rooms.
 //
-// Each member is in a room of its own. The name of this room is the member's ID. The
-// room takes no memory: it is the entry of the registry. Other members may join a
-// room of this name; then it has the owner of the name and them.
+// Each member is alone in a room of its own. The name of this room is the member's ID.
+// The room takes no memory: it is the entry of the registry. Other members may have
+// joined a room of this name, before the member came. While there is a member of this
+// ID, a visit of Everyone doesn't reach them.
 //
 // # Invariants
 //
@@ -170,29 +171,25 @@ func (h *Hub[T]) VisitAll(visit func(T)) {
 type Who bool
 
 const (
-	// Everyone selects all members of the room, including its owner: the member
-	// whose ID is the name of the room.
+	// Everyone selects all members of the room, including the member whose ID is the
+	// name of the room.
 	Everyone Who = false
-	// JoinedOnly leaves out the owner.
+	// JoinedOnly leaves out that one.
 	JoinedOnly Who = true
 )
 
 // Visit calls visit for the members of a room, under a lock: see the documentation
 // of the package.
 func (h *Hub[T]) Visit(name string, who Who, visit func(T)) {
-	owner := h.owner(name, who)
+	if h.visitOwn(name, who, visit) {
+		return
+	}
 	r := h.find(name)
 	if r == nil {
-		if owner != nil {
-			visit(owner.value)
-		}
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if owner != nil {
-		visit(owner.value)
-	}
 	r.visit(visit)
 }
 
@@ -206,10 +203,7 @@ func (h *Hub[T]) VisitSeveral(names []string, who Who, visit func(T)) {
 	rooms := h.lock(names, some[:0])
 	defer unlock(rooms)
 	for i, name := range names {
-		if owner := h.owner(name, who); owner != nil {
-			visit(owner.value)
-		}
-		if rooms[i] != nil {
+		if !h.visitOwn(name, who, visit) && rooms[i] != nil {
 			rooms[i].visit(visit)
 		}
 	}
@@ -252,6 +246,24 @@ func unlock[T any](rooms []*room[T]) {
 	}
 }
 
+// Names returns the names of the rooms with joined members, in no particular order.
+func (h *Hub[T]) Names() []string {
+	var names []string
+	for i := range h.rooms {
+		names = h.rooms[i].appendNames(names)
+	}
+	return names
+}
+
+func (s *roomShard[T]) appendNames(names []string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for name := range s.byName {
+		names = append(names, name)
+	}
+	return names
+}
+
 // Members returns the members of a room, in no particular order.
 func (h *Hub[T]) Members(name string) []T {
 	var members []T
@@ -259,17 +271,20 @@ func (h *Hub[T]) Members(name string) []T {
 	return members
 }
 
-// owner returns the member whose ID is the name, if it is in its own room and who
-// includes it. Else it returns nil.
-func (h *Hub[T]) owner(name string, who Who) *Member[T] {
+// visitOwn visits the member whose ID is the name, unless it has left its own room. It
+// reports whether the room belongs to this member alone.
+func (h *Hub[T]) visitOwn(name string, who Who, visit func(T)) bool {
 	if who == JoinedOnly {
-		return nil
+		return false
 	}
 	m := h.get(name)
-	if m == nil || !m.inOwnRoom() {
-		return nil
+	if m == nil {
+		return false
 	}
-	return m
+	if m.inOwnRoom() {
+		visit(m.value)
+	}
+	return true
 }
 
 // find returns the room with a name. It returns nil if nobody has joined one.

@@ -86,11 +86,12 @@ func (m *Member[T]) addSeat(s *seat[T]) {
 	}
 }
 
-// Join puts a member into a room. A second call changes nothing. If the member is
-// leaving the room, it stays. Join reports false if the member was removed.
-func (h *Hub[T]) Join(m *Member[T], name string) bool {
-	if own, ok := m.joinOwnRoom(name); own {
-		return ok
+// Join puts a member into a room. It reports whether the member was not there before. If
+// the member is leaving the room, it stays. A member that was removed joins nothing. A
+// member's own room doesn't count as joined.
+func (h *Hub[T]) Join(m *Member[T], name string) (joined bool) {
+	if m.joinOwnRoom(name) {
+		return false
 	}
 	r := h.find(name)
 	if r == nil {
@@ -104,16 +105,17 @@ func (h *Hub[T]) Join(m *Member[T], name string) bool {
 		r.mu.Unlock()
 		r = h.replace(name, r)
 	}
-	ok := m.sit(r)
+	joined = m.sit(r)
 	empty := len(r.seats) == 0
 	r.mu.Unlock()
 	if empty {
 		h.removeEmpty(r)
 	}
-	return ok
+	return joined
 }
 
-// sit gives the member a seat in the room, under the lock of the room.
+// sit gives the member a seat in the room, under the lock of the room. It reports whether
+// the seat is new.
 func (m *Member[T]) sit(r *room[T]) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,7 +124,7 @@ func (m *Member[T]) sit(r *room[T]) bool {
 	}
 	if s := m.seat(r.name); s != nil {
 		s.leaving = false
-		return true
+		return false
 	}
 	s := &seat[T]{member: m, room: r}
 	m.addSeat(s)
@@ -130,19 +132,15 @@ func (m *Member[T]) sit(r *room[T]) bool {
 	return true
 }
 
-// joinOwnRoom joins the member's own room. It reports own as false if the name is
-// not the member's ID, and ok as false if the member was removed.
-func (m *Member[T]) joinOwnRoom(name string) (own, ok bool) {
+// joinOwnRoom joins the member's own room, unless the member was removed. It reports
+// whether the name is that of this room.
+func (m *Member[T]) joinOwnRoom(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if name != m.id {
-		return false, false
+	if name == m.id && !m.removed {
+		m.ownRoom = joined
 	}
-	if m.removed {
-		return true, false
-	}
-	m.ownRoom = joined
-	return true, true
+	return name == m.id
 }
 
 // BeginLeave marks a member as leaving a room. The member stays in the room until
@@ -167,20 +165,20 @@ func (h *Hub[T]) BeginLeave(m *Member[T], name string) bool {
 }
 
 // EndLeave removes a member from a room, unless it has joined again since
-// BeginLeave.
-func (h *Hub[T]) EndLeave(m *Member[T], name string) {
+// BeginLeave. It reports whether the member has left. A member's own room doesn't count.
+func (h *Hub[T]) EndLeave(m *Member[T], name string) (gone bool) {
 	m.mu.Lock()
 	if name == m.id {
 		if m.ownRoom == leaving {
 			m.ownRoom = left
 		}
 		m.mu.Unlock()
-		return
+		return false
 	}
 	s := m.seat(name)
 	m.mu.Unlock()
 	if s == nil {
-		return
+		return false
 	}
 	r := s.room
 	r.mu.Lock()
@@ -188,6 +186,7 @@ func (h *Hub[T]) EndLeave(m *Member[T], name string) {
 	if s.seated && s.leaving {
 		m.removeSeat(s)
 		r.remove(s)
+		gone = true
 	}
 	m.mu.Unlock()
 	empty := len(r.seats) == 0
@@ -195,6 +194,7 @@ func (h *Hub[T]) EndLeave(m *Member[T], name string) {
 	if empty {
 		h.removeEmpty(r)
 	}
+	return gone
 }
 
 // removeSeat removes a seat from those of the member, under mu.
@@ -220,14 +220,27 @@ func (h *Hub[T]) IsJoined(m *Member[T], name string) bool {
 	return m.seat(name) != nil
 }
 
-// Rooms returns the names of a member's rooms, the room of its own ID last.
-func (h *Hub[T]) Rooms(m *Member[T]) []string {
+// Joined returns the names of the rooms that a member has joined.
+func (h *Hub[T]) Joined(m *Member[T]) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.joinedRooms()
+}
+
+// joinedRooms returns the names of the joined rooms, under mu.
+func (m *Member[T]) joinedRooms() []string {
 	names := make([]string, 0, len(m.seats)+1)
 	for _, s := range m.seats {
 		names = append(names, s.room.name)
 	}
+	return names
+}
+
+// Rooms returns the names of a member's rooms, the room of its own ID last.
+func (h *Hub[T]) Rooms(m *Member[T]) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := m.joinedRooms()
 	if m.ownRoom != left && m.id != "" {
 		names = append(names, m.id)
 	}

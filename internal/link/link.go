@@ -94,7 +94,7 @@ type Link struct {
 	early    bool                  // kept holds bytes sent along with the handshake
 	noWait   bool                  // readReady must not wait
 	stays    bool                  // the reading goroutine stays until the end
-	ponged   bool                  // the last bytes had a pong
+	rests    bool                  // the client is likely to be silent now: see Rest
 	pinged   bool                  // a ping awaits Owner.Answer
 
 	answersLeft int8 // how often Message may still answer pings first: see maxAnswers
@@ -134,6 +134,17 @@ func New(conn net.Conn, early []byte, owner Owner, w *Watcher, o Options) *Link 
 
 // Conn returns the network connection.
 func (l *Link) Conn() net.Conn { return l.conn }
+
+// Owner returns the Owner.
+func (l *Link) Owner() Owner { return l.owner }
+
+// Gone reports whether the socket is closed or being closed.
+func (l *Link) Gone() bool { return l.is(gone) }
+
+// Rest says: the client is likely to be silent now. If there is no more input, the
+// reading goroutine then ends and the watcher waits. So the memory of a large stack isn't
+// kept for a silent client. The Owner calls it on the reading goroutine.
+func (l *Link) Rest() { l.rests = true }
 
 // Heard reports whether the client has sent something since the last call.
 func (l *Link) Heard() bool { return l.clear(heard) }

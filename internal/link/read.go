@@ -55,13 +55,13 @@ func (l *Link) read(wait bool) {
 			if !l.is(heard) {
 				l.set(heard)
 			}
-			l.ponged, l.answersLeft = false, maxAnswers
+			l.rests, l.answersLeft = false, maxAnswers
 			err = l.frames.Feed(data, (*incoming)(l))
 			if l.pinged {
 				l.answer()
 			}
 			l.release()
-			wait = l.stays || !l.ponged // a client is silent if it only answers pings
+			wait = l.stays || !l.rests
 		}
 		if err != nil {
 			l.readToEnd(err)
@@ -99,10 +99,11 @@ func (l *Link) readToEnd(err error) {
 // the connection, and the client might miss the close frame. An Idle under way may
 // still set a deadline.
 func (l *Link) discard() {
-	err := os.ErrDeadlineExceeded
-	for errors.Is(err, os.ErrDeadlineExceeded) {
+	for range 2 { // waiting is clear, so at most one Idle is under way
 		_ = l.conn.SetReadDeadline(time.Time{})
-		_, err = io.Copy(io.Discard, (*blockingReader)(l))
+		if _, err := io.Copy(io.Discard, (*blockingReader)(l)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
 	}
 }
 
@@ -135,7 +136,7 @@ func (in *incoming) Ping(payload []byte) {
 
 // Pong implements frame.Handler.
 func (in *incoming) Pong() {
-	in.ponged = true
+	in.rests = true // a client is silent if it only answers pings
 	in.owner.Pong((*Link)(in))
 }
 

@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// This file is for connections with and without TLS. plain_linux.go and plain_other.go
+// have the system calls that write and read without TLS. tls_unix.go writes TLS.
+
 // socket reads and writes a network connection without blocking. It bypasses Go's
 // poller, whose bookkeeping would cost more than the rest of a flush. It uses the
 // descriptor only inside of RawConn.Control or RawConn.Read: Go keeps it open during
@@ -29,7 +32,7 @@ type socket struct {
 	closed  bool       // the socket is closed or about to be
 	watched bool       // the poller has watched the socket before
 
-	direct bool // tryWriteTLS may write; immutable after open, so not guarded
+	canWriteTLS bool // see tryWriteTLS; immutable after open, so not guarded
 }
 
 // open finds the descriptor.
@@ -47,9 +50,7 @@ func (s *socket) open(conn net.Conn) {
 		return
 	}
 	s.raw, s.secure = raw, secure
-	if isSecure {
-		s.direct = raw.Control(func(fd uintptr) { s.direct = canAskForSpace(int(fd)) }) == nil && s.direct
-	}
+	s.canWriteTLS = isSecure && tellsSpace(raw)
 }
 
 // canBeRead reports whether the descriptor yields the client's bytes as they are.
@@ -93,7 +94,7 @@ type descriptorCall struct {
 	ok       bool
 	err      error
 	write    func(fd uintptr) // writeAll, bound once
-	hasSpace func(fd uintptr) // askForSpace, bound once
+	hasSpace func(fd uintptr) // askForSpace, bound once; only for TLS
 }
 
 var descriptorCalls = sync.Pool{New: func() any {
@@ -123,8 +124,6 @@ func (c *descriptorCall) writeAll(fd uintptr) {
 	}
 }
 
-func (c *descriptorCall) askForSpace(fd uintptr) { c.ok = hasSpace(int(fd), c.n) }
-
 // tryWrite implements Link.TryWrite.
 func (s *socket) tryWrite(p []byte) (int, error) {
 	switch {
@@ -140,23 +139,6 @@ func (s *socket) tryWrite(p []byte) (int, error) {
 		return 0, nil // the socket is closed: the blocking writer gets the error
 	}
 	return c.n, c.err
-}
-
-// tryWriteTLS writes all or nothing: TLS can't take back a record after a part of it
-// was written. So it first asks the system for space. While a goroutine reads,
-// it writes nothing: see reading.
-func (s *socket) tryWriteTLS(p []byte) (int, error) {
-	if !s.direct || !s.reading.TryLock() {
-		return 0, nil
-	}
-	defer s.reading.Unlock()
-	c := descriptorCalls.Get().(*descriptorCall)
-	defer c.recycle()
-	c.n = len(p)
-	if s.raw.Control(c.hasSpace) != nil || !c.ok {
-		return 0, nil
-	}
-	return s.secure.Write(p)
 }
 
 // readBlocking reads from the connection and may block.

@@ -12,7 +12,7 @@ import (
 )
 
 // Face connects a Conn with the application. The Conn calls its methods one at a
-// time, except for Pinged, Leaving and Released. It holds no lock then, except for
+// time, except for Pinged, Joined, Leaving, Left and Released. It holds no lock then, except for
 // Node.sweeping around Pinged and Released. Arguments are valid until the method
 // returns.
 type Face interface {
@@ -26,8 +26,18 @@ type Face interface {
 	Pinged()
 	// Ponged reports a pong of the client.
 	Ponged()
+	// Renewed brings a token of the client for an identity that is about to expire.
+	Renewed(token string)
+	// Suspended reports the loss of a socket. The session waits for another one.
+	Suspended(cause error)
+	// Resumed reports a new socket after Suspended.
+	Resumed()
+	// Joined reports: the connection has joined a room.
+	Joined(room string)
 	// Leaving reports: the connection is about to leave a room.
 	Leaving(room string)
+	// Left reports: the connection has left a room.
+	Left(room string)
 	// Ending reports the end of the connection. It is still in its rooms. No
 	// handler runs any more.
 	Ending(cause error)
@@ -45,16 +55,33 @@ type Conn struct {
 	face   Face  // immutable
 	member hub.Member[*Conn]
 	out    outbox.Outbox
-	link   atomic.Pointer[link.Link] // nil until Attach
+	link   atomic.Pointer[link.Link] // the last one; nil until Attach
 	user   *user                     // nil for nobody in particular; immutable after Add
+
+	resumable *resumable // nil without protocol 2; immutable
 
 	liveness liveness
 	turn     turn
 	ends     atomic.Uint32 // counts the two ends, of the handlers and of the socket
-	gone     atomic.Bool   // the socket is closed, or there will be none
-	reading  atomic.Bool   // Wait may not read: another goroutine does, or will
+	state    state         // see its bits
 	added    bool          // the node counts it; immutable after Add
 }
+
+// state is a set of bits.
+type state struct{ bits atomic.Uint32 }
+
+// Bits of Conn.state.
+const (
+	gone    = 1 << iota // the socket is closed, or there will be none
+	reading             // Wait may not read: another goroutine does, or will
+)
+
+// set sets a bit and reports whether it was set before.
+func (s *state) set(bit uint32) (before bool) { return s.bits.Or(bit)&bit != 0 }
+
+func (s *state) clear(bit uint32) { s.bits.And(^bit) }
+
+func (s *state) is(bit uint32) bool { return s.bits.Load()&bit != 0 }
 
 // Init prepares a connection for Node.Add. Deflate is true if the client accepts
 // compressed messages. Messages to the client wait until Open.
@@ -64,7 +91,7 @@ func (c *Conn) Init(n *Node, face Face, deflate bool) {
 	c.out.Init(n.config.MaxQueuedBytes, deflate)
 	c.out.Hold()
 	c.turn.block()
-	c.reading.Store(true) // until AllowWait
+	c.state.set(reading) // until AllowWait
 }
 
 // InitFailed prepares a connection after a failed handshake. The connection accepts no
@@ -88,7 +115,7 @@ func (c *Conn) Attach(socket net.Conn, early []byte, deflate bool) bool {
 		ReadBufferSize: cfg.ReadBufferSize,
 	})
 	c.link.Store(l)
-	if c.gone.Load() { // Kill ran before it could see the link
+	if c.state.is(gone) { // Kill ran before it could see the link
 		l.Kill()
 		return false
 	}
@@ -120,12 +147,12 @@ func (c *Conn) Serve(announce func()) {
 }
 
 // AllowWait lets Wait read the messages. Call it instead of Serve.
-func (c *Conn) AllowWait() { c.reading.Store(false) }
+func (c *Conn) AllowWait() { c.state.clear(reading) }
 
 // Wait reads the client's messages until the connection ends. It returns at once
 // without AllowWait, and at a second call.
 func (c *Conn) Wait() {
-	if c.added && c.reading.CompareAndSwap(false, true) {
+	if c.added && !c.state.set(reading) {
 		c.link.Load().Wait()
 	}
 }
@@ -158,8 +185,16 @@ func (c *Conn) Alive() bool { return c.out.Open() }
 // HasEnded reports whether the connection has ended: no handler starts any more.
 func (c *Conn) HasEnded() bool { return c.turn.is(ended) }
 
-// Join puts the connection into a room.
-func (c *Conn) Join(room string) { c.node.hub.Join(&c.member, room) }
+// Join puts the connection into a room. If it was not there before, Join calls
+// Face.Joined.
+func (c *Conn) Join(room string) {
+	if c.node.hub.Join(&c.member, room) {
+		c.face.Joined(room)
+	}
+}
+
+// Rooms returns the names of the rooms that the connection has joined.
+func (c *Conn) Rooms() []string { return c.node.hub.Joined(&c.member) }
 
 // IsJoined reports whether the connection is in a room.
 func (c *Conn) IsJoined(room string) bool { return c.node.hub.IsJoined(&c.member, room) }
@@ -170,9 +205,15 @@ func (c *Conn) Leave(room string) bool {
 	if !c.node.hub.BeginLeave(&c.member, room) {
 		return false
 	}
-	defer c.node.hub.EndLeave(&c.member, room) // also after runtime.Goexit in Leaving
+	defer c.endLeave(room) // also after runtime.Goexit in Leaving
 	c.face.Leaving(room)
 	return true
+}
+
+func (c *Conn) endLeave(room string) {
+	if c.node.hub.EndLeave(&c.member, room) {
+		c.face.Left(room)
+	}
 }
 
 // LeaveAll removes the connection from all its rooms, the room of its own ID last.
@@ -191,20 +232,24 @@ func (c *Conn) leaveEach(rooms []string) {
 	}
 }
 
-// Send queues a frame for this connection alone. It never waits for the client, but
-// may wait for a millisecond to slow down a loop: see slow.go. It returns ErrAlreadyDisconnected or ErrSlowConsumer if
-// the frame wasn't queued.
+// Send queues a frame for this connection alone. It never waits for the client, but may
+// wait for a millisecond to slow down a loop: slow.go has the rules for slow clients.
+// Send returns ErrAlreadyDisconnected or ErrSlowConsumer if the frame wasn't queued.
 func (c *Conn) Send(f *frame.Frame) error {
 	switch c.out.Enqueue(f) {
+	case outbox.Queued:
+		c.node.boundSuspended()
 	case outbox.Start:
 		outbox.FlushNow(c)
+		if c.resumable != nil {
+			c.out.WaitForCount()
+		}
 	case outbox.Crowded:
-		c.out.GiveWay()
+		c.giveWay()
 	case outbox.Closed:
 		return ErrAlreadyDisconnected
 	case outbox.Full:
-		c.tooSlow()
-		return ErrSlowConsumer
+		return c.tooSlow()
 	}
 	return nil
 }

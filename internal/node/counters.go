@@ -9,6 +9,8 @@ import (
 // Counters never decrease. Stats of the root package documents them.
 type Counters struct {
 	Upgrades, Refused, Received, Rejected, Unhandled, Slow, Dead, Failed, Dropped, Panics atomic.Uint64
+
+	Resumed, Expired, Evicted, Replayed atomic.Uint64 // of sessions
 }
 
 // countEnd counts the end of a connection by its cause. It runs before the

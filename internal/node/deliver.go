@@ -39,12 +39,16 @@ func (n *Node) Deliver(f *frame.Frame, to Target) error {
 	switch {
 	case len(d.start) == 1:
 		outbox.FlushNow(d.start[0])
+		if d.count == 1 && d.start[0].resumable != nil {
+			d.start[0].out.WaitForCount()
+		}
 	case len(d.start) > 1:
 		n.flushers.Submit(d.start)
 	}
 	for _, c := range d.slow {
-		c.tooSlow()
+		_ = c.tooSlow()
 	}
+	n.boundSuspended()
 	d.giveWay()
 	switch {
 	case to.Kind != One:
@@ -58,7 +62,7 @@ func (n *Node) Deliver(f *frame.Frame, to Target) error {
 
 // offer queues the frame for one connection, under the lock of the room.
 func (d *delivery) offer(c *Conn) {
-	if !d.isRecipient(c) || d.Volatile && d.drops(c) {
+	if !d.isRecipient(c) || d.Volatile && d.drops(c) || d.Await != nil && !d.Await(c) {
 		return
 	}
 	d.count++

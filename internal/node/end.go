@@ -7,11 +7,18 @@ import (
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
+// The functions of this file end a connection. If the client closes or is lost, the end
+// begins in PeerClosed or Lost: see incoming.go, and socket.go for protocol 2. After a
+// timeout, sweep.go calls failed of flush.go.
+
 // Close ends the connection in an orderly way: the queue is written, then a close
 // frame. Code 0 makes a close frame without a code. The client has
 // Config.CloseTimeout to read all of it and to answer. Close reports false if the
 // connection has ended or is ending.
 func (c *Conn) Close(code int, text string, cause error) bool {
+	if c.resumable != nil && c.resumable.session.Stop() {
+		defer outbox.FlushNow(c)
+	}
 	return c.close(frame.NewCloseFrame(code, text), cause)
 }
 
@@ -28,7 +35,7 @@ func (c *Conn) close(f *frame.Frame, cause error) bool {
 // closing starts the end of the connection after its close frame is queued.
 func (c *Conn) closing(result outbox.Result) {
 	c.node.addClosing(c, time.AfterFunc(c.node.config.CloseTimeout, c.closeLink))
-	if c.gone.Load() { // unlinked ran before it could see the timer
+	if c.state.is(gone) { // unlinked ran before it could see the timer
 		c.node.removeClosing(c)
 	}
 	if result == outbox.Start {
@@ -67,6 +74,9 @@ func (c *Conn) end() bool {
 	}
 	c.node.hub.Remove(&c.member)
 	c.leaveUser()
+	if c.resumable != nil {
+		c.endSession()
+	}
 	return idle
 }
 
@@ -104,7 +114,7 @@ func (c *Conn) closeLink() {
 
 // unlinked counts the end of the socket. The socket is closed, or there will be none.
 func (c *Conn) unlinked() {
-	if !c.gone.CompareAndSwap(false, true) {
+	if c.state.set(gone) {
 		return
 	}
 	c.node.removeClosing(c)

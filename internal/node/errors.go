@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/kataras/iris/websocket/internal/frame"
+	"github.com/kataras/iris/websocket/internal/link"
 )
 
 // Causes of the end of a connection, and errors of Send and Deliver. The root
@@ -18,7 +19,12 @@ var (
 	ErrMessageTooLarge     = errors.New("websocket: the client sent a message larger than Config.MaxMessageSize")
 	ErrInvalidUTF8         = errors.New("websocket: the client sent a text message that is not valid UTF-8")
 	ErrProtocol            = errors.New("websocket: the client violated the protocol")
+	ErrEvicted             = errors.New("websocket: the server has too many suspended sessions")
+	ErrAnotherUser         = errors.New("websocket: another user has asked for the session")
+	ErrExpired             = errors.New("websocket: the client sent no new token before its identity expired")
+	ErrNotSupported        = errors.New("websocket: the client can't answer: it doesn't speak protocol 2")
 	ErrServerClosed        = errors.New("websocket: the server has been shut down")
+	ErrGoexit              = link.ErrGoexit
 )
 
 // lost returns the cause of a connection lost without a close frame.

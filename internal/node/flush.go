@@ -9,7 +9,8 @@ import (
 )
 
 // Flush implements outbox.Source. It writes as much as possible without blocking and
-// starts a goroutine of the connection for the rest.
+// starts a goroutine of the connection for the rest. It loads the link before it takes
+// anything out of the queue: the queue then refuses a writer of an older link.
 func (c *Conn) Flush(f *outbox.Flusher) {
 	l := c.link.Load()
 	outcome, err := f.Flush(&c.out, l.TryWrite)
@@ -19,7 +20,9 @@ func (c *Conn) Flush(f *outbox.Flusher) {
 	case outbox.Finished:
 		go l.CloseSent() // may block
 	case outbox.Failed:
-		c.Kill(c.node.lost(err))
+		c.failed(l, c.node.lost(err))
+	case outbox.Moved:
+		c.Flush(f)
 	}
 }
 
@@ -30,7 +33,19 @@ func (c *Conn) drain(l *link.Link) {
 	case err == nil:
 	case errors.Is(err, io.EOF): // the close frame is written
 		l.CloseSent()
+	case errors.Is(err, outbox.ErrMoved):
+		outbox.FlushNow(c)
 	default:
-		c.Kill(c.node.lost(err))
+		c.failed(l, c.node.lost(err))
 	}
+}
+
+// failed ends a link that doesn't work any more. Without a session, the connection
+// ends, too.
+func (c *Conn) failed(l *link.Link, cause error) {
+	if s, ok := l.Owner().(*Socket); ok {
+		s.lose(cause)
+		return
+	}
+	c.Kill(cause)
 }

@@ -19,7 +19,7 @@
 //
 // # Locks
 //
-// These two lists have all mutexes of the module, except for those of the examples. A
+// These lists have all mutexes of the module, except for those of the examples. A
 // goroutine with a lock may only take locks further down, and no second one of the same
 // line. There is one exception: a goroutine may lock several rooms, in the order of
 // their names.
@@ -35,6 +35,7 @@
 //	link: socket.reading     TLS: a read, or a write without blocking
 //	outbox: Flushers.mu      the connections to flush
 //	session: Table.mu        the sessions of a server; the suspended ones
+//	resumable.mu             why a socket was lost; waiting for the turn
 //	session: Session.mu      the state and the counts of a session
 //	session: Asks.mu         the asks of a session
 //	outbox: Outbox.mu        the queue of a connection
@@ -43,13 +44,46 @@
 //	frame: Frame.deflate     a sync.Once: one goroutine compresses a frame
 //	link: unsentIsUnlimited  a sync.Once: reads a setting of the system
 //
+// These locks are of a cluster. They come before Outbox.mu, and a lock of a broker may follow
+// each of them:
+//
+//	Cluster.membership       a node comes or goes; held until presence and calls know it
+//	presences.locks          root package: is a connection present in a room?
+//	presence: Tracker.mu     who is in the rooms of a cluster; held while it sends
+//	cluster: publicationShard.mu  the numbers of messages; held during Broker.Publish
+//	cluster: positionShard.mu     the numbers of other nodes' messages
+//	cluster: interests.mu    the channels that this node wants
+//	cluster: nodes.mu        the other nodes
+//	cluster: calls.mu        questions to other nodes, and theirs
+//	cluster: outages.mu      the outage of the broker
+//	cluster: copies.mu       messages to several rooms that have come
+//
+// A Member.mu is taken under presences.locks, alone.
+//
+// These locks are of clients and of tests. The first three come before those of packages
+// session and outbox:
+//
+//	public client: presences.mu who is in a room, as the client knows it
+//	public client: Client.mu the beginning and the end of a client; its functions
+//	client: Client.mu        the session and the socket of a client
+//	client: socket.writing   one writer at a time
+//	faultproxy: Conn.mu      the faults of a connection
+//	faultproxy: Proxy.mu     the connections
+//
 // Both hubs of a Node follow this order. [Target.Except] makes a delivery to a user ask
 // for rooms: it then takes a Member.mu of one hub under a room.mu of the other.
 //
 // The locks of the root package and of package handshake come below all of these. A
 // goroutine with one of these locks takes no other lock:
 //
+//	gathering.mu             the replies to an ask of many
+//	listeners.mu             the functions registered on a connection, during a change
 //	connection.mu            the request and the values of a connection
+//	roomChanges.mu           the rooms whose members have changed
+//	presenceChanges.mu       the changes of presence to tell
+//	presenceCompares.mu      the answers about presence to be compared
+//	cluster: Shared.mu       the questions of many clients to other nodes
+//	watching.mu              who watches the presence of rooms
 //	Server.mu                the functions registered on a server
 //	interruptedServers.mu    the servers to shut down; held by iris.RegisterOnInterrupt
 //	ConnectionValues.mu      the values of a connection
@@ -65,12 +99,15 @@ package node
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/hub"
 	"github.com/kataras/iris/websocket/internal/link"
 	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/session"
+	"github.com/kataras/iris/websocket/internal/wire"
 )
 
 // Config is the configuration of a Node. Each field is required unless its comment
@@ -86,6 +123,11 @@ type Config struct {
 	PongTimeout  time.Duration
 	PingPeriod   time.Duration
 	CloseTimeout time.Duration
+	HelloTimeout time.Duration // of protocol 2
+
+	SessionWindow     time.Duration // for which a suspended session is kept; 0 or less: no session
+	MaxSuspended      int           // sessions
+	MaxSuspendedBytes int           // that wait for all suspended sessions
 
 	// PeerClosed makes the cause of an end by the client: from the code and the text
 	// of its close frame, or from the error of a lost connection. It must not block:
@@ -99,27 +141,36 @@ type Node struct {
 	// Counters counts over all connections, past ones included.
 	Counters Counters
 
-	config   Config // immutable
-	hub      *hub.Hub[*Conn]
-	users    *hub.Hub[*Conn] // a room for each user: see user
-	ping     *frame.Frame    // shared by all pings
-	flushers outbox.Flushers[*Conn]
-	watcher  link.Watcher // runs while there are connections
+	config       Config // immutable
+	hub          *hub.Hub[*Conn]
+	users        *hub.Hub[*Conn] // a room for each user: see user
+	ping         *frame.Frame    // shared by all pings
+	askForCount  *frame.Frame    // asks for the client's count; shared, too
+	pingForCount *frame.Frame    // both
+	flushers     outbox.Flushers[*Conn]
+	watcher      link.Watcher // runs while there are connections
+
+	sessions *session.Table[*Conn]
+	away     atomic.Int64  // the bytes that wait for suspended sessions
+	asked    atomic.Uint64 // the last id of NextAsk
 
 	mu          sync.Mutex    // guards the fields below
 	counted     int           // the connections from Add to Released
 	stopSweeper chan struct{} // closed to end the sweeper; nil without connections
 	// closing holds the connections with a close frame under way. The hub no longer has
 	// them, or is about to remove them. Each has a timer for Config.CloseTimeout.
-	closing  map[*Conn]*time.Timer
-	shutdown bool
+	closing   map[*Conn]*time.Timer
+	sockets   map[*Socket]struct{} // those that belong to no connection yet
+	expiry    *time.Timer          // for the next session to expire; nil for none
+	expiresAt time.Time            // when expiry fires
+	shutdown  bool
 
 	// sweeping is held during a sweep. The old sweeper may still be running when the
 	// next one starts.
 	sweeping sync.Mutex
 
 	// live counts each connection twice: until Ended has returned, and until its
-	// socket is closed.
+	// socket is closed. It also counts each Socket.
 	live sync.WaitGroup
 }
 
@@ -128,14 +179,35 @@ var ErrTaken = errors.New("the ID is taken")
 
 // New returns a node without connections.
 func New(config Config) *Node {
+	ping := frame.NewControl(frame.OpPing, nil)
+	askForCount := frame.NewControl(frame.OpText, wire.AppendControl(nil, wire.PingKind, 0, nil))
 	return &Node{
-		config:  config,
-		hub:     hub.New[*Conn](),
-		users:   hub.New[*Conn](),
-		ping:    frame.NewControl(frame.OpPing, nil),
-		closing: make(map[*Conn]*time.Timer),
+		config:       config,
+		hub:          hub.New[*Conn](),
+		users:        hub.New[*Conn](),
+		ping:         ping,
+		askForCount:  askForCount,
+		pingForCount: frame.JoinControls(ping, askForCount),
+		closing:      make(map[*Conn]*time.Timer),
+		sockets:      make(map[*Socket]struct{}),
+		sessions: session.NewTable[*Conn](session.Bounds{
+			Window: config.SessionWindow, Farewell: min(config.SessionWindow, farewell),
+			Sessions: config.MaxSuspended, Remember: remember, Remembers: mostRemembered,
+		}),
 	}
 }
+
+// farewell is how long the session of a client is kept that closed with 1001. A page that is
+// left for good may do so, and one that is loaded again: Firefox closes sockets before the
+// page can end its session.
+const farewell = 10 * time.Second
+
+// The counts of ended sessions are remembered for a while, for clients that come back
+// too late. One takes about 200 bytes.
+const (
+	remember       = 10 * time.Minute
+	mostRemembered = 100_000
+)
 
 // Add registers a connection under an ID and for a user; an empty user is nobody.
 // The socket may follow later: from now on the connection can be found, queues
@@ -181,6 +253,10 @@ func (n *Node) unregister() {
 		close(n.stopSweeper)
 		n.stopSweeper = nil
 		n.watcher.Stop()
+		if n.expiry != nil {
+			n.expiry.Stop()
+			n.expiry = nil
+		}
 	}
 }
 
@@ -193,9 +269,19 @@ func (n *Node) All() []*Conn { return n.hub.All() }
 // Len returns the number of connections.
 func (n *Node) Len() int { return n.hub.Len() }
 
+// Rooms returns the names of the rooms that have members, without those of IDs.
+func (n *Node) Rooms() []string { return n.hub.Names() }
+
 // Members returns the connections in a room, in no particular order. Some of them
 // may have ended.
 func (n *Node) Members(room string) []*Conn { return n.hub.Members(room) }
+
+// Joined returns the connections that have joined a room, in no particular order: not
+// the one whose ID is the name.
+func (n *Node) Joined(room string) (list []*Conn) {
+	n.hub.Visit(room, hub.JoinedOnly, func(c *Conn) { list = append(list, c) })
+	return list
+}
 
 // MembersOfUser returns the connections of a user, in no particular order. Some of
 // them may have ended.

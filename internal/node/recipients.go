@@ -1,6 +1,10 @@
 package node
 
-import "github.com/kataras/iris/websocket/internal/hub"
+import (
+	"slices"
+
+	"github.com/kataras/iris/websocket/internal/hub"
+)
 
 // Kind selects the fields of a Target with its recipients.
 type Kind byte
@@ -24,9 +28,15 @@ type Target struct {
 	Names  []string // sorted, without duplicates
 	Conn   *Conn
 
-	Sender   *Conn    // gets nothing; nil for none
-	Except   []string // these IDs and rooms get nothing
-	Volatile bool     // slow clients don't get the message and stay connected
+	Sender      *Conn    // gets nothing; nil for none
+	Except      []string // these IDs and rooms get nothing
+	ExceptUsers []string // the connections of these users get nothing
+	Volatile    bool     // slow clients don't get the message and stay connected
+
+	// Await is called for each recipient before the message is queued; nil for none. A
+	// recipient gets the message if it reports true. It is called under the lock of a
+	// room.
+	Await func(*Conn) bool
 }
 
 // visitRecipients offers the frame to each connection of the target.
@@ -58,7 +68,7 @@ func (d *delivery) visitRecipients(n *Node) {
 // isRecipient reports whether a connection gets the frame: not the sender, nobody in
 // Except, and no connection twice.
 func (d *delivery) isRecipient(c *Conn) bool {
-	if c == d.Sender || len(d.Except) > 0 && c.isOneOf(d.Except) {
+	if c == d.Sender || len(d.Except) > 0 && c.isOneOf(d.Except) || c.isOneOfUsers(d.ExceptUsers) {
 		return false
 	}
 	if d.Kind == Rooms {
@@ -68,6 +78,11 @@ func (d *delivery) isRecipient(c *Conn) bool {
 		d.seen[c] = struct{}{}
 	}
 	return true
+}
+
+// isOneOfUsers reports whether the connection is one of the users.
+func (c *Conn) isOneOfUsers(names []string) bool {
+	return c.user != nil && slices.Contains(names, c.user.name)
 }
 
 // isOneOf reports whether the connection has one of the IDs or is in one of the

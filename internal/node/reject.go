@@ -9,8 +9,9 @@ import (
 )
 
 // Rejected implements link.Owner. An invalid message ends the connection.
-func (o *owner) Rejected(_ *link.Link, err error) {
-	c := (*Conn)(o)
+func (o *owner) Rejected(_ *link.Link, err error) { (*Conn)(o).rejected(err) }
+
+func (c *Conn) rejected(err error) {
 	switch err {
 	case frame.ErrTooLarge:
 		c.reject(frame.CloseTooBig, ErrMessageTooLarge)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
+	"github.com/kataras/iris/websocket/internal/session"
 )
 
 // liveness counts sweeps. Node.sweeping guards it.
@@ -20,8 +21,9 @@ type Sweeps struct {
 	Silent, Stuck, Ping uint64        // 32 bits are too few for years in milliseconds
 }
 
-// Sweeps computes the interval between sweeps. It is short enough to keep each
-// timeout to about a quarter of its length, and to spread pings over the period.
+// Sweeps computes the interval between sweeps. It is short enough to spread pings over
+// the period. No timeout ends early. One of silence ends late by a fifth at most, that of
+// writing by three quarters.
 func (cfg Config) Sweeps() Sweeps {
 	silence := cfg.PongTimeout
 	interval := cfg.PingPeriod / 16
@@ -82,6 +84,9 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	if c.turn.is(unanswered) { // the handshake has a timeout of its own
 		return
 	}
+	if c.resumable != nil && !c.checkSession() {
+		return
+	}
 	live, l := &c.liveness, c.link.Load()
 	last, now := live.progress, c.out.Progress()
 	live.progress = now
@@ -90,7 +95,7 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	if l.Heard() || last.Writing && now.Waited != last.Waited || c.turn.is(busy) {
 		live.silent = 0
 	} else if live.silent++; live.silent >= limits.Silent {
-		c.Kill(ErrPongTimeout)
+		c.failed(l, ErrPongTimeout)
 		return
 	} else {
 		l.Idle()
@@ -98,7 +103,7 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	if !now.Writing || now.Steps != last.Steps {
 		live.stuck = 0
 	} else if live.stuck++; limits.Stuck > 0 && live.stuck >= limits.Stuck {
-		c.Kill(ErrWriteTimeout)
+		c.failed(l, ErrWriteTimeout)
 		return
 	}
 	if live.unpinged++; live.unpinged >= limits.Ping {
@@ -106,9 +111,27 @@ func (c *Conn) checkLiveness(limits Sweeps) {
 	}
 }
 
+// checkSession checks the session. It reports false without a socket.
+func (c *Conn) checkSession() bool {
+	r := c.resumable
+	generation, state := r.session.Socket()
+	if state != session.Attached {
+		return false
+	}
+	if r.swept != generation { // the timeouts begin anew
+		r.swept, c.liveness = generation, liveness{progress: c.out.Progress()}
+	}
+	c.checkRenewal()
+	return true
+}
+
 // ping sends a ping, regardless of the queue.
 func (c *Conn) ping() {
-	switch c.out.Ping(c.node.ping) {
+	f := c.node.ping
+	if c.resumable != nil {
+		f = c.node.pingForCount
+	}
+	switch c.out.Ping(f) {
 	case outbox.Closed:
 		return
 	case outbox.Start:

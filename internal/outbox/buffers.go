@@ -56,7 +56,7 @@ func (o *Outbox) takeControl() {
 }
 
 // release ends the life of a batch: it subtracts the bytes and gives the buffer
-// back, under mu. The bytes of frames that replay keeps go on counting.
+// back, under mu. The bytes of frames kept for a replay go on counting.
 func (o *Outbox) release(batch []*frame.Frame) {
 	for _, f := range batch {
 		if o.replay == nil || !counted(f) {
@@ -66,7 +66,7 @@ func (o *Outbox) release(batch []*frame.Frame) {
 	o.giveBack(batch)
 }
 
-// drop is release for frames that no writer has taken, under mu.
+// drop is release for a queue not yet taken by a writer, under mu.
 func (o *Outbox) drop(queue []*frame.Frame) {
 	for _, f := range queue {
 		o.subtract(f)
@@ -81,7 +81,10 @@ func (o *Outbox) subtract(f *frame.Frame) {
 		o.exempt = nil
 	case !f.Automatic():
 		o.bytes -= f.Len() + FrameOverhead
+	default:
+		return
 	}
+	o.noteAway(-f.Len() - FrameOverhead)
 }
 
 // giveBack gives back the buffer of a batch or a queue, under mu.

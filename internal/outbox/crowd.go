@@ -25,8 +25,9 @@ func (m moment) since(then moment) time.Duration {
 	return time.Duration(int32(m-then)) * time.Microsecond
 }
 
-// crowded reports, under mu, whether more than half of the limit waits.
-func (o *Outbox) crowded() bool { return o.waiting() > o.limit/2 }
+// crowded reports, under mu, whether more than half of the limit waits: to be written, or
+// for the peer's count.
+func (o *Outbox) crowded() bool { return o.bytes > o.limit/2 }
 
 // signalFreed wakes the goroutines in GiveWay if the outbox is no longer crowded or
 // is dead. The caller holds mu.
@@ -45,11 +46,11 @@ func (o *Outbox) noteBlocked() {
 	o.mu.Unlock()
 }
 
-// GiveWay slows down a goroutine that emits in a loop: a loop is faster than any
+// GiveWay slows down a goroutine with an emitting loop: a loop is faster than any
 // network. Call it after Enqueue has returned Crowded. It waits until the outbox is
 // no longer crowded, but at most until a millisecond after the last call. So a loop
 // over many crowded clients waits no longer than a loop over one. GiveWay doesn't
-// wait for a client that has accepted nothing for 250 ms.
+// wait for a client if it has accepted nothing for 250 ms.
 func (o *Outbox) GiveWay() {
 	freed, wait := o.giveWay()
 	for range 3 { // often the writer only needs a processor

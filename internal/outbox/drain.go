@@ -3,6 +3,7 @@ package outbox
 import (
 	"io"
 	"sync"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 )
@@ -10,6 +11,10 @@ import (
 // chunk is the size of one blocking write, in bytes. So each piece of a large
 // message counts as progress. It is also the size of a TLS record.
 const chunk = 16 << 10
+
+// waited is the least time of a write that has waited for the peer. A shorter one found
+// space in the buffers of the system: it says nothing about the peer.
+const waited = 50 * time.Millisecond
 
 // chunks holds the buffers for gluing. A writer borrows one while it works.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
@@ -53,36 +58,39 @@ func (o *Outbox) drainBatch(w io.Writer, batch []*frame.Frame, skip int) error {
 	}
 	buffer := chunks.Get().(*[]byte)
 	defer chunks.Put(buffer)
-	for data := range o.pieces(batch, skip, *buffer) {
+	for data := range o.form().pieces(batch, skip, *buffer) {
 		for len(data) > 0 {
 			n := min(len(data), chunk)
+			began := now()
 			if _, err := w.Write(data[:n]); err != nil {
 				return err
 			}
 			data = data[n:]
-			o.noteWrite()
+			o.noteWrite(began)
 		}
 	}
 	return nil
 }
 
 // noteWrite counts a write of the blocking writer.
-func (o *Outbox) noteWrite() {
+func (o *Outbox) noteWrite(began moment) {
 	moved := now()
 	o.mu.Lock()
 	o.progress.Steps++
-	o.progress.Waited++
+	if moved.since(began) >= waited {
+		o.progress.Waited++
+	}
 	o.moved = moved
 	o.mu.Unlock()
 }
 
 // pieces yields the bytes of a batch, without the first skip bytes. Small frames are
 // glued together in the buffer; larger ones are yielded as they are.
-func (o *Outbox) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
+func (f form) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		glue := buffer[:0]
-		for i, f := range batch {
-			data := o.encode(f)
+		for i, queued := range batch {
+			data := f.encode(queued)
 			if skip >= len(data) {
 				skip -= len(data)
 				continue
@@ -136,9 +144,9 @@ func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, outcome Out
 	return nil, Idle
 }
 
-// fail ends the writer after a failed write, and the outbox unless that keeps its
-// frames for another socket. It reports true if the caller must start a writer for
-// one.
+// fail ends the writer after a failed write. It also ends the outbox, unless the
+// outbox keeps its frames for another socket. It reports true if the caller must
+// start a writer for another socket.
 func (o *Outbox) fail(batch []*frame.Frame, err error) (moved bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -152,11 +160,4 @@ func (o *Outbox) fail(batch []*frame.Frame, err error) (moved bool) {
 		o.kill(err)
 	}
 	return false
-}
-
-func (o *Outbox) encode(f *frame.Frame) []byte {
-	if o.deflate {
-		return f.Deflated()
-	}
-	return f.Bytes()
 }

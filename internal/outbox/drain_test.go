@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func text(s string) *frame.Frame { return frame.NewFrame(frame.OpText, []byte(s)) }
 
-// recorder is a transport that stores all writes and notices two writers at once.
+// recorder is a transport. It stores all writes and notices two writers at once.
 type recorder struct {
 	busy    atomic.Bool
 	overlap atomic.Bool
@@ -52,14 +54,15 @@ func newOutbox(limit int) *Outbox {
 	return o
 }
 
-func TestWhatPilesUpGoesOutInOneWrite(t *testing.T) {
+// TestSmallFramesInOneWrite checks: a writer glues all waiting small frames together.
+func TestSmallFramesInOneWrite(t *testing.T) {
 	o := newOutbox(1 << 20)
 	want := ""
 	for i := range 16 {
 		frame := text(fmt.Sprint("message ", i))
 		want += string(frame.Bytes())
 		if got := o.Enqueue(frame); (got == Start) != (i == 0) {
-			t.Fatalf("frame %d: %v", i, got)
+			t.Fatalf("frame %d: got %v", i, got)
 		}
 	}
 	var r recorder
@@ -71,7 +74,9 @@ func TestWhatPilesUpGoesOutInOneWrite(t *testing.T) {
 	}
 }
 
-func TestLargeFramesGoOutInPieces(t *testing.T) {
+// TestLargeFramesInPieces checks: frames of all sizes are written completely and in
+// order. Each write counts as progress, none of them as one that waited.
+func TestLargeFramesInPieces(t *testing.T) {
 	o := newOutbox(1 << 20)
 	var want bytes.Buffer
 	for _, n := range []int{10, 3 * chunk, 20, chunk - 8, chunk, 30} {
@@ -84,15 +89,35 @@ func TestLargeFramesGoOutInPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(r.data.Bytes(), want.Bytes()) {
-		t.Error("what was written isn't what was queued")
+		t.Errorf("got %d bytes, want the %d bytes of the queued frames", r.data.Len(), want.Len())
 	}
-	if p := o.Progress(); int(p.Waited) != r.writes || p.Steps <= p.Waited || r.writes < 6 {
-		t.Errorf("%d writes, counted %+v", r.writes, p)
+	if p := o.Progress(); int(p.Steps) <= r.writes || p.Waited != 0 || r.writes < 6 {
+		t.Errorf("got %d writes and the progress %+v, want at least 6 writes, all counted", r.writes, p)
 	}
 }
 
+// TestWaitedCountsSlowWrites checks: a write that takes long has waited for the peer. A
+// quick one has not, however many there are.
+func TestWaitedCountsSlowWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox(1 << 20)
+		for _, pause := range []time.Duration{0, waited - time.Microsecond, waited, time.Minute, 0} {
+			o.Enqueue(text("x"))
+			if err := o.Drain(writerFunc(func(p []byte) (int, error) {
+				time.Sleep(pause) // of the clock of the bubble
+				return len(p), nil
+			})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p := o.Progress(); p.Waited != 2 {
+			t.Errorf("%d writes have waited, want 2", p.Waited)
+		}
+	})
+}
+
 func TestCloseFrameIsLast(t *testing.T) {
-	o := newOutbox(1) // whatever the limit
+	o := newOutbox(1) // the close frame ignores the limit
 	cause := errors.New("over")
 	o.Enqueue(text("before"))
 	if got := o.Close(frame.NewCloseFrame(1000, ""), cause); got != Crowded {
@@ -117,22 +142,23 @@ func TestCloseFrameIsLast(t *testing.T) {
 	}
 }
 
-func TestFailedWriteEndsIt(t *testing.T) {
+// TestFailedWrite checks: a failed write ends the outbox and drops the queue.
+func TestFailedWrite(t *testing.T) {
 	o := newOutbox(1 << 20)
 	broken := errors.New("broken")
 	o.Enqueue(text("a"))
 	o.Enqueue(text("b"))
 	if err := o.Drain(&recorder{err: broken}); !errors.Is(err, broken) {
-		t.Errorf("Drain: %v", err)
+		t.Errorf("Drain: got %v, want %v", err, broken)
 	}
 	if o.Bytes() != 0 || !errors.Is(o.Cause(), broken) || o.Enqueue(text("c")) != Closed {
-		t.Errorf("%d bytes, cause %v", o.Bytes(), o.Cause())
+		t.Errorf("got %d bytes and the cause %v, want 0 and %v", o.Bytes(), o.Cause(), broken)
 	}
 }
 
-// TestBytesCountUntilTheWriteReturns: the limit is on memory, so a frame counts
-// until its write is over.
-func TestBytesCountUntilTheWriteReturns(t *testing.T) {
+// TestBytesDuringWrite checks: a frame counts until its write returns. The limit is on
+// memory, and a frame needs memory until then.
+func TestBytesDuringWrite(t *testing.T) {
 	frame := text("0123456789")
 	o := newOutbox(2 * size(frame))
 	o.Enqueue(frame)
@@ -144,16 +170,16 @@ func TestBytesCountUntilTheWriteReturns(t *testing.T) {
 		t.Errorf("%d bytes while writing, want %d", o.Bytes(), size(frame))
 	}
 	if got := o.Enqueue(frame); got != Crowded {
-		t.Errorf("second: %v", got)
+		t.Errorf("second frame: got %v, want Crowded", got)
 	}
 	if got := o.Enqueue(frame); got != Full {
-		t.Errorf("third: %v, want Full", got)
+		t.Errorf("third frame: got %v, want Full", got)
 	}
 	r.proceed <- struct{}{}
 	<-r.entered
 	r.proceed <- struct{}{}
 	if err := <-done; err != nil || o.Bytes() != 0 {
-		t.Errorf("Drain: %v, %d bytes", err, o.Bytes())
+		t.Errorf("Drain: got %v, and %d bytes are left, want 0", err, o.Bytes())
 	}
 }
 
@@ -166,19 +192,20 @@ func TestKillDropsTheQueue(t *testing.T) {
 	<-r.entered
 	o.Enqueue(text("dropped"))
 	if !o.Kill(errors.New("first")) || o.Kill(errors.New("second")) {
-		t.Error("the first Kill isn't the one that counts")
+		t.Error("got false from the first Kill, or true from the second")
 	}
 	r.proceed <- struct{}{}
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	if r.data.String() != string(text("being written").Bytes()) || o.Bytes() != 0 || o.Cause().Error() != "first" {
-		t.Errorf("wrote %q, %d bytes left, cause %v", r.data.String(), o.Bytes(), o.Cause())
+		t.Errorf("wrote %q, %d bytes left, cause %v; want only the first frame, 0, first",
+			r.data.String(), o.Bytes(), o.Cause())
 	}
 }
 
-// TestManyEmitters: one writer at a time; each emitter's frames in order, none
-// missing, none after the close frame.
+// TestManyEmitters checks: one writer runs at a time. The frames of each emitter are
+// complete and in order, and no frame follows the close frame.
 func TestManyEmitters(t *testing.T) {
 	const emitters, each = 8, 500
 	o := newOutbox(1 << 30)
@@ -215,18 +242,18 @@ func checkOrder(t *testing.T, data []byte, emitters, each int) {
 			t.Fatal(err)
 		}
 		if i != next[e] {
-			t.Fatalf("emitter %d: frame %d after %d", e, i, next[e]-1)
+			t.Fatalf("emitter %d: got frame %d, want %d", e, i, next[e])
 		}
 		next[e]++
 		data = data[n:]
 	}
 	if !bytes.Equal(data, frame.NewCloseFrame(1000, "").Bytes()) {
-		t.Errorf("after the last message comes %x", data)
+		t.Errorf("after the last message: got %x, want a close frame", data)
 	}
 }
 
-// TestKillWhileWriting: emitters, a writer and Kill at the same time leave nothing
-// behind.
+// TestKillWhileWriting checks: if emitters, a writer and Kill run at the same time, no
+// frame and no writer is left.
 func TestKillWhileWriting(t *testing.T) {
 	for range 200 {
 		o := newOutbox(1 << 20)
@@ -243,7 +270,8 @@ func TestKillWhileWriting(t *testing.T) {
 		work.Go(func() { o.Kill(io.ErrClosedPipe) })
 		work.Wait()
 		if o.Progress().Writing || o.Bytes() != 0 || len(o.queue) != 0 {
-			t.Fatalf("writing %v, %d bytes, %d frames left", o.Progress().Writing, o.Bytes(), len(o.queue))
+			t.Fatalf("got writing %v, %d bytes, %d frames; want none",
+				o.Progress().Writing, o.Bytes(), len(o.queue))
 		}
 	}
 }
@@ -255,6 +283,6 @@ func TestDeflate(t *testing.T) {
 	o.Enqueue(frame)
 	var r recorder
 	if err := o.Drain(&r); err != nil || !bytes.Equal(r.data.Bytes(), frame.Deflated()) {
-		t.Errorf("%v, %d bytes written", err, r.data.Len())
+		t.Errorf("got %v and %d bytes, want the %d compressed bytes", err, r.data.Len(), len(frame.Deflated()))
 	}
 }

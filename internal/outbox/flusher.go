@@ -6,8 +6,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// glueSize limits the bytes that a Flusher glues together: about the free space of
-// the send buffer of a socket.
+// glueSize is the maximum number of bytes glued together by a Flusher: about the free
+// space of the send buffer of a socket.
 const glueSize = 64 << 10
 
 // Outcome is the result of a Flush.
@@ -25,17 +25,21 @@ const (
 	// Failed: a write failed. It killed the outbox, unless Retain was called.
 	Failed
 	// Moved: the outbox has another socket since the writer started. The caller must
-	// start a writer for that: see [Outbox.Attach].
+	// start a writer for the new socket: see [Outbox.Attach].
 	Moved
 )
 
-// Flusher is a writer that never blocks. It serves one outbox at a time. It glues
-// the frames of a batch together, and uses the result again for the next outbox with
+// Flusher is a writer. It never blocks. It serves one outbox at a time. It glues the
+// frames of a batch together, and uses the result again for the next outbox with
 // the same batch.
 type Flusher struct {
-	glue    []byte         // the bytes of glued, or a buffer for pieces
-	glued   []*frame.Frame // the frames in glue
-	deflate bool           // glue holds compressed frames
+	glues [forms]glue // one for each form: in a room, clients of all forms take turns
+}
+
+// glue is the last glued batch of a Flusher in one form.
+type glue struct {
+	bytes  []byte         // of frames, or a buffer for pieces; nil before first
+	frames []*frame.Frame // empty for none
 }
 
 // TryWrite writes as much as possible without blocking. An n less than len(p) with a
@@ -69,16 +73,18 @@ func (f *Flusher) Flush(o *Outbox, try TryWrite) (Outcome, error) {
 // write writes a batch. It returns the number of bytes written, and whether the
 // batch is complete.
 func (f *Flusher) write(o *Outbox, batch []*frame.Frame, try TryWrite) (written int, whole bool, err error) {
+	form := o.form()
 	if len(batch) == 1 {
-		data := o.encode(batch[0])
+		data := form.encode(batch[0])
 		n, err := try(data)
 		return n, n == len(data), err
 	}
-	if f.isGlued(o, batch) || f.glueAll(o, batch) {
-		n, err := try(f.glue)
-		return n, n == len(f.glue), err
+	glue := &f.glues[form]
+	if slices.Equal(glue.frames, batch) || glue.fill(form, batch) {
+		n, err := try(glue.bytes)
+		return n, n == len(glue.bytes), err
 	}
-	for data := range o.pieces(batch, 0, f.glue) {
+	for data := range form.pieces(batch, 0, glue.bytes) {
 		n, err := try(data)
 		written += n
 		if err != nil || n < len(data) {
@@ -88,31 +94,32 @@ func (f *Flusher) write(o *Outbox, batch []*frame.Frame, try TryWrite) (written 
 	return written, true, nil
 }
 
-// glueAll glues a batch. It reports false if the batch is larger than glueSize.
-func (f *Flusher) glueAll(o *Outbox, batch []*frame.Frame) bool {
-	f.Forget()
-	if f.glue == nil {
-		f.glue = make([]byte, 0, glueSize)
+// fill glues a batch. It reports false if the batch is larger than glueSize.
+func (g *glue) fill(form form, batch []*frame.Frame) bool {
+	g.forget()
+	if g.bytes == nil {
+		g.bytes = make([]byte, 0, glueSize)
 	}
-	f.glue = f.glue[:0]
+	g.bytes = g.bytes[:0]
 	for _, queued := range batch {
-		data := o.encode(queued)
-		if len(f.glue)+len(data) > glueSize {
+		data := form.encode(queued)
+		if len(g.bytes)+len(data) > glueSize {
 			return false
 		}
-		f.glue = append(f.glue, data...)
+		g.bytes = append(g.bytes, data...)
 	}
-	f.glued, f.deflate = append(f.glued, batch...), o.deflate
+	g.frames = append(g.frames, batch...)
 	return true
 }
 
-// isGlued reports whether glue holds exactly this batch.
-func (f *Flusher) isGlued(o *Outbox, batch []*frame.Frame) bool {
-	return f.deflate == o.deflate && slices.Equal(f.glued, batch)
+func (g *glue) forget() {
+	clear(g.frames)
+	g.frames = g.frames[:0]
 }
 
 // Forget drops the references to the glued frames.
 func (f *Flusher) Forget() {
-	clear(f.glued)
-	f.glued = f.glued[:0]
+	for i := range f.glues {
+		f.glues[i].forget()
+	}
 }

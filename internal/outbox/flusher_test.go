@@ -15,7 +15,9 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-func TestTheSameFramesAreGluedOnce(t *testing.T) {
+// TestGlueIsReused checks: a Flusher glues the frames of a batch once for all outboxes
+// with the same batch.
+func TestGlueIsReused(t *testing.T) {
 	frames := []*frame.Frame{text("a"), text("b"), text("c")}
 	var f Flusher
 	var glued []*byte
@@ -33,11 +35,11 @@ func TestTheSameFramesAreGluedOnce(t *testing.T) {
 			return len(p), nil
 		})
 		if outcome != Idle || err != nil || o.Bytes() != 0 {
-			t.Errorf("%v, %v, %d bytes left", outcome, err, o.Bytes())
+			t.Errorf("got %v, %v, %d bytes left; want %v, nil, 0", outcome, err, o.Bytes(), Idle)
 		}
 	}
 	if len(glued) != 3 || glued[0] != glued[1] || glued[1] != glued[2] {
-		t.Errorf("%d writes", len(glued))
+		t.Errorf("got %d writes, want 3 from one buffer", len(glued))
 	}
 	// Other frames, or the same ones deflated, are glued anew.
 	long := text(strings.Repeat("again ", 100))
@@ -46,7 +48,7 @@ func TestTheSameFramesAreGluedOnce(t *testing.T) {
 		o.Init(1<<20, deflate)
 		o.Enqueue(long)
 		o.Enqueue(long)
-		want := bytes.Repeat(o.encode(long), 2)
+		want := bytes.Repeat(o.form().encode(long), 2)
 		_, _ = f.Flush(o, func(p []byte) (int, error) {
 			if !bytes.Equal(p, want) {
 				t.Errorf("deflate %v: wrote %d bytes, want %d", deflate, len(p), len(want))
@@ -55,30 +57,77 @@ func TestTheSameFramesAreGluedOnce(t *testing.T) {
 		})
 	}
 	f.Forget()
-	if len(f.glued) != 0 {
-		t.Error("it holds on to frames")
+	for _, g := range f.glues {
+		if len(g.frames) != 0 {
+			t.Errorf("got %d glued frames after Forget, want 0", len(g.frames))
+		}
 	}
 }
 
-func TestOneFrameIsNotCopied(t *testing.T) {
+// TestGlueOfEachForm checks: a Flusher glues a batch once for each form, also if clients
+// of several forms take turns.
+func TestGlueOfEachForm(t *testing.T) {
+	messages := []*frame.Frame{text("prefix:" + strings.Repeat("a", 200)), text("prefix:" + strings.Repeat("b", 200))}
+	for _, m := range messages {
+		m.SetSecond(len("prefix:"), frame.OpText)
+	}
+	var f Flusher
+	buffers := make(map[form]*byte)
+	for i := range form(3 * forms) {
+		o, form := new(Outbox), i%forms
+		if form&second == 0 {
+			o.Init(1<<20, form&deflated != 0)
+		} else {
+			o.Init(1<<20, false)
+			o.Retain(Retention{Second: true})
+			_, _, _ = o.Attach(0, func() Socket { return Socket{Deflate: form&deflated != 0} })
+		}
+		if o.form() != form {
+			t.Fatalf("the form is %b, want %b", o.form(), form)
+		}
+		for _, m := range messages {
+			o.Enqueue(m)
+		}
+		_, _ = f.Flush(o, func(p []byte) (int, error) {
+			if want := slices.Concat(form.encode(messages[0]), form.encode(messages[1])); !bytes.Equal(p, want) {
+				t.Errorf("form %b: wrote %q, want %q", form, p, want)
+			}
+			if before := buffers[form]; before != nil && before != &p[0] {
+				t.Errorf("form %b: the batch has another buffer", form)
+			}
+			buffers[form] = &p[0]
+			return len(p), nil
+		})
+	}
+	used := make(map[*byte]bool)
+	for _, buffer := range buffers {
+		used[buffer] = true
+	}
+	if len(used) != int(forms) {
+		t.Errorf("got %d buffers, want %d", len(used), forms)
+	}
+}
+
+// TestSingleFrameIsNotCopied checks: a Flusher writes a single frame without a copy.
+func TestSingleFrameIsNotCopied(t *testing.T) {
 	frame := text("alone")
 	o := newOutbox(1 << 20)
 	o.Enqueue(frame)
 	var f Flusher
 	_, _ = f.Flush(o, func(p []byte) (int, error) {
 		if &p[0] != &frame.Bytes()[0] {
-			t.Error("it was copied")
+			t.Error("the frame was copied")
 		}
 		return len(p), nil
 	})
-	if f.glue != nil {
-		t.Error("a buffer was made")
+	if f.glues[0].bytes != nil {
+		t.Error("the flusher allocated a buffer")
 	}
 }
 
-// TestWhatASocketRefusesIsNotLost: at any byte the socket may accept no more; the
-// blocking writer continues with the next byte.
-func TestWhatASocketRefusesIsNotLost(t *testing.T) {
+// TestDrainAfterBlockedFlush checks: the socket may accept no more after any byte. The
+// blocking writer then continues with the next byte.
+func TestDrainAfterBlockedFlush(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 100 {
 		o := new(Outbox)
@@ -86,7 +135,7 @@ func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 		var want, got bytes.Buffer
 		for range 1 + random.IntN(40) {
 			frame := text(strings.Repeat("x", random.IntN(1<<random.IntN(18))))
-			want.Write(o.encode(frame))
+			want.Write(o.form().encode(frame))
 			o.Enqueue(frame)
 		}
 		space := random.IntN(want.Len() + 100)
@@ -99,43 +148,44 @@ func TestWhatASocketRefusesIsNotLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if blocked := got.Len() < want.Len(); blocked != (outcome == Blocked) {
-			t.Fatalf("%d of %d bytes are out, and the outcome is %v", got.Len(), want.Len(), outcome)
+			t.Fatalf("wrote %d of %d bytes, but the outcome is %v", got.Len(), want.Len(), outcome)
 		}
 		if outcome == Blocked {
 			more := text("behind")
-			want.Write(o.encode(more))
+			want.Write(o.form().encode(more))
 			if result := o.Enqueue(more); result != Queued {
-				t.Fatalf("a second writer: %v", result)
+				t.Fatalf("got %v while a writer runs, want Queued", result)
 			}
 			if err := o.Drain(&got); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if !bytes.Equal(got.Bytes(), want.Bytes()) || o.Bytes() != 0 {
-			t.Fatalf("%d bytes came out, want %d; %d are left", got.Len(), want.Len(), o.Bytes())
+			t.Fatalf("wrote %d bytes, want %d; %d are left, want 0", got.Len(), want.Len(), o.Bytes())
 		}
 	}
 }
 
-func TestFlushTellsHowItEnded(t *testing.T) {
+// TestFlushOutcome checks the outcomes after a close frame and after a failed write.
+func TestFlushOutcome(t *testing.T) {
 	o := newOutbox(1 << 20)
 	o.Close(frame.NewCloseFrame(1000, ""), io.EOF)
 	outcome, err := new(Flusher).Flush(o, func(p []byte) (int, error) { return len(p), nil })
 	if outcome != Finished || err != nil || !o.Finished() {
-		t.Errorf("%v, %v", outcome, err)
+		t.Errorf("got %v, %v, want %v, nil", outcome, err, Finished)
 	}
 	o = newOutbox(1 << 20)
 	o.Enqueue(text("a"))
 	broken := errors.New("broken")
 	outcome, err = new(Flusher).Flush(o, func([]byte) (int, error) { return 0, broken })
 	if outcome != Failed || !errors.Is(err, broken) || !errors.Is(o.Cause(), broken) {
-		t.Errorf("%v, %v, cause %v", outcome, err, o.Cause())
+		t.Errorf("got %v, %v, cause %v; want %v, %v", outcome, err, o.Cause(), Failed, broken)
 	}
 }
 
-// TestTheFlushersQueueDoesNotGrow: a queue that is never empty gives up the slots of
-// taken sources.
-func TestTheFlushersQueueDoesNotGrow(t *testing.T) {
+// TestFlushersQueueLimit checks: the queue reuses the slots of taken sources, even if
+// it is never empty.
+func TestFlushersQueueLimit(t *testing.T) {
 	flushers := Flushers[*source]{running: 1 << 20} // so none is started
 	sources := make([]*source, share)
 	for i := range sources {
@@ -146,11 +196,11 @@ func TestTheFlushersQueueDoesNotGrow(t *testing.T) {
 	for range 10000 {
 		flushers.Submit(sources)
 		if n := flushers.take(&taken); n != share || taken != [share]*source(sources) {
-			t.Fatalf("took %d, or others than were submitted", n)
+			t.Fatalf("took %d sources, want the %d submitted ones", n, share)
 		}
 	}
 	if c := cap(flushers.queue); c > 8*share {
-		t.Errorf("%d sources wait in %d slots", len(flushers.queue)-flushers.next, c)
+		t.Errorf("got %d slots for %d sources, want at most %d", c, len(flushers.queue)-flushers.next, 8*share)
 	}
 }
 
@@ -162,8 +212,8 @@ type source struct {
 
 func (s *source) Flush(f *Flusher) { _, _ = f.Flush(&s.out, s.data.Write) }
 
-// TestFlushers: all submitted sources are written, in order, and then no goroutine
-// is left.
+// TestFlushers checks: all submitted sources are written in order. No goroutine is left
+// after that.
 func TestFlushers(t *testing.T) {
 	const emitters, each, members = 4, 200, 100
 	var flushers Flushers[*source]
@@ -200,7 +250,7 @@ func TestFlushers(t *testing.T) {
 		data := append(bytes.Clone(s.data.Bytes()), frame.NewCloseFrame(1000, "").Bytes()...)
 		checkOrder(t, data, emitters, each)
 		if !bytes.Equal(s.data.Bytes(), sources[0].data.Bytes()) {
-			t.Error("members saw different orders")
+			t.Error("two members got the frames in different orders")
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Flushers[S Source] struct {
 	runs    func() // run, bound once: a go statement with a method allocates
 }
 
-// share is the number of sources that a flusher takes at a time. For each further
+// share is the maximum number of sources taken by a flusher at a time. For each further
 // share in the queue, another flusher starts, up to GOMAXPROCS.
 const share = 32
 

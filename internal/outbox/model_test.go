@@ -11,20 +11,20 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// model is a simple outbox after the documentation. The real one must do the same in
-// each step, for any sequence of steps.
+// model is a simple outbox. It follows the documentation. The real outbox must do the
+// same in each step, for any sequence of steps.
 type model struct {
 	limit    int
 	queue    []*frame.Frame
 	batch    []*frame.Frame // being written
 	bytes    int
-	exempt   *frame.Frame // larger than the limit, and admitted
+	exempt   *frame.Frame // larger than the limit, but accepted
 	control  []byte       // waiting pings and pongs
 	behind   int          // the number of frames before them in the queue
 	writing  bool
 	state    state
 	cause    error
-	promised bool // a Start was returned and its writer hasn't taken yet
+	promised bool // a Start was returned, and its writer hasn't taken frames yet
 }
 
 func size(f *frame.Frame) int { return f.Len() + FrameOverhead }
@@ -159,7 +159,7 @@ func run(t *testing.T, steps []byte) {
 				want = m.start()
 			}
 		case 4:
-			if step>>3 != 0 { // rarer than the rest, or every run would be short
+			if step>>3 != 0 { // rarer than the others, else every run would be short
 				continue
 			}
 			got, want = o.Close(queued, cause), m.close(queued, cause)
@@ -179,7 +179,7 @@ func run(t *testing.T, steps []byte) {
 			got := batch
 			if len(wantControl) > 0 {
 				if len(got) <= m.behind || !bytes.Equal(got[m.behind].Bytes(), wantControl) {
-					t.Fatalf("step %d: took %d frames, without %x behind the first %d",
+					t.Fatalf("step %d: took %d frames, want the control frames %x after the first %d",
 						i, len(got), wantControl, m.behind)
 				}
 				got = slices.Delete(slices.Clone(got), m.behind, m.behind+1)
@@ -196,7 +196,7 @@ func run(t *testing.T, steps []byte) {
 			batch = nil
 		}
 		if got != want {
-			t.Fatalf("step %d (%d): %v, want %v", i, step%8, got, want)
+			t.Fatalf("step %d (%d): got %v, want %v", i, step%8, got, want)
 		}
 		writing := o.Progress().Writing
 		bytes := m.bytes
@@ -205,15 +205,16 @@ func run(t *testing.T, steps []byte) {
 		}
 		if o.Bytes() != bytes || writing != m.writing || o.Open() != (m.state == open) ||
 			o.Finished() != (m.state == dead) || !errors.Is(o.Cause(), m.cause) {
-			t.Fatalf("step %d (%d): bytes %d writing %v state %d cause %v; want %d %v %d %v",
+			t.Fatalf("step %d (%d): got bytes %d writing %v state %d cause %v; want %d %v %d %v",
 				i, step%8, o.Bytes(), writing, o.state, o.Cause(), bytes, m.writing, m.state, m.cause)
 		}
 		if o.bytes < 0 || !writing && o.bytes != 0 {
-			t.Fatalf("step %d: %d bytes without a writer", i, o.bytes)
+			t.Fatalf("step %d: got %d bytes without a writer, want 0", i, o.bytes)
 		}
 	}
 }
 
+// TestModel compares the outbox with the model in random sequences of steps.
 func TestModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
@@ -225,6 +226,15 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestPingsAreBounded compares them after more pings or pongs than may wait.
+func TestPingsAreBounded(t *testing.T) {
+	pings, pongs := bytes.Repeat([]byte{3}, 3000), bytes.Repeat([]byte{250}, 3000)
+	run(t, slices.Concat([]byte{0}, pings, []byte{6, 6}))
+	run(t, slices.Concat([]byte{0}, pongs, []byte{6, 6}))
+	run(t, slices.Concat([]byte{0}, pongs, pings, pongs, []byte{6, 6}))
+}
+
+// FuzzModel compares the outbox with the model in any sequence of steps.
 func FuzzModel(f *testing.F) {
 	f.Add([]byte{0, 6, 6, 8, 1, 6, 4, 6, 6, 0})
 	f.Add([]byte{255, 255, 6, 255, 13, 6})

@@ -3,11 +3,10 @@
 // and only while there is something to write.
 //
 // A frame goes this way: [Outbox.Enqueue] queues it. If no writer runs, the result
-// is [Start], and the caller starts one. The first writer is a [Flusher], which
-// never blocks; [Flushers] run a few of them for all connections. If the socket
-// accepts no more, [Outbox.Drain] writes the rest on a goroutine of the connection,
-// and blocks. A goroutine that emits faster than a client reads can wait in
-// [Outbox.GiveWay].
+// is [Start], and the caller starts one. The first writer is a [Flusher]. It never
+// blocks; [Flushers] run a few of them for all connections. If the socket accepts no
+// more, [Outbox.Drain] writes the rest on a goroutine of the connection, and blocks.
+// If a goroutine emits faster than a client reads, it can wait in [Outbox.GiveWay].
 //
 // # Invariants
 //
@@ -15,8 +14,8 @@
 //
 //   - Enqueue never blocks and does no I/O.
 //   - Progress.Writing is true if and only if exactly one writer runs. It becomes
-//     false in the critical section in which the writer found the queue empty. So no
-//     frame is left behind, and no second writer starts.
+//     false when the writer finds the queue empty, in the same critical section. So
+//     no frame is left behind, and no second writer starts.
 //   - The bytes of a frame count until its write has returned. Two kinds of frames
 //     don't count: a single frame above the limit, and the pings and pongs of the
 //     library itself. Those pings and pongs wait outside of the queue.
@@ -39,8 +38,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// FrameOverhead is the number of bytes that a queued frame counts in addition to its
-// own: for the Frame, its slot in the queue, and the rounding of the allocator.
+// FrameOverhead is the number of additional bytes for each queued frame: for the
+// Frame, its slot in the queue, and the rounding of the allocator.
 const FrameOverhead = 112
 
 // Result is the result of queueing a frame.
@@ -51,7 +50,7 @@ const (
 	// Queued: a writer runs and will write the frame.
 	Queued Result = iota
 	// Crowded: a writer runs, and more than half of the limit waits for it. Call
-	// GiveWay before the next frame: a loop that doesn't may end a healthy
+	// GiveWay before the next frame: without it, a loop may end a healthy
 	// connection.
 	Crowded
 	// Start: the frame is queued, and the caller must start a writer: one call of
@@ -95,8 +94,8 @@ type Outbox struct {
 }
 
 // control holds the pings and pongs of the library itself. A pong is written after
-// all frames that were queued before it. So its receipt proves theirs. It may be
-// written later still.
+// all frames queued before it. So its receipt proves theirs. It may be written even
+// later.
 type control struct {
 	frame  *frame.Frame
 	behind int // the number of frames before it in the queue
@@ -134,6 +133,7 @@ func (o *Outbox) Enqueue(f *frame.Frame) Result {
 		return o.push(f, size)
 	case size > o.limit && o.waiting() == 0 && o.exempt == nil:
 		o.exempt = f
+		o.noteAway(size)
 		return o.push(f, 0)
 	default:
 		return Full
@@ -169,25 +169,44 @@ func (o *Outbox) Ping(f *frame.Frame) Result {
 	case o.isDetached():
 		return Queued
 	}
-	if o.control == nil {
-		o.control = &control{f, len(o.queue)}
-	} else {
-		o.appendControl(frame.OpPing, nil)
-	}
+	o.addControl(f)
 	return o.startControl()
+}
+
+// addControl adds a frame of NewControl to those that wait, under mu.
+func (o *Outbox) addControl(f *frame.Frame) {
+	if c := o.placeControl(); c.frame == nil {
+		c.frame = f
+	} else {
+		c.frame = frame.AppendFrame(c.frame, f)
+	}
 }
 
 // appendControl is called under mu.
 func (o *Outbox) appendControl(opcode byte, payload []byte) {
+	if c := o.placeControl(); o.replay != nil && o.replay.options.Masked {
+		c.frame = frame.AppendMaskedControl(c.frame, opcode, payload)
+	} else {
+		c.frame = frame.AppendControl(c.frame, opcode, payload)
+	}
+}
+
+// placeControl moves the waiting pings and pongs behind the queue. Above maxControl
+// it drops them. Called under mu.
+func (o *Outbox) placeControl() *control {
 	c := o.control
 	if c == nil {
 		c = new(control)
 		o.control = c
 	}
+	c.behind = len(o.queue)
 	if c.frame != nil && c.frame.Len() > maxControl-frame.MaxControlPayload {
 		c.frame = nil
+		if o.replay != nil {
+			o.replay.asked = false // the question may have been in it
+		}
 	}
-	c.frame, c.behind = frame.AppendControl(c.frame, opcode, payload), len(o.queue)
+	return c
 }
 
 // startControl is called under mu.
@@ -254,19 +273,24 @@ func (o *Outbox) Finished() bool {
 	return o.state == dead
 }
 
-// Bytes returns the number of bytes that are queued or being written, with
-// FrameOverhead for each frame. The library's own pings and pongs don't count.
+// Bytes returns the number of bytes queued or being written, with FrameOverhead for
+// each frame. The library's own pings and pongs don't count.
 func (o *Outbox) Bytes() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.total()
+}
+
+// total is Bytes under mu.
+func (o *Outbox) total() int {
 	if o.exempt != nil {
 		return o.bytes + o.exempt.Len() + FrameOverhead
 	}
 	return o.bytes
 }
 
-// waiting returns, under mu, the bytes that are queued or being written. Frames that
-// only wait for the peer's count are left out.
+// waiting returns, under mu, the number of bytes queued or being written. Written
+// frames don't count, even while they wait for the peer's count.
 func (o *Outbox) waiting() int {
 	if o.replay != nil {
 		return o.bytes - o.replay.bytes
@@ -279,7 +303,7 @@ type Progress struct {
 	// Steps changes with each step of a writer. If it stays the same while Writing
 	// is true, the writer is waiting.
 	Steps uint32
-	// Waited counts the writes by blocking writers: each of them may have waited.
+	// Waited counts the writes of blocking writers that waited for the peer.
 	Waited uint32
 	// Writing reports whether a writer runs.
 	Writing bool
@@ -296,6 +320,7 @@ func (o *Outbox) Progress() Progress {
 func (o *Outbox) push(f *frame.Frame, size int) Result {
 	o.put(f)
 	o.bytes += size
+	o.noteAway(size)
 	if o.progress.Writing {
 		if o.crowded() {
 			return Crowded

@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"errors"
+	"slices"
+	"sync/atomic"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// ErrCount reports a count of the peer that can't be true: it counts messages that
+// ErrCount reports an impossible count of the peer: it counts messages that
 // no writer has taken yet, or fewer than before.
 var ErrCount = errors.New("the count is not one of the messages sent")
 
@@ -26,11 +28,36 @@ var ErrMoved = errors.New("the outbox has another socket")
 type replay struct {
 	acked    uint64         // the count of the peer
 	kept     []*frame.Frame // taken by a writer, not acknowledged; nil before first
-	first    int            // the first frame of kept that is not acknowledged
+	first    int            // the first unacknowledged frame of kept
 	bytes    int            // of kept, without Outbox.exempt; a part of Outbox.bytes
 	detached bool           // there is no socket
 	socket   uint32         // the number of the socket
 	writer   uint32         // the number of the socket when the writer started
+	options  Retention      // immutable
+	asked    bool           // the peer has been asked for its count, which has not come yet
+	deflate  atomic.Bool    // the client accepts compressed frames on the socket; set under mu
+}
+
+// Retention are the options of Retain.
+type Retention struct {
+	// Second makes the outbox write the second form of frames: see
+	// [frame.Frame.Second].
+	Second bool
+	// Masked is for the outbox of a client: it masks its own messages, those
+	// of Answer and Tell. All others must be masked: see [frame.SealMasked].
+	Masked bool
+	// Ask asks the peer for its count, when a quarter of the limit waits for it; from
+	// [frame.NewControl], masked if Masked is set; nil for none.
+	Ask *frame.Frame
+	// Away counts the bytes of the outboxes without a socket. They share it. Nil for
+	// none.
+	Away *atomic.Int64
+}
+
+// Socket describes a new socket to Attach.
+type Socket struct {
+	Greeting *frame.Frame // is written first, unless it is nil; from [frame.NewControl]
+	Deflate  bool         // the client accepts compressed frames on it
 }
 
 // Positions are the counts of a session's frames.
@@ -39,14 +66,21 @@ type Positions struct{ Acked, Written, Queued uint64 }
 // Retain makes the outbox keep counted frames until [Outbox.Acknowledge], and count
 // them against the limit until then. A failed write no longer kills the outbox. Call
 // it before anything is queued.
-func (o *Outbox) Retain() { o.replay = new(replay) }
+func (o *Outbox) Retain(options Retention) { o.replay = &replay{options: options} }
+
+// noteAway counts n bytes if there is no socket, under mu.
+func (o *Outbox) noteAway(n int) {
+	if o.isDetached() && o.replay.options.Away != nil {
+		o.replay.options.Away.Add(int64(n))
+	}
+}
 
 // counted reports whether the peer counts a frame.
 func counted(f *frame.Frame) bool { return f.Opcode() < frame.OpClose && !f.Automatic() }
 
 // Acknowledge drops the first frames up to the count of the peer. It returns ErrCount
 // and changes nothing if the count is smaller than the last one, or larger than the
-// number of frames that a writer has taken.
+// number of frames taken by a writer.
 func (o *Outbox) Acknowledge(count uint64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,13 +93,36 @@ func (o *Outbox) acknowledge(count uint64) error {
 	if count < r.acked || count-r.acked > uint64(len(r.kept)-r.first) {
 		return ErrCount
 	}
-	for ; r.acked < count; r.acked++ {
-		o.uncount(r.kept[r.first])
-		r.kept[r.first] = nil
-		r.first++
+	taken := r.kept[r.first:][:count-r.acked]
+	for _, f := range taken {
+		o.uncount(f)
 	}
+	clear(taken)
+	r.acked, r.first = count, r.first+len(taken)
 	r.compact()
+	r.asked = false
+	o.signalFreed()
 	return nil
+}
+
+// WaitForCount slows down a goroutine that sends in a loop, as GiveWay does. It waits if
+// more than half of the limit waits to be written or counted: the socket may take all
+// of a loop before the first count of the peer can come.
+func (o *Outbox) WaitForCount() {
+	o.mu.Lock()
+	crowded := o.replay != nil && !o.replay.detached && o.crowded()
+	o.mu.Unlock()
+	if crowded {
+		o.GiveWay()
+	}
+}
+
+// Waiting returns the number of bytes that are queued or being written. Those that only
+// wait for the peer's count are left out.
+func (o *Outbox) Waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting()
 }
 
 // uncount subtracts the bytes of a kept frame, under mu.
@@ -76,7 +133,7 @@ func (o *Outbox) uncount(f *frame.Frame) {
 	o.subtract(f)
 }
 
-// compact keeps the buffer of kept small: a session that is silent keeps none.
+// compact keeps the buffer of kept small: a silent session keeps none.
 func (r *replay) compact() {
 	switch {
 	case r.first == len(r.kept):
@@ -91,6 +148,7 @@ func (r *replay) compact() {
 // keep keeps the counted frames of a batch, under mu.
 func (o *Outbox) keep(batch []*frame.Frame) {
 	r := o.replay
+	r.kept = slices.Grow(r.kept, len(batch))
 	for _, f := range batch {
 		if !counted(f) {
 			continue
@@ -100,11 +158,34 @@ func (o *Outbox) keep(batch []*frame.Frame) {
 			r.bytes += f.Len() + FrameOverhead
 		}
 	}
+	o.askForCount()
+}
+
+// askForCount asks the peer for its count if too much waits for it, under mu. A frame
+// above the limit is too much: no other one is accepted before its count.
+func (o *Outbox) askForCount() {
+	r := o.replay
+	if r.options.Ask == nil || r.asked || o.state != open || r.detached {
+		return
+	}
+	if r.bytes > o.limit/4 || o.exempt != nil && slices.Contains(r.kept[r.first:], o.exempt) {
+		o.addControl(r.options.Ask)
+		r.asked = true // afterwards: the pings before it may have been dropped
+	}
+}
+
+// AskAgain asks the peer for its count if too much still waits for it after Acknowledge:
+// the count may be older than the last writes. The result is as for StartControl.
+func (o *Outbox) AskAgain() Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.askForCount()
+	return o.startControl()
 }
 
 // Tell queues a message of the protocol itself, as text. It belongs to the present
-// socket: it isn't counted, and is lost without one. Of many that wait, only the last
-// may be written. The payload is copied. The result is as that of StartControl.
+// socket: it isn't counted, and is lost without one. If many wait, only the last may
+// be written. The payload is copied. The result is as for StartControl.
 func (o *Outbox) Tell(payload []byte) Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -118,40 +199,53 @@ func (o *Outbox) Tell(payload []byte) Result {
 	return o.startControl()
 }
 
-// Detach ends the work for the socket: a writer that still runs writes nothing more
-// after its present write, and no other one starts. Enqueue goes on queueing.
+// Detach ends the work for the socket. A running writer writes nothing more after its
+// present write, and no other one starts. Enqueue goes on queueing.
 func (o *Outbox) Detach() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.replay.socket++
-	o.replay.detached = true
 	o.control = nil
+	o.replay.socket++
+	if !o.replay.detached {
+		o.replay.detached = true
+		o.noteAway(o.total())
+	}
 }
 
-// Attach begins the work for a new socket, and ends that for the last one as Detach
-// does. The count is the number of counted frames that the peer has received: those
-// behind it are written again, after the greeting if that is not nil. The greeting must
-// come from [frame.NewControl]. If Attach returns Start, the caller must start a writer for the new socket. If it
-// returns Queued, there is nothing to write, or the writer of the old socket has not
-// returned yet; its outcome will be Moved. Attach returns ErrCount and changes
-// nothing for an impossible count.
-func (o *Outbox) Attach(count uint64, greeting *frame.Frame) (Result, error) {
+// Attach begins the work for a new socket, and ends the work for the last one as Detach
+// does. The count is the number of counted frames received by the peer. Later ones are
+// written again.
+//
+// Attach calls bind under Outbox.mu: bind must store the new socket for the writer, and
+// must not block. If an older writer then finds the new socket, it writes
+// nothing. If Attach returns Start, the caller must start a writer for the new socket.
+// If it returns Queued, there is nothing to write, or the writer of the old socket has
+// not returned yet; its outcome will be Moved. If the outbox is closed, or the count is
+// impossible, Attach changes nothing and doesn't call bind: it returns Closed, or
+// ErrCount. replayed is the number of frames to be written again.
+func (o *Outbox) Attach(count uint64, bind func() Socket) (r Result, replayed int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.state != open {
-		return Closed, nil
+		return Closed, 0, nil
 	}
 	if err := o.acknowledge(count); err != nil {
-		return Closed, err
+		return Closed, 0, err
 	}
-	o.requeue(greeting)
+	socket := bind()
+	replayed = len(o.replay.kept) - o.replay.first
+	o.replay.deflate.Store(socket.Deflate)
+	o.requeue(socket.Greeting)
 	o.control = nil
 	o.replay.socket++
-	o.replay.detached = false
-	if o.progress.Writing || len(o.queue) == 0 {
-		return Queued, nil
+	if o.replay.detached {
+		o.noteAway(-o.total())
+		o.replay.detached = false
 	}
-	return o.start(), nil
+	if o.progress.Writing || len(o.queue) == 0 {
+		return Queued, replayed, nil
+	}
+	return o.start(), replayed, nil
 }
 
 // requeue puts the greeting and the kept frames before the queue, under mu.
@@ -166,7 +260,7 @@ func (o *Outbox) requeue(greeting *frame.Frame) {
 	}
 	o.queue = append(o.queue, kept...)
 	for _, f := range waiting {
-		if !f.Automatic() { // else the greeting of a socket that was lost before
+		if !f.Automatic() { // else the greeting of an earlier socket
 			o.queue = append(o.queue, f)
 		}
 	}

@@ -6,82 +6,86 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 )
 
-// line is a session as its outbox sees it: sockets one after the other, and a peer
-// with a count. It is deterministic: one goroutine does everything.
-type line struct {
+// simulation is an outbox with all of its sockets, one after the other, and with a
+// counting peer. It is deterministic: one goroutine does everything.
+type simulation struct {
 	t       *testing.T
 	random  *rand.Rand
 	o       *Outbox
 	sent    [][]byte // the counted frames queued so far
 	count   uint64   // of the peer
-	partial []byte   // what the present socket has carried, without whole frames
+	partial []byte   // the bytes of an incomplete frame from the present socket
 	ready   bool     // a writer must be started
 	blocked bool     // a writer waits in Drain
-	old     bool     // its socket has been replaced
-	control int      // control messages that the peer has received
+	old     bool     // the socket of this writer has been replaced
+	control int      // the number of control messages received by the peer
+	away    atomic.Int64
 }
 
-func newLine(t *testing.T, seed uint64, limit int) *line {
-	l := &line{t: t, random: rand.New(rand.NewPCG(seed, seed)), o: new(Outbox)}
-	l.o.Init(limit, false)
-	l.o.Retain()
-	return l
+func noGreeting() Socket { return Socket{} }
+
+func newSimulation(t *testing.T, seed uint64, limit int) *simulation {
+	s := &simulation{t: t, random: rand.New(rand.NewPCG(seed, seed)), o: new(Outbox)}
+	s.o.Init(limit, false)
+	s.o.Retain(Retention{Away: &s.away})
+	return s
 }
 
-// take receives bytes of the present socket. The peer counts whole frames, which must
-// be those sent, in their order.
-func (l *line) take(p []byte) {
-	l.partial = append(l.partial, p...)
-	for len(l.partial) >= 2 {
-		size := 2 + int(l.partial[1])
-		if len(l.partial) < size {
+// take receives bytes of the present socket. The peer counts whole frames. They must
+// be the sent frames in their order.
+func (s *simulation) take(p []byte) {
+	s.partial = append(s.partial, p...)
+	for len(s.partial) >= 2 {
+		size := 2 + int(s.partial[1])
+		if len(s.partial) < size {
 			return
 		}
-		f := l.partial[:size]
-		l.partial = l.partial[size:]
+		f := s.partial[:size]
+		s.partial = s.partial[size:]
 		if f[0]&0x0F >= frame.OpClose {
-			l.control++
+			s.control++
 			continue
 		}
-		if l.count == uint64(len(l.sent)) || !bytes.Equal(f, l.sent[l.count]) {
-			l.t.Fatalf("frame %d is %x", l.count, f)
+		if s.count == uint64(len(s.sent)) || !bytes.Equal(f, s.sent[s.count]) {
+			s.t.Fatalf("frame %d of %d: got %x", s.count, len(s.sent), f)
 		}
-		l.count++
+		s.count++
 	}
 }
 
-func (l *line) enqueue() {
-	f := frame.NewFrame(frame.OpText, fmt.Appendf(nil, "message %d", len(l.sent)))
-	switch result := l.o.Enqueue(f); result {
+func (s *simulation) enqueue() {
+	f := frame.NewFrame(frame.OpText, fmt.Appendf(nil, "message %d", len(s.sent)))
+	switch result := s.o.Enqueue(f); result {
 	case Start:
-		l.ready = true
+		s.ready = true
 		fallthrough
 	case Queued, Crowded:
-		l.sent = append(l.sent, f.Bytes())
+		s.sent = append(s.sent, f.Bytes())
 	case Full:
-		if l.o.Bytes()+f.Len()+FrameOverhead <= l.o.limit {
-			l.t.Fatalf("%d bytes are full", l.o.Bytes())
+		if s.o.Bytes()+f.Len()+FrameOverhead <= s.o.limit {
+			s.t.Fatalf("got Full with only %d bytes queued", s.o.Bytes())
 		}
 	default:
-		l.t.Fatalf("result %d", result)
+		s.t.Fatalf("got the result %d of Enqueue", result)
 	}
 }
 
-// flush runs a writer that never blocks, on a socket that takes some bytes and may
-// then take no more, or fail.
-func (l *line) flush() {
-	l.ready = false
-	room, fails := l.random.IntN(200), l.random.IntN(4) == 0
+// flush runs a Flusher. Its socket accepts some bytes, and then may accept no more or
+// fail.
+func (s *simulation) flush() {
+	s.ready = false
+	room, fails := s.random.IntN(200), s.random.IntN(4) == 0
 	var f Flusher
-	outcome, err := f.Flush(l.o, func(p []byte) (int, error) {
+	outcome, err := f.Flush(s.o, func(p []byte) (int, error) {
 		n := min(room, len(p))
 		room -= n
-		l.take(p[:n])
+		s.take(p[:n])
 		if n < len(p) && fails {
 			return n, io.ErrClosedPipe
 		}
@@ -89,241 +93,316 @@ func (l *line) flush() {
 	})
 	switch outcome {
 	case Blocked:
-		l.blocked = true
+		s.blocked = true
 	case Failed:
 		if err != io.ErrClosedPipe {
-			l.t.Fatal(err)
+			s.t.Fatal(err)
 		}
-		l.detach()
+		s.detach()
 	case Moved:
-		l.ready = true
+		s.ready = true
 	}
 }
 
-// drain goes on with a blocked writer. If its socket has been replaced, the write
-// fails; else it may be replaced during the write.
-func (l *line) drain() {
-	l.blocked = false
+// drain goes on with a blocked writer. If the socket has been replaced, the write
+// fails. Else the socket may be replaced during the write.
+func (s *simulation) drain() {
+	s.blocked = false
 	w := writerFunc(func(p []byte) (int, error) {
 		switch {
-		case l.old:
+		case s.old:
 			return 0, io.ErrClosedPipe
-		case l.random.IntN(3) == 0:
-			l.take(p[:l.random.IntN(len(p)+1)])
+		case s.random.IntN(3) == 0:
+			s.take(p[:s.random.IntN(len(p)+1)])
 			return 0, io.ErrClosedPipe
 		}
-		l.take(p)
-		if l.random.IntN(8) == 0 { // a new socket, before this one's writer has returned
-			l.detach()
-			l.attach()
-			l.old = true
+		s.take(p)
+		if s.random.IntN(8) == 0 { // a new socket, before this one's writer has returned
+			s.detach()
+			s.attach()
+			s.old = true
 		}
 		return len(p), nil
 	})
-	err := l.o.Drain(w)
+	err := s.o.Drain(w)
 	switch {
 	case errors.Is(err, ErrMoved):
-		l.ready = true
-	case err == io.ErrClosedPipe && !l.old:
-		l.detach()
+		s.ready = true
+	case err == io.ErrClosedPipe && !s.old:
+		s.detach()
 	case err != nil && err != io.ErrClosedPipe:
-		l.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	l.old = false
+	s.old = false
 }
 
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func (l *line) detach() {
-	l.o.Detach()
-	l.partial = nil
-	l.old = l.blocked
+func (s *simulation) detach() {
+	s.o.Detach()
+	s.partial = nil
+	s.old = s.blocked
 }
 
-func (l *line) attach() {
-	if !l.o.replay.detached {
+func (s *simulation) attach() {
+	if !s.o.replay.detached {
 		return
 	}
-	result, err := l.o.Attach(l.count, nil)
+	result, _, err := s.o.Attach(s.count, noGreeting)
 	if err != nil {
-		l.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if result == Start {
-		l.ready = true
+		s.ready = true
 	}
 }
 
-func (l *line) check() {
-	p := l.o.Positions()
-	if p.Acked > l.count || l.count > p.Written || p.Written > p.Queued || p.Queued != uint64(len(l.sent)) {
-		l.t.Fatalf("received %d of %d; %+v", l.count, len(l.sent), p)
+func (s *simulation) check() {
+	p := s.o.Positions()
+	if p.Acked > s.count || s.count > p.Written || p.Written > p.Queued || p.Queued != uint64(len(s.sent)) {
+		s.t.Fatalf("the peer got %d of %d frames, but the positions are %+v", s.count, len(s.sent), p)
 	}
-	if b := l.o.Bytes(); b < 0 || b > l.o.limit {
-		l.t.Fatalf("%d bytes", b)
+	if b := s.o.Bytes(); b < 0 || b > s.o.limit {
+		s.t.Fatalf("got %d bytes, want at most %d", b, s.o.limit)
 	}
-	if l.o.Progress().Writing != (l.ready || l.blocked) {
-		l.t.Fatalf("writing %v; ready %v, blocked %v", l.o.Progress().Writing, l.ready, l.blocked)
+	want := int64(0)
+	if s.o.replay.detached {
+		want = int64(s.o.Bytes())
 	}
-}
-
-func (l *line) step() {
-	switch l.random.IntN(10) {
-	case 8:
-		if l.o.Ping(frame.NewControl(frame.OpPing, nil)) == Start {
-			l.ready = true
+	if got := s.away.Load(); got != want {
+		s.t.Fatalf("%d bytes count as away, want %d", got, want)
+	}
+	kept := 0
+	for _, f := range s.o.replay.kept[s.o.replay.first:] {
+		kept += f.Len() + FrameOverhead
+	}
+	r := s.o.replay
+	for i, f := range r.kept[:cap(r.kept)] {
+		if f != nil && (i < r.first || i >= len(r.kept)) {
+			s.t.Fatalf("frame %d is still held, but only %d to %d are kept", i, r.first, len(r.kept))
 		}
-	case 9: // of the application's own
-		if l.o.Enqueue(frame.NewFrame(frame.OpPing, []byte("own"))) == Start {
-			l.ready = true
+	}
+	if got := s.o.Waiting(); got != s.o.Bytes()-kept {
+		s.t.Fatalf("%d bytes wait to be written, want %d", got, s.o.Bytes()-kept)
+	}
+	if s.o.Progress().Writing != (s.ready || s.blocked) {
+		s.t.Fatalf("got writing %v, but ready %v and blocked %v", s.o.Progress().Writing, s.ready, s.blocked)
+	}
+}
+
+func (s *simulation) step() {
+	switch s.random.IntN(10) {
+	case 8:
+		if s.o.Ping(frame.NewControl(frame.OpPing, nil)) == Start {
+			s.ready = true
+		}
+	case 9: // a ping from the application
+		if s.o.Enqueue(frame.NewFrame(frame.OpPing, []byte("own"))) == Start {
+			s.ready = true
 		}
 	case 0, 1:
-		l.enqueue()
+		s.enqueue()
 	case 2, 3:
-		if l.ready {
-			l.flush()
+		if s.ready {
+			s.flush()
 		}
 	case 4:
-		if l.blocked {
-			l.drain()
+		if s.blocked {
+			s.drain()
 		}
 	case 5:
-		acked := l.o.Positions().Acked
-		if err := l.o.Acknowledge(acked + l.random.Uint64N(l.count-acked+1)); err != nil {
-			l.t.Fatal(err)
+		acked := s.o.Positions().Acked
+		if err := s.o.Acknowledge(acked + s.random.Uint64N(s.count-acked+1)); err != nil {
+			s.t.Fatal(err)
 		}
 	case 6:
-		if l.random.IntN(4) == 0 {
-			l.detach()
+		if s.random.IntN(4) == 0 {
+			s.detach()
 		}
 	case 7:
-		l.attach()
+		s.attach()
 	}
-	l.check()
+	s.check()
 }
 
-// heal lets everything arrive on a good socket.
-func (l *line) heal() {
+// heal writes everything to the peer on a good socket.
+func (s *simulation) heal() {
 	for range 10_000 {
 		switch {
-		case l.blocked:
-			l.drain()
-		case l.ready:
-			l.flush()
-		case l.o.replay.detached:
-			l.attach()
-		case l.count == uint64(len(l.sent)):
+		case s.blocked:
+			s.drain()
+		case s.ready:
+			s.flush()
+		case s.o.replay.detached:
+			s.attach()
+		case s.count == uint64(len(s.sent)):
 			return
 		default:
-			l.detach()
+			s.detach()
 		}
-		l.check()
+		s.check()
 	}
-	l.t.Fatalf("received %d of %d", l.count, len(l.sent))
+	s.t.Fatalf("the peer got %d of %d frames", s.count, len(s.sent))
 }
 
-// TestReplay: whatever happens to the sockets, the peer receives each counted frame
-// once, in the order of Enqueue, and at last all of them.
+// TestReplay checks: sockets fail and are replaced at random, but the peer receives
+// each counted frame once, in the order of Enqueue. In the end it has all frames.
 func TestReplay(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			l := newLine(t, seed, 3000)
+			s := newSimulation(t, seed, 3000)
 			for range 500 {
-				l.step()
+				s.step()
 			}
-			l.heal()
-			if err := l.o.Acknowledge(l.count); err != nil {
+			s.heal()
+			if err := s.o.Acknowledge(s.count); err != nil {
 				t.Fatal(err)
 			}
-			if n := l.o.Bytes(); n != 0 || l.o.replay.kept != nil {
-				t.Errorf("%d bytes are left, %d frames kept", n, len(l.o.replay.kept))
+			if n := s.o.Bytes(); n != 0 || s.o.replay.kept != nil {
+				t.Errorf("got %d bytes and %d kept frames at the end, want none", n, len(s.o.replay.kept))
 			}
 		})
 	}
 }
 
-func TestImpossibleCounts(t *testing.T) {
-	l := newLine(t, 1, 10_000)
+// TestInvalidCount checks: Acknowledge and Attach refuse a count below the last one,
+// or above the number of written frames.
+func TestInvalidCount(t *testing.T) {
+	s := newSimulation(t, 1, 10_000)
 	for range 3 {
-		l.enqueue()
+		s.enqueue()
 	}
-	if err := l.o.Acknowledge(1); err != ErrCount {
-		t.Errorf("before any is written: %v", err)
+	if err := s.o.Acknowledge(1); err != ErrCount {
+		t.Errorf("a count before the first write: got %v, want %v", err, ErrCount)
 	}
 	var f Flusher
-	if outcome, err := f.Flush(l.o, func(p []byte) (int, error) { return len(p), nil }); outcome != Idle || err != nil {
+	if outcome, err := f.Flush(s.o, func(p []byte) (int, error) { return len(p), nil }); outcome != Idle || err != nil {
 		t.Fatal(outcome, err)
 	}
 	for _, test := range []struct {
 		count uint64
 		want  error
 	}{{2, nil}, {1, ErrCount}, {4, ErrCount}, {3, nil}, {3, nil}} {
-		if err := l.o.Acknowledge(test.count); err != test.want {
-			t.Errorf("count %d: %v, want %v", test.count, err, test.want)
+		if err := s.o.Acknowledge(test.count); err != test.want {
+			t.Errorf("count %d: got %v, want %v", test.count, err, test.want)
 		}
 	}
-	l.o.Detach()
-	if _, err := l.o.Attach(4, nil); err != ErrCount {
-		t.Errorf("attaching with the count 4: %v", err)
+	s.o.Detach()
+	if _, _, err := s.o.Attach(4, noGreeting); err != ErrCount {
+		t.Errorf("Attach with the count 4: got %v, want %v", err, ErrCount)
 	}
-	if !l.o.replay.detached {
-		t.Error("an impossible count attaches a socket")
+	if !s.o.replay.detached {
+		t.Error("Attach with an invalid count attached a socket")
 	}
 }
 
-// TestAKilledSessionHoldsNothing: not even the frames that the peer hasn't counted.
-func TestAKilledSessionHoldsNothing(t *testing.T) {
-	l := newLine(t, 1, 10_000)
+// TestKillDropsKeptFrames checks: a killed outbox keeps no frames, even if the peer
+// hasn't counted them.
+func TestKillDropsKeptFrames(t *testing.T) {
+	s := newSimulation(t, 1, 10_000)
 	for range 10 {
-		l.enqueue()
+		s.enqueue()
 	}
 	var f Flusher
 	room := 50
-	outcome, _ := f.Flush(l.o, func(p []byte) (int, error) { n := min(room, len(p)); room -= n; return n, nil })
+	outcome, _ := f.Flush(s.o, func(p []byte) (int, error) { n := min(room, len(p)); room -= n; return n, nil })
 	if outcome != Blocked {
-		t.Fatalf("outcome %d", outcome)
+		t.Fatalf("got the outcome %d, want Blocked", outcome)
 	}
-	l.o.Kill(errors.New("the end"))
-	if err := l.o.Drain(writerFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe })); err != io.ErrClosedPipe {
-		t.Errorf("the writer returns %v", err)
+	s.o.Kill(errors.New("the end"))
+	if err := s.o.Drain(writerFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe })); err != io.ErrClosedPipe {
+		t.Errorf("Drain: got %v, want %v", err, io.ErrClosedPipe)
 	}
-	if n := l.o.Bytes(); n != 0 || l.o.replay.kept != nil {
-		t.Errorf("%d bytes, %d frames", n, len(l.o.replay.kept))
+	if n := s.o.Bytes(); n != 0 || s.o.replay.kept != nil {
+		t.Errorf("got %d bytes and %d kept frames, want none", n, len(s.o.replay.kept))
 	}
 }
 
-// TestAPongBelongsToItsSocket: a later one carries no answer to its pings.
-func TestAPongBelongsToItsSocket(t *testing.T) {
-	l := newLine(t, 1, 10_000)
-	l.o.Answer([]byte("ping"))
-	l.o.Detach()
-	l.o.Answer([]byte("late"))
-	if result, err := l.o.Attach(0, nil); result != Queued || err != nil {
+// TestNoWriterWaitsAfterAFailure checks: after a failed blocking write, nobody takes the next
+// writer for one that waits for the peer. A loop to it is slowed down.
+func TestNoWriterWaitsAfterAFailure(t *testing.T) {
+	broken := writerFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe })
+	for name, test := range map[string]struct {
+		replaced bool // by another socket, before the write fails
+		want     error
+	}{"the same socket": {false, io.ErrClosedPipe}, "another socket": {true, ErrMoved}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSimulation(t, 1, 10_000)
+			s.enqueue()
+			var f Flusher
+			outcome, _ := f.Flush(s.o, func([]byte) (int, error) { return 0, nil })
+			if outcome != Blocked || s.o.moved == 0 {
+				t.Fatalf("got the outcome %d, want Blocked", outcome)
+			}
+			if test.replaced {
+				if _, _, err := s.o.Attach(0, noGreeting); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.o.Drain(broken); err != test.want || s.o.Progress().Writing != test.replaced || s.o.moved != 0 {
+				t.Errorf("Drain: %v; progress %+v, moved %d", err, s.o.Progress(), s.o.moved)
+			}
+		})
+	}
+}
+
+// TestTellAfterClose checks: nothing is told behind the close frame.
+func TestTellAfterClose(t *testing.T) {
+	s := newSimulation(t, 1, 10_000)
+	closeFrame := frame.NewCloseFrame(frame.CloseNormal, "")
+	if got := s.o.Close(closeFrame, io.EOF); got != Start {
+		t.Fatalf("got the result %d, want Start", got)
+	}
+	if got := s.o.Tell([]byte("late")); got != Closed {
+		t.Errorf("got the result %d of Tell, want Closed", got)
+	}
+	var written bytes.Buffer
+	if err := s.o.Drain(&written); err != io.EOF || !bytes.Equal(written.Bytes(), closeFrame.Bytes()) {
+		t.Errorf("wrote %q, %v, want the close frame", written.Bytes(), err)
+	}
+}
+
+// TestPongAfterDetach checks: a pong for a detached socket isn't written to the next
+// socket.
+func TestPongAfterDetach(t *testing.T) {
+	s := newSimulation(t, 1, 10_000)
+	s.o.Answer([]byte("ping"))
+	s.o.Detach()
+	s.o.Answer([]byte("late"))
+	if result, _, err := s.o.Attach(0, noGreeting); result != Queued || err != nil {
 		t.Fatal(result, err)
 	}
-	l.enqueue()
+	s.enqueue()
 	var written []byte
 	var f Flusher
-	outcome, err := f.Flush(l.o, func(p []byte) (int, error) { written = append(written, p...); return len(p), nil })
-	if outcome != Idle || err != nil || !bytes.Equal(written, l.sent[0]) {
-		t.Errorf("written %q, %v", written, err)
+	outcome, err := f.Flush(s.o, func(p []byte) (int, error) { written = append(written, p...); return len(p), nil })
+	if outcome != Idle || err != nil || !bytes.Equal(written, s.sent[0]) {
+		t.Errorf("wrote %q, %v, want %q", written, err, s.sent[0])
 	}
 }
 
-// TestFramesThatWaitForACountAreNoCrowd: the client has taken them.
-func TestFramesThatWaitForACountAreNoCrowd(t *testing.T) {
-	l := newLine(t, 1, 1000)
+// TestKeptFramesAreCrowded checks: frames without a count of the peer slow down a loop,
+// even if the socket has taken them. Its count ends this.
+func TestKeptFramesAreCrowded(t *testing.T) {
+	s := newSimulation(t, 1, 1000)
 	var f Flusher
-	for l.o.Bytes() < 600 {
-		l.enqueue()
-		outcome, err := f.Flush(l.o, func(p []byte) (int, error) { return len(p), nil })
+	for s.o.Bytes() < 600 {
+		s.enqueue()
+		outcome, err := f.Flush(s.o, func(p []byte) (int, error) { return len(p), nil })
 		if outcome != Idle || err != nil {
 			t.Fatal(outcome, err)
 		}
 	}
 	empty := frame.NewFrame(frame.OpText, nil)
-	if l.o.Enqueue(empty) != Start || l.o.Enqueue(empty) != Queued {
-		t.Error("a frame is crowded by those that are written")
+	if s.o.Enqueue(empty) != Start || s.o.Enqueue(empty) != Crowded {
+		t.Error("Enqueue: want Start for the first frame and Crowded for the second")
+	}
+	if err := s.o.Acknowledge(uint64(len(s.sent))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.o.Enqueue(empty); got != Queued {
+		t.Errorf("after the count: Enqueue returned %v, want Queued", got)
 	}
 }

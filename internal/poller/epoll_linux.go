@@ -30,7 +30,7 @@ func (q *queue) open() error {
 	return err
 }
 
-// arm asks for one event of a descriptor. Input that has already come counts.
+// arm asks for one event of a descriptor. Earlier input counts, too.
 func (q *queue) arm(fd int, again bool) error {
 	operation := syscall.EPOLL_CTL_ADD
 	if again {
@@ -38,7 +38,12 @@ func (q *queue) arm(fd int, again bool) error {
 	}
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(fd)}
 	var failed error
-	err := q.raw.Control(func(queue uintptr) { failed = syscall.EpollCtl(int(queue), operation, fd, &event) })
+	err := q.raw.Control(func(queue uintptr) {
+		failed = syscall.EpollCtl(int(queue), operation, fd, &event)
+		if again && failed == syscall.ENOENT { // it was watched by a Poller that has ended
+			failed = syscall.EpollCtl(int(queue), syscall.EPOLL_CTL_ADD, fd, &event)
+		}
+	})
 	if err != nil {
 		return err // the queue is closed
 	}

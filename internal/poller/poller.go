@@ -66,7 +66,8 @@ func (p *Poller[T]) stop() {
 
 // Watch watches a descriptor: wake is called with the value once, at the first input
 // or error. Input that has already come counts. Don't call Watch again before wake.
-// Pass true for again if the descriptor has been watched before. The descriptor must
+// Pass true for again if the descriptor has been watched before, by this Poller or by one
+// that has ended. The descriptor must
 // stay open during the call. Watch reports false if the descriptor can't be watched.
 func (p *Poller[T]) Watch(fd int, value T, again bool) bool {
 	if p == nil {

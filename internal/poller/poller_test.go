@@ -212,14 +212,103 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestQueueTellsOnce: the queue tells of a descriptor once, although its input is still
+// there. Otherwise the goroutine of the poller would be busy until somebody reads.
+func TestQueueTellsOnce(t *testing.T) {
+	var q queue
+	if err := q.open(); err != nil {
+		t.Fatal(err)
+	}
+	told, ended := make(chan int), make(chan struct{})
+	go func() {
+		defer close(ended)
+		q.run(func(fd int) { told <- fd })
+	}()
+	for range 3 {
+		_, fd, there := pair(t)
+		send(t, there)
+		if err := q.arm(fd, false); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-told:
+			if got != fd {
+				t.Errorf("told of %d, want %d", got, fd)
+			}
+		case <-time.After(patience):
+			t.Fatal("told of nothing")
+		}
+	}
+	q.close()
+	for open := true; open; {
+		select {
+		case fd := <-told:
+			t.Errorf("told of %d again", fd)
+		case <-ended:
+			open = false
+		}
+	}
+}
+
+// TestClosed: Close wakes each watched value once, since nothing else will. After it,
+// nothing can be watched.
 func TestClosed(t *testing.T) {
-	p, err := New(func(string) {})
+	woken := make(chan string, 10)
+	p, err := New(func(value string) { woken <- value })
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, fd, _ := pair(t)
+	_, forgotten, _ := pair(t)
+	_, last, _ := pair(t)
+	watch(t, p, fd, "a", false)
+	watch(t, p, forgotten, "b", false)
+	watch(t, p, last, "c", false)
+	p.Forget(forgotten, "b")
+	_, woke, there := pair(t)
+	watch(t, p, woke, "woken before", false)
+	send(t, there)
+	wantWoken(t, woken, "woken before")
+	file, err := os.Open(os.Args[0]) // epoll refuses files
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if p.Watch(int(file.Fd()), "file", false) {
+		t.Error("a file is watched")
+	}
 	p.Close()
-	if p.Watch(fd, "a", false) {
+	got := map[string]bool{}
+	for range 2 {
+		select {
+		case value := <-woken:
+			got[value] = true
+		case <-time.After(patience):
+			t.Fatalf("Close woke %v, want a and c", got)
+		}
+	}
+	if !got["a"] || !got["c"] || len(woken) > 0 {
+		t.Errorf("Close woke %v and %d more, want a and c", got, len(woken))
+	}
+	if p.Watch(fd, "a", true) || p.Watch(1<<10, "d", false) {
 		t.Error("a closed poller watches")
 	}
+}
+
+// TestWatchAfterAnotherPoller: a descriptor goes on to another poller after the end of the
+// first one.
+func TestWatchAfterAnotherPoller(t *testing.T) {
+	woken := make(chan string, 100)
+	first, err := New(func(value string) { woken <- value })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, fd, there := pair(t)
+	watch(t, first, fd, "first", false)
+	first.Close()
+	wantWoken(t, woken, "first")
+	second, wokenBySecond := start(t)
+	watch(t, second, fd, "second", true)
+	send(t, there)
+	wantWoken(t, wokenBySecond, "second")
 }

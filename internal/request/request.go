@@ -86,6 +86,14 @@ func (kept *Request) WithBackground(other *Request) *Request {
 	return &r
 }
 
+// WithState returns a copy of the request with the path parameters and the values of a
+// context made by Context.
+func (kept *Request) WithState(ctx iris.Context) *Request {
+	r := *kept
+	r.stored, r.params = slices.Concat(ctx.Params().Store, *ctx.Values()), len(ctx.Params().Store)
+	return &r
+}
+
 // WithTLS returns a copy of the request with its own TLS state, for a network
 // connection without one. If the state is nil, WithTLS returns the request itself.
 func (kept *Request) WithTLS(state *tls.ConnectionState) *Request {

@@ -23,8 +23,8 @@ type Welcome struct {
 	Received uint64 `json:"received"`      // of the session asked for, even if it has ended
 	Ping     int    `json:"ping"`          // seconds between two pings of the server
 	Max      int64  `json:"max"`           // bytes of a message
-	Window   int    `json:"window"`        // seconds for which a suspended session is kept
-	Spread   int    `json:"spread"`        // milliseconds over which to spread a reconnect
+	Window   int    `json:"window"`        // seconds a suspended session is kept for
+	Spread   int    `json:"spread"`        // milliseconds to spread reconnects over
 	Why      string `json:"why,omitempty"` // why the session isn't resumed
 }
 

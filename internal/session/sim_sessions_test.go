@@ -4,67 +4,118 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/outbox"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// dial opens a new socket and says hello.
+// dial opens a new socket and says hello. Copies of the hello may come late, and
+// strangers may try the session with another token.
 func (w *world) dial(c *client) {
 	c.number++
-	s := &socket{client: c, number: c.number}
-	w.sockets = append(w.sockets, s)
-	c.socket, c.lost = s, false
-	h := Hello{Session: c.id, Token: c.token, Received: c.end.session.Received(), Number: c.number}
-	if c.id == "" {
-		h.Received = 0
+	c.lost = false
+	hello := Hello{Session: c.id, Token: c.token, Number: c.number, Auth: strconv.Itoa(c.user)}
+	if c.id != "" {
+		hello.Received = c.end.session.Received()
 	}
-	payload, err := json.Marshal(h)
-	if err != nil {
-		w.t.Fatal(err)
+	c.socket = w.open(c, hello)
+	if w.healing {
+		return
 	}
-	s.up.data = frame.NewFrame(frame.OpText, wire.AppendControl(nil, wire.HelloKind, 0, payload)).Bytes()
-	if w.random.IntN(10) == 0 && !w.healing { // a stale copy of it comes late
-		late := &socket{client: c, number: c.number, clientGone: true}
-		late.up.data = slices.Clone(s.up.data)
-		w.sockets = append(w.sockets, late)
+	if w.random.IntN(10) == 0 {
+		late := w.open(c, hello)
+		late.stale, late.clientGone = true, true
+	}
+	if w.random.IntN(10) == 0 && c.id != "" {
+		hello.Token += "'"
+		hello.Number += uint64(w.random.IntN(10))
+		stranger := w.open(c, hello)
+		stranger.forged, stranger.clientGone = true, true
 	}
 }
 
-// hello attaches a socket to the session that it asks for, or to a new one.
+func (w *world) open(c *client, hello Hello) *socket {
+	s := &socket{client: c, number: hello.Number}
+	w.sockets = append(w.sockets, s)
+	payload, err := json.Marshal(hello)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s.up.data = slices.Clone(frame.NewFrame(frame.OpText, wire.AppendControl(nil, wire.HelloKind, 0, payload)).Bytes())
+	return s
+}
+
+// hello gives a socket to the session of its hello, or to a new one.
 func (w *world) hello(s *socket, m wire.Message) {
 	h, err := ParseHello(m.Payload)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.rules.noNumber {
-		h.Number = 1 << 40
-	}
+	user, _ := strconv.Atoi(h.Auth)
 	welcome := Welcome{}
-	var e *end
 	if h.Session != "" {
 		entry, received, why, err := w.table.Find(h)
-		switch err {
-		case nil:
-			e = entry.Value
-		case ErrToken:
-			w.refuse(s)
+		switch {
+		case err == nil && (entry.Value.user == user || entry.Session.IsStale(h.Number)):
+			w.resume(s, entry.Value, h)
+			return
+		case err == nil:
+			w.checkHello(s, entry.Value, state{}, nil)
+			w.figures["other users"]++
+			w.endServer(entry.Value, otherUser, ErrToken)
+			received, why = entry.Session.Received(), otherUser
+		case err == ErrToken:
+			w.refuseToken(s, h)
 			return
 		}
 		welcome.Received, welcome.Why = received, why
-	}
-	if e == nil {
-		if s.clientGone && h.Session == "" {
-			w.refuse(s) // in life a ghost of two minutes; it takes part in nothing here
-			return
+		if why == "" {
+			welcome.Why = unknown
 		}
-		e = w.newEnd(s.client.name + "'s server")
-		e.entry = w.table.Add(e.session, e)
-		h.Received = 0 // of the session that is gone
-	} else {
-		welcome.Resumed, welcome.Received = true, e.session.Received()
 	}
+	e := w.newServer(s.client, user)
+	if err := w.attach(s, e, h.Number, 0, welcome); err != nil {
+		w.t.Fatal(err)
+	}
+	e.number = s.number
+}
+
+// refuseToken refuses a socket with a false token.
+func (w *world) refuseToken(s *socket, h Hello) {
+	w.figures["false tokens"]++
+	w.closeServer(s)
+	for _, e := range w.servers {
+		if e.entry.ID == h.Session {
+			w.checkHello(s, e, e.state(), ErrToken)
+		}
+	}
+}
+
+// resume gives a socket to a session, or refuses it.
+func (w *world) resume(s *socket, e *end, h Hello) {
+	if w.rules.noNumber {
+		h.Number = e.session.number + 1
+	}
+	before := e.state()
+	err := w.attach(s, e, h.Number, h.Received, Welcome{Resumed: true, Received: e.session.Received()})
+	switch {
+	case err == nil:
+		w.figures["resumes"]++
+	case errors.Is(err, ErrStale):
+		w.figures["stale hellos"]++
+	case errors.Is(err, outbox.ErrCount):
+		w.fail(2, "%s: the hello's count: %v", e.name, err)
+	}
+	w.checkHello(s, e, before, err)
+	if err != nil {
+		w.closeServer(s)
+	}
+}
+
+// attach gives a socket to a server's end. The old socket is closed a little later.
+func (w *world) attach(s *socket, e *end, number, count uint64, welcome Welcome) error {
 	if w.rules.oneTimeToken {
 		e.entry.Token += "'"
 	}
@@ -73,39 +124,23 @@ func (w *world) hello(s *socket, m wire.Message) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.rules.noNumber {
-		h.Number = e.session.number + 1
-	}
 	greeting := frame.NewControl(frame.OpText, wire.AppendControl(nil, wire.WelcomeKind, 0, payload))
-	a, err := e.session.Attach(h.Number, h.Received, greeting)
+	a, err := e.session.Attach(number, count, func(Attachment) outbox.Socket {
+		return outbox.Socket{Greeting: greeting}
+	})
 	if err != nil {
-		if errors.Is(err, outbox.ErrCount) {
-			w.fail("%s: the hello's count: %v", e.name, err)
-		}
-		w.refuse(s)
-		return
+		return err
 	}
-	w.table.Resumed(e.entry)
-	if old := e.socket; old != nil {
-		w.closeServer(old)
-	}
-	if welcome.Resumed {
-		w.resumes++
-	}
-	e.socket, s.server, s.serverGeneration = s, e, a.Generation
+	e.socket, e.attached, e.detached = s, true, false
+	s.server, s.serverGeneration = e, a.Generation
 	if a.Start {
 		e.ready++
 	}
+	w.update(e)
+	return nil
 }
 
-// refuse closes a socket before its session is known. It harms no session.
-func (w *world) refuse(s *socket) { w.closeServer(s) }
-
-func (w *world) closeServer(s *socket) {
-	s.serverGone, s.down.closed = true, true
-	s.up.lost = true
-}
-
+// welcome goes on with the session of a client, or with a new one.
 func (w *world) welcome(s *socket, m wire.Message) {
 	c := s.client
 	if c.socket != s {
@@ -115,65 +150,70 @@ func (w *world) welcome(s *socket, m wire.Message) {
 	if err := json.Unmarshal(m.Payload, &welcome); err != nil {
 		w.t.Fatal(err)
 	}
+	count := welcome.Received
 	if !welcome.Resumed {
 		if c.id != "" {
 			w.startAnew(c, welcome)
 		}
 		c.end.peer, s.server.peer = s.server, c.end
-	}
-	c.id, c.token = welcome.Session, welcome.Token
-	count := welcome.Received
-	if !welcome.Resumed {
 		count = 0
 	}
-	a, err := c.end.session.Attach(s.number, count, nil)
+	c.id, c.token = welcome.Session, welcome.Token
+	a, err := c.end.session.Attach(s.number, count, bindNothing)
 	if err != nil {
-		w.fail("%s: the welcome: %v", c.name, err)
+		w.fail(2, "%s: the welcome: %v", c.name, err)
 		return
 	}
-	c.end.socket, s.clientGeneration = s, a.Generation
+	c.end.socket, c.end.attached, s.clientGeneration = s, true, a.Generation
 	if a.Start {
 		c.end.ready++
 	}
 }
 
-// startAnew gives a client another session. Each message of the last one has been
-// taken, has not been, or nobody knows: the client sends again what has not been.
+// startAnew gives a client another session. The client sends the rest of its messages
+// again, except for asks and replies. A new user sends nothing of the old one.
 func (w *world) startAnew(c *client, welcome Welcome) {
-	old := c.end
-	positions := old.out.Positions()
-	taken, unknown := positions.Acked, positions.Written
-	if welcome.Why != "" { // the server remembers the count
-		taken, unknown = welcome.Received, welcome.Received
+	old, next := c.end, w.newEnd(c.name, outbox.Retention{})
+	next.asker = old.asker
+	frames, p := old.out.Unacknowledged()
+	f := fates{why: welcome.Why, taken: int(p.Acked), unknown: int(p.Written), positions: p}
+	f.remembersNothing = welcome.Why == unknown
+	if !f.remembersNothing {
+		f.taken, f.unknown = int(welcome.Received), int(welcome.Received)
 	}
-	if old.peer != nil {
-		handled := uint64(len(old.peer.handled))
-		if handled < taken || handled > unknown {
-			w.fail("%s: the server handled %d messages; the client believes %d to %d", c.name, handled, taken, unknown)
+	for i, kept := range frames {
+		m, err := wire.DecodeMessage(kept.Message())
+		if err != nil {
+			w.t.Fatal(err)
 		}
-		if !old.peer.ended() {
-			w.lost++
+		number, _ := strconv.Atoi(string(m.Payload))
+		f.unacknowledged = append(f.unacknowledged, number)
+		if int(p.Acked)+i < f.unknown || welcome.Why == otherUser || m.ID != 0 {
+			continue
+		}
+		if next.out.Enqueue(kept) != outbox.Full {
+			next.sent = append(next.sent, number)
 		}
 	}
+	w.note("%s starts anew: %s", c.name, welcome.Why)
+	w.checkLoss(old, f)
 	old.session.End()
 	old.out.Kill(ErrEnded)
-	old.asks.End(ErrEnded)
-	c.end = w.newEnd(c.name)
-	for range old.sent[unknown:] {
-		w.event(c.end, 0)
-	}
+	next.asker.table.EndPending(ErrEnded)
+	c.end = next
 }
 
-func (e *end) ended() bool { return e.session.State() == Ended }
+func (e *end) isOver() bool { return e.session.state == Ended }
 
-// notice has the server notice that a socket is gone.
+// notice has the server notice the loss of a socket.
 func (w *world) notice(s *socket) {
 	if s.serverGone {
 		return
 	}
 	w.closeServer(s)
-	if s.server != nil && s.server.session.Suspend(s.serverGeneration) {
-		w.endAll(w.table.Suspended(s.server.entry, s.server.out.Bytes(), w.now), "evicted")
+	if e := s.server; e != nil {
+		w.suspend(e, s, s.serverGeneration)
+		w.update(e)
 	}
 }
 
@@ -186,24 +226,70 @@ func (w *world) abandon(c *client) {
 	c.lost = true
 	s.clientGone, s.up.closed = true, true
 	if s.clientGeneration != 0 {
-		c.end.session.Suspend(s.clientGeneration)
+		w.suspend(c.end, s, s.clientGeneration)
 	}
 }
 
-func (w *world) endAll(entries []*Entry[*end], why string) {
-	for _, entry := range entries {
-		if entry.Session.Expire() {
-			w.table.Ended(entry, why, w.now)
-			w.end(entry.Value)
+func (w *world) suspend(e *end, s *socket, generation uint64) {
+	w.by(e, s, func() {
+		if e.session.Suspend(generation) {
+			e.attached, e.detached = false, true
 		}
+	})
+}
+
+// update notes the state of a session, and bounds the suspended ones.
+func (w *world) update(e *end) {
+	if over := w.table.Update(e.entry, w.now, false); over != nil {
+		w.figures["evictions by number"]++
+		w.expire(over, evicted)
+	}
+	w.boundSuspended()
+}
+
+func (w *world) boundSuspended() {
+	for w.away.Load() > w.mostAway {
+		over := w.table.Evict()
+		if over == nil {
+			return
+		}
+		w.figures["evictions by bytes"]++
+		w.expire(over, evicted)
 	}
 }
 
-// end is the goodbye of a server's end.
-func (w *world) end(e *end) {
-	e.out.Kill(ErrEnded)
-	e.asks.End(ErrEnded)
-	if e.endedTimes++; e.asks.Len() != 0 || e.asked != e.answered {
-		w.fail("%s ends with %d asks open, %d of %d answered", e.name, e.asks.Len(), e.answered, e.asked)
+// expire ends a suspended session.
+func (w *world) expire(entry *Entry[*end], why string) {
+	if entry.Session.Expire() {
+		w.over(entry.Value, why, ErrEnded)
 	}
+}
+
+// endServer ends a session in any state.
+func (w *world) endServer(e *end, why string, cause error) {
+	if e.session.End() != Ended {
+		w.over(e, why, cause)
+	}
+}
+
+// over ends the rest of a session. OnDisconnect waits for the handler.
+func (w *world) over(e *end, why string, cause error) {
+	w.note("%s ends: %s", e.name, why)
+	w.endings++
+	e.why, e.endedAt, e.ending, e.era = why, w.now, w.endings, w.era
+	w.table.Ended(e.entry, why, w.now)
+	e.out.Kill(cause)
+	e.asker.table.End(ErrEnded)
+	e.attached = false // the socket is closed a little later
+	if e.busy > 0 {
+		e.disconnecting = true
+		return
+	}
+	w.disconnect(e)
+}
+
+// disconnect is the goodbye of a server's end.
+func (w *world) disconnect(e *end) {
+	e.disconnecting = false
+	e.disconnects++
 }

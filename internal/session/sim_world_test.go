@@ -1,17 +1,17 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
-// rules are the rules of the protocol that the simulation can break, to show that it
-// notices.
+// rules are rules of the protocol to break. The simulation must notice.
 type rules struct {
 	noFence      bool // messages of a replaced socket are accepted
 	countAfter   bool // a message counts after its handler
@@ -19,145 +19,191 @@ type rules struct {
 	noNumber     bool // any hello is taken, however old
 }
 
+// The bounds of the server. They are small: each is reached often. Some depend
+// on the seed: see newWorld.
 const (
-	simLimit  = 4000 // bytes of an outbox
-	simWindow = 2 * time.Minute
+	simWindow    = 2 * time.Minute
+	simRemember  = 3 * time.Minute
+	simRemembers = 6 // counts of ended sessions
 )
 
-// pipe carries the bytes of one direction of a socket.
-type pipe struct {
-	data   []byte
-	lost   bool // what is written now vanishes
-	closed bool // nothing is written any more
-}
+// The reasons for the end of a session.
+const (
+	expired   = "expired"
+	evicted   = "evicted"
+	overflown = "ended" // as the server tells it
+	otherUser = "user"
+	restarted = "restarted" // the server remembers nothing then
+	unknown   = "unknown"   // as the server tells it
+)
 
-// socket is a connection of the network, with a reader at each end.
-type socket struct {
-	up, down           pipe
-	client             *client
-	number             uint64
-	clientGone         bool // the client has closed it
-	serverGone         bool // the server has closed it
-	server             *end // after the hello
-	serverGeneration   uint64
-	clientGeneration   uint64 // after the welcome
-	fromUp, fromDown   []byte // received bytes without a whole frame
-	upQueue, downQueue [][]byte
-}
+var (
+	errOverflow = errors.New("the queue is full")
+	errGivenUp  = errors.New("the asker has given up")
+)
 
 // end is one end of a session.
 type end struct {
-	name       string
-	out        *outbox.Outbox
-	session    *Session
-	peer       *end // of the same session; nil until it is known
-	socket     *socket
-	entry      *Entry[*end] // of a server's end
-	sent       []int        // the messages queued, in order
-	handled    []int
-	busy       int    // steps until the handler returns
-	whenDone   func() // what the handler does last; nil for nothing
-	asks       Asks
-	asked      int       // asks begun
-	answered   int       // asks ended
-	ready      int       // writers that must be started
-	blocked    []*socket // the sockets of writers that wait
-	endedTimes int
+	name    string
+	out     *outbox.Outbox
+	session *Session
+	peer    *end // of the same session; nil until it is known
+	asker   *asker
+	sent    []int // the messages queued, in order
+	handled []int
+
+	socket   *socket // of the last Attach
+	attached bool    // to socket, as the simulation sees it
+	ready    int     // writers to be started
+	blocked  []*socket
+	busy     int    // steps until the handler returns
+	whenDone func() // the last act of the handler
+
+	// Of a server's end.
+	entry         *Entry[*end] // nil at a client
+	user          int
+	number        uint64    // of the last connection
+	detached      bool      // the outbox counts its bytes as those of an absent client
+	why           string    // why it has ended; empty before
+	endedAt       time.Time // the time of the end
+	ending        int       // world.endings at the end
+	era           int       // world.era at the end
+	disconnecting bool      // the goodbye waits for the handler
+	disconnects   int       // calls of OnDisconnect
+}
+
+// asker has the asks of one end. open has the expected content of the table.
+type asker struct {
+	table Asks
+	open  map[uint64]bool
 }
 
 type client struct {
 	name   string
+	user   int
 	end    *end
 	id     string // of the session; empty for none
 	token  string
 	number uint64
 	socket *socket
-	lost   bool // has noticed that its socket is gone
+	lost   bool // has noticed the loss of its socket
+}
+
+// happenings are counted in world.figures. Each must happen.
+var happenings = []string{
+	"steps", "messages handled", "resumes", "restarts", "overflows", "evictions by number", "evictions by bytes",
+	"expired", "other users", "volatile dropped", "refused by a full client", "asks given up", "false tokens",
+	"stale hellos",
 }
 
 type world struct {
-	t       *testing.T
-	rules   rules
-	seed    uint64
-	random  *rand.Rand // of the present step
-	now     time.Time
-	table   *Table[*end]
-	clients []*client
-	sockets []*socket
-	next    int    // number of the next message
-	nextAsk uint64 // id of the next ask
-	resumes int
-	handled int
-	lost    int // sessions that a client asked for in vain, though they were there
+	t             *testing.T
+	rules         rules
+	seed          uint64
+	source        rand.PCG
+	random        *rand.Rand // reads source; seeded by each step
+	now           time.Time
+	limit         int   // bytes of an outbox
+	mostSuspended int   // sessions
+	mostAway      int64 // bytes of suspended sessions
+	table         *Table[*end]
+	flusher       outbox.Flusher
+	away          atomic.Int64
+	endings       int // ended sessions since the start of the server
+	era           int // grows with each restart of the server
+	clients       []*client
+	servers       []*end // the server's ends, without the pruned ones
+	sockets       []*socket
+	next          int          // number of the next message
+	nextAsk       uint64       // id of the next ask
+	seen          map[int]bool // the handled messages
+	healing       bool
+	noted         bool           // steps are kept
+	figures       map[string]int // of happenings
+
+	number  int // of the present step
 	failure string
-	healing bool
+	broken  int // the number of the invariant
 	steps   []string
 }
 
 func newWorld(t *testing.T, seed uint64, r rules) *world {
-	w := &world{t: t, rules: r, seed: seed, now: time.Unix(1e9, 0)}
-	w.restart()
+	w := &world{
+		t: t, rules: r, seed: seed, now: time.Unix(1e9, 0),
+		seen: make(map[int]bool), figures: make(map[string]int),
+	}
+	w.random = rand.New(&w.source)
+	w.limit = [...]int{1500, 4000, 16000}[seed%3] // with the last one, counts are sent without a ping
+	w.mostSuspended = 1 + 2*int(seed/3%3)
+	w.mostAway = int64(w.limit)
+	w.newTable()
 	for i := range 3 {
 		c := &client{name: string(rune('a' + i)), lost: true}
-		c.end = w.newEnd(c.name)
+		c.end = w.newEnd(c.name, outbox.Retention{})
 		w.clients = append(w.clients, c)
 	}
 	return w
 }
 
-func (w *world) restart() {
+func (w *world) newTable() {
+	w.endings = 0
+	w.era++
 	w.table = NewTable[*end](Bounds{
-		Window: simWindow, Sessions: 100, Bytes: 1 << 20, Remember: 10 * time.Minute, Remembers: 100,
+		Window: simWindow, Sessions: w.mostSuspended, Remember: simRemember, Remembers: simRemembers,
 	})
 }
 
-func (w *world) newEnd(name string) *end {
-	e := &end{name: name, out: new(outbox.Outbox)}
-	e.out.Init(simLimit, false)
-	e.session = New(e.out)
+func (w *world) newEnd(name string, retention outbox.Retention) *end {
+	e := &end{name: name, out: new(outbox.Outbox), asker: &asker{open: make(map[uint64]bool)}}
+	e.out.Init(w.limit, false)
+	e.session = New(e.out, retention)
 	return e
 }
 
-func (w *world) fail(format string, arguments ...any) {
+func (w *world) newServer(c *client, user int) *end {
+	e := w.newEnd(c.name+"'s server", outbox.Retention{Away: &w.away})
+	e.user, e.detached = user, true
+	e.entry = w.table.Add(e.session, e)
+	w.servers = append(w.servers, e)
+	return e
+}
+
+// isAttached reports whether a socket is the attached one, as the simulation sees it.
+func (e *end) isAttached(s *socket) bool { return e.attached && e.socket == s }
+
+// fail notes a broken invariant.
+func (w *world) fail(invariant int, format string, arguments ...any) {
 	if w.failure == "" {
-		w.failure = fmt.Sprintf(format, arguments...)
+		w.broken = invariant
+		w.failure = fmt.Sprintf("step %d: invariant %d: ", w.number, invariant) + fmt.Sprintf(format, arguments...)
 	}
 }
 
 func (w *world) note(format string, arguments ...any) {
-	w.steps = append(w.steps, fmt.Sprintf(format, arguments...))
+	if w.noted {
+		w.steps = append(w.steps, fmt.Sprintf("%d: ", w.number)+fmt.Sprintf(format, arguments...))
+	}
 }
 
-// check checks the invariants.
-func (w *world) check() {
-	for _, e := range w.ends() {
-		if e.peer == nil {
-			continue
-		}
-		if n := len(e.handled); n > len(e.peer.sent) || !slices.Equal(e.handled, e.peer.sent[:n]) {
-			w.fail("%s handled %v; %s sent %v", e.name, e.handled, e.peer.name, e.peer.sent)
-		}
-		if e.ended() || e.peer.ended() {
-			continue
-		}
-		p, received := e.out.Positions(), e.peer.session.Received()
-		if p.Acked > received || received > p.Written || p.Written > p.Queued || p.Queued != uint64(len(e.sent)) {
-			w.fail("%s: acked %d, received %d, written %d, queued %d of %d",
-				e.name, p.Acked, received, p.Written, p.Queued, len(e.sent))
-		}
-		if b := e.out.Bytes(); b < 0 || b > simLimit {
-			w.fail("%s: %d bytes", e.name, b)
-		}
-		if e.asks.Len() != e.asked-e.answered {
-			w.fail("%s: %d asks are open, of %d with %d answers", e.name, e.asks.Len(), e.asked, e.answered)
-		}
-		if len(e.blocked)+e.ready > 1 {
-			w.fail("%s: %d writers", e.name, len(e.blocked)+e.ready)
+// ends returns the ends of all clients and of the server.
+func (w *world) ends() []*end {
+	ends := make([]*end, 0, len(w.servers)+len(w.clients))
+	for _, c := range w.clients {
+		ends = append(ends, c.end)
+	}
+	return append(ends, w.servers...)
+}
+
+// live returns the present ends of the clients.
+func (w *world) live() []*end {
+	ends := make([]*end, 0, 2*len(w.clients))
+	for _, c := range w.clients {
+		ends = append(ends, c.end)
+		if c.end.peer != nil {
+			ends = append(ends, c.end.peer)
+		} else if c.socket != nil && c.socket.server != nil {
+			ends = append(ends, c.socket.server)
 		}
 	}
-	for _, e := range w.servers() {
-		if e.endedTimes > 1 {
-			w.fail("%s ended %d times", e.name, e.endedTimes)
-		}
-	}
+	return ends
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"container/list"
 	"crypto/rand"
 	"crypto/subtle"
@@ -8,16 +9,16 @@ import (
 	"time"
 )
 
-// Bounds limit what a server keeps for clients that are away.
+// Bounds limit the memory for absent clients.
 type Bounds struct {
-	Window    time.Duration // for which a suspended session is kept
+	Window    time.Duration // how long a suspended session is kept
+	Farewell  time.Duration // the same for a client that said it goes away; at most Window
 	Sessions  int           // suspended ones; above it, the one suspended first ends
-	Bytes     int           // of the frames of suspended sessions; likewise
-	Remember  time.Duration // for which the count of an ended session is kept
+	Remember  time.Duration // how long the count of an ended session is kept
 	Remembers int           // how many counts are kept
 }
 
-// Table holds the sessions of a server. V is what the server knows a session by. Its
+// Table holds the sessions of a server. V is the value of the server for each of them. Its
 // methods are safe for concurrent use. Callers pass the time; it must not go back.
 type Table[V any] struct {
 	bounds Bounds // immutable
@@ -25,7 +26,7 @@ type Table[V any] struct {
 	mu        sync.Mutex // guards the fields below
 	byID      map[string]*Entry[V]
 	suspended list.List // of *Entry[V], the one suspended first in front
-	bytes     int       // of suspended
+	leaving   list.List // likewise, those with the window Farewell
 	memories  map[string]memory
 	order     list.List // of forgetting, the oldest first
 }
@@ -36,13 +37,16 @@ type Entry[V any] struct {
 	Session   *Session
 	Value     V
 
-	place    *list.Element // in suspended; nil while attached; guarded by Table.mu
+	place    *list.Element // in list; nil while attached; guarded by Table.mu
+	list     *list.List    // suspended or leaving; guarded by Table.mu
 	deadline time.Time     // guarded by Table.mu
-	bytes    int           // guarded by Table.mu
+	// generation belongs to the socket whose loss suspended the session; guarded by
+	// Table.mu.
+	generation uint64
 }
 
-// memory is the rest of an ended session: it tells a client that comes back too late
-// which of its messages were accepted.
+// memory is the rest of an ended session: it tells a late client how many of its
+// messages were accepted.
 type memory struct {
 	token    string
 	received uint64
@@ -69,8 +73,8 @@ func (t *Table[V]) Add(s *Session, value V) *Entry[V] {
 	return e
 }
 
-// Find returns the session that a hello asks for. It returns ErrToken if the token is
-// another one. For a session that has ended, it returns ErrEnded, with the count and
+// Find returns the session named by a hello. It returns ErrToken if the session has
+// another token. For an ended session it returns ErrEnded, with the count and
 // the reason while they are remembered; for an unknown one, ErrEnded alone.
 func (t *Table[V]) Find(h Hello) (e *Entry[V], received uint64, why string, err error) {
 	t.mu.Lock()
@@ -93,38 +97,51 @@ func (t *Table[V]) Find(h Hello) (e *Entry[V], received uint64, why string, err 
 
 func sameToken(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// Suspended keeps a suspended session for the window. bytes is the size of its frames.
-// It returns sessions to end by Session.Expire if the table is over its bounds. This
-// one may be among them.
-func (t *Table[V]) Suspended(e *Entry[V], bytes int, now time.Time) (evicted []*Entry[V]) {
+// Update notes the state of a session. Call it after each change by Attach or Suspend. It
+// looks at the state itself, so calls may come late or in another order. A suspended
+// session is kept for the window; with goesAway, for Farewell. If there are too many then,
+// Update returns the one suspended first, to be ended by Session.Expire; else nil.
+func (t *Table[V]) Update(e *Entry[V], now time.Time, goesAway bool) (evicted *Entry[V]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.byID[e.ID] != e {
-		return nil
+	generation, state := e.Session.Socket()
+	attached := state == Attached
+	if e.place != nil && !attached && e.generation == generation {
+		return nil // noted before
 	}
 	t.remove(e)
-	e.place, e.deadline = t.suspended.PushBack(e), now.Add(t.bounds.Window)
-	t.resize(e, bytes)
-	return t.evict()
-}
-
-// Grown notes the size of the frames of a suspended session. It returns the sessions
-// to end by Session.Expire.
-func (t *Table[V]) Grown(e *Entry[V], bytes int) (evicted []*Entry[V]) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e.place == nil {
+	if attached || t.byID[e.ID] != e {
 		return nil
 	}
-	t.resize(e, bytes)
-	return t.evict()
+	window := t.bounds.Window
+	if e.list = &t.suspended; goesAway {
+		e.list, window = &t.leaving, t.bounds.Farewell
+	}
+	e.place, e.deadline, e.generation = e.list.PushBack(e), now.Add(window), generation
+	if t.suspended.Len()+t.leaving.Len() > t.bounds.Sessions {
+		return t.oldest()
+	}
+	return nil
 }
 
-// Resumed takes a session off the list of the suspended ones.
-func (t *Table[V]) Resumed(e *Entry[V]) {
+// Evict takes a suspended session off its list and returns it, to be ended by
+// Session.Expire; nil if none is suspended. Clients that went away come first, then the one
+// suspended first.
+func (t *Table[V]) Evict() *Entry[V] {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.oldest()
+}
+
+// oldest is Evict under mu.
+func (t *Table[V]) oldest() *Entry[V] {
+	front := cmp.Or(t.leaving.Front(), t.suspended.Front())
+	if front == nil {
+		return nil
+	}
+	e := front.Value.(*Entry[V])
 	t.remove(e)
+	return e
 }
 
 // Ended forgets a session, except for its count and the reason of its end.
@@ -143,56 +160,57 @@ func (t *Table[V]) Ended(e *Entry[V], why string, now time.Time) {
 	t.forget(now)
 }
 
+// Next returns the end of the next window, and false without suspended
+// sessions.
+func (t *Table[V]) Next() (next time.Time, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range []*list.List{&t.suspended, &t.leaving} {
+		if front := l.Front(); front != nil {
+			if deadline := front.Value.(*Entry[V]).deadline; !ok || deadline.Before(next) {
+				next, ok = deadline, true
+			}
+		}
+	}
+	return next, ok
+}
+
 // Expire returns the suspended sessions whose window is over. The caller must end
 // them by Session.Expire.
 func (t *Table[V]) Expire(now time.Time) (expired []*Entry[V]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for front := t.suspended.Front(); front != nil; front = t.suspended.Front() {
-		e := front.Value.(*Entry[V])
-		if e.deadline.After(now) {
-			break
+	for _, l := range []*list.List{&t.suspended, &t.leaving} {
+		for front := l.Front(); front != nil; front = l.Front() {
+			e := front.Value.(*Entry[V])
+			if e.deadline.After(now) {
+				break
+			}
+			t.remove(e)
+			expired = append(expired, e)
 		}
-		t.remove(e)
-		expired = append(expired, e)
 	}
 	t.forget(now)
 	return expired
 }
 
-// Stats returns the number of sessions, of suspended ones, and the bytes of those.
-func (t *Table[V]) Stats() (sessions, suspended, bytes int) {
+// Stats returns the number of sessions, and of the suspended ones among them.
+func (t *Table[V]) Stats() (sessions, suspended int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.byID), t.suspended.Len(), t.bytes
+	return len(t.byID), t.suspended.Len() + t.leaving.Len()
 }
 
-// remove takes a session off the list of suspended ones, under mu.
+// remove takes a session off its list of suspended ones, under mu.
 func (t *Table[V]) remove(e *Entry[V]) {
 	if e.place != nil {
-		t.suspended.Remove(e.place)
+		e.list.Remove(e.place)
 		e.place = nil
-		t.resize(e, 0)
 	}
 }
 
-// resize is called under mu.
-func (t *Table[V]) resize(e *Entry[V], bytes int) {
-	t.bytes += bytes - e.bytes
-	e.bytes = bytes
-}
-
-// evict takes sessions off the list until the table is within its bounds, under mu.
-func (t *Table[V]) evict() (evicted []*Entry[V]) {
-	for t.suspended.Len() > t.bounds.Sessions || t.bytes > t.bounds.Bytes {
-		e := t.suspended.Front().Value.(*Entry[V])
-		t.remove(e)
-		evicted = append(evicted, e)
-	}
-	return evicted
-}
-
-// forget drops memories that are too old or too many, under mu.
+// forget drops memories: the old ones, and the oldest if there are too many. The caller
+// holds mu.
 func (t *Table[V]) forget(now time.Time) {
 	for front := t.order.Front(); front != nil; front = t.order.Front() {
 		oldest := front.Value.(forgetting)

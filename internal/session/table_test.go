@@ -4,19 +4,10 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/kataras/iris/websocket/internal/frame"
-	"github.com/kataras/iris/websocket/internal/outbox"
 )
 
-func newSession() *Session {
-	out := new(outbox.Outbox)
-	out.Init(10_000, false)
-	return New(out)
-}
-
 func newTable(change func(*Bounds)) *Table[string] {
-	b := Bounds{Window: time.Minute, Sessions: 10, Bytes: 1000, Remember: time.Hour, Remembers: 10}
+	b := Bounds{Window: time.Minute, Sessions: 10, Remember: time.Hour, Remembers: 10}
 	if change != nil {
 		change(&b)
 	}
@@ -43,7 +34,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("another session: %v, %v", got, err)
 	}
 
-	a, err := e.Session.Attach(1, 0, nil)
+	a, err := e.Session.Attach(1, 0, bindNothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +76,14 @@ func TestExpire(t *testing.T) {
 	table, now := newTable(nil), time.Unix(1e9, 0)
 	first, second := table.Add(newSession(), "first"), table.Add(newSession(), "second")
 	resumed := table.Add(newSession(), "resumed")
-	table.Suspended(first, 10, now)
-	table.Suspended(resumed, 10, now)
-	table.Suspended(second, 10, now.Add(30*time.Second))
-	table.Resumed(resumed)
+	table.Update(first, now, false)
+	table.Update(resumed, now, false)
+	table.Update(second, now.Add(30*time.Second), false)
+	table.Update(first, now.Add(45*time.Second), false) // a late call changes nothing
+	if _, err := resumed.Session.Attach(1, 0, bindNothing); err != nil {
+		t.Fatal(err)
+	}
+	table.Update(resumed, now, false)
 	for _, step := range []struct {
 		after time.Duration
 		want  []string
@@ -102,218 +97,66 @@ func TestExpire(t *testing.T) {
 			t.Errorf("after %v: %q, want %q", step.after, got, step.want)
 		}
 	}
-	if sessions, suspended, bytes := table.Stats(); sessions != 3 || suspended != 0 || bytes != 0 {
-		t.Errorf("%d sessions, %d suspended, %d bytes", sessions, suspended, bytes)
+	if sessions, suspended := table.Stats(); sessions != 3 || suspended != 0 {
+		t.Errorf("%d sessions, %d suspended", sessions, suspended)
 	}
 }
 
-// TestTheOldestIsEvicted: the one suspended first ends, by number and by bytes.
+// TestTheOldestIsEvicted checks: above the bound, the session suspended first ends.
 func TestTheOldestIsEvicted(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	t.Run("by number", func(t *testing.T) {
-		table := newTable(func(b *Bounds) { b.Sessions = 2 })
-		for _, step := range []struct {
-			name string
-			want []string
-		}{{"a", nil}, {"b", nil}, {"c", []string{"a"}}} {
-			e := table.Add(newSession(), step.name)
-			if got := values(table.Suspended(e, 1, now)); !slices.Equal(got, step.want) {
-				t.Errorf("%s: %q, want %q", step.name, got, step.want)
-			}
+	table := newTable(func(b *Bounds) { b.Sessions = 2 })
+	for _, step := range []struct{ name, want string }{{"a", ""}, {"b", ""}, {"c", "a"}} {
+		got := ""
+		if e := table.Update(table.Add(newSession(), step.name), now, false); e != nil {
+			got = e.Value
 		}
-	})
-	t.Run("by bytes", func(t *testing.T) {
-		table := newTable(nil)
-		a, b := table.Add(newSession(), "a"), table.Add(newSession(), "b")
-		table.Suspended(a, 400, now)
-		if got := values(table.Suspended(b, 600, now)); got != nil {
-			t.Errorf("within the bounds: %q", got)
+		if got != step.want {
+			t.Errorf("%s: evicted %q, want %q", step.name, got, step.want)
 		}
-		if got := values(table.Grown(b, 601)); !slices.Equal(got, []string{"a"}) {
-			t.Errorf("%q, want a", got)
-		}
-		if _, suspended, bytes := table.Stats(); suspended != 1 || bytes != 601 {
-			t.Errorf("%d suspended, %d bytes", suspended, bytes)
-		}
-		table.Resumed(b)
-		if got := table.Grown(b, 5000); got != nil {
-			t.Errorf("an attached session: %q", values(got))
-		}
-	})
-	t.Run("itself", func(t *testing.T) {
-		table := newTable(nil)
-		if got := values(table.Suspended(table.Add(newSession(), "a"), 1001, now)); !slices.Equal(got, []string{"a"}) {
-			t.Errorf("%q, want a", got)
-		}
-	})
-}
-
-// TestExpireLosesAgainstAttach: a socket that comes just before the end is kept.
-func TestExpireLosesAgainstAttach(t *testing.T) {
-	s := newSession()
-	a, err := s.Attach(1, 0, nil)
-	if err != nil || s.Expire() || s.State() != Attached {
-		t.Fatalf("an attached session expires, %v", err)
 	}
-	if !s.Suspend(a.Generation) || s.Suspend(a.Generation) {
-		t.Error("Suspend")
+	for _, want := range []string{"b", "c"} {
+		if e := table.Evict(); e == nil || e.Value != want {
+			t.Errorf("evicted %v, want %s", e, want)
+		}
 	}
-	if !s.Expire() || s.Expire() || s.State() != Ended {
-		t.Error("a suspended session doesn't expire once")
-	}
-	if _, err := s.Attach(2, 0, nil); err != ErrEnded {
-		t.Errorf("attaching after the end: %v", err)
+	if e := table.Evict(); e != nil {
+		t.Errorf("evicted %q, want none", e.Value)
 	}
 }
 
-func TestAttachIsRefused(t *testing.T) {
-	s := newSession()
-	a, err := s.Attach(5, 0, nil)
-	if err != nil {
-		t.Fatal(err)
+// TestSuspendedAgain: the window begins anew with each loss, even if nobody has noted the
+// socket in between.
+func TestSuspendedAgain(t *testing.T) {
+	table, now := newTable(nil), time.Unix(1e9, 0)
+	e := table.Add(newSession(), "a")
+	table.Update(e, now, false)
+	a, err := e.Session.Attach(1, 0, bindNothing)
+	if err != nil || !e.Session.Suspend(a.Generation) {
+		t.Fatal("it has no socket", err)
 	}
-	for name, test := range map[string]struct {
-		number, count uint64
-		want          error
-	}{
-		"the same number":    {5, 0, ErrStale},
-		"a smaller number":   {4, 0, ErrStale},
-		"a count of nothing": {6, 1, outbox.ErrCount},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := s.Attach(test.number, test.count, nil); err != test.want {
-				t.Errorf("%v, want %v", err, test.want)
-			}
-			if ok, _ := s.Accept(a.Generation, 1); !ok {
-				t.Error("the socket of the session is fenced")
-			}
-		})
+	later := now.Add(30 * time.Second)
+	table.Update(e, later, false)
+	table.Update(e, later.Add(10*time.Second), false) // a late call changes nothing
+	if expired := table.Expire(now.Add(time.Minute)); len(expired) > 0 {
+		t.Error("it expires by the first loss")
+	}
+	if expired := table.Expire(later.Add(time.Minute)); len(expired) != 1 {
+		t.Error("it doesn't expire by the second loss")
 	}
 }
 
-// TestTell: the count is due after 64 messages, or after 64 KiB.
-func TestTell(t *testing.T) {
-	for name, test := range map[string]struct{ size, want int }{"messages": {1, 64}, "bytes": {16 << 10, 4}} {
-		t.Run(name, func(t *testing.T) {
-			s := newSession()
-			a, err := s.Attach(1, 0, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for round := range 2 {
-				for i := 1; ; i++ {
-					if _, tell := s.Accept(a.Generation, test.size); tell != (i == test.want) {
-						t.Fatalf("round %d, message %d: tell is %v", round, i, tell)
-					} else if tell {
-						break
-					}
-				}
-				if count, ok := s.Count(a.Generation); !ok || count != uint64((round+1)*test.want) {
-					t.Errorf("round %d: count %d, %v", round, count, ok)
-				}
-			}
-			if _, ok := s.Count(a.Generation + 1); ok {
-				t.Error("another socket tells a count")
-			}
-		})
+// TestLateUpdateAfterTheEnd checks: a session that has ended is not counted as suspended.
+func TestLateUpdateAfterTheEnd(t *testing.T) {
+	table, now := newTable(func(b *Bounds) { b.Sessions = 1 }), time.Unix(1e9, 0)
+	ended, other := table.Add(newSession(), "ended"), table.Add(newSession(), "other")
+	ended.Session.End()
+	table.Ended(ended, "closed", now)
+	table.Update(ended, now, false)
+	if evicted := table.Update(other, now, false); evicted != nil {
+		t.Errorf("%s is evicted for a session that has ended", evicted.Value)
 	}
-}
-
-// TestGreeting: it is the first, and that of a lost socket is never written.
-func TestGreeting(t *testing.T) {
-	out := new(outbox.Outbox)
-	out.Init(10_000, false)
-	s := New(out)
-	if result := out.Enqueue(frame.NewFrame(frame.OpText, []byte("message"))); result != outbox.Queued {
-		t.Fatalf("result %d", result)
-	}
-	greet := func(number uint64, text string) {
-		t.Helper()
-		a, err := s.Attach(number, 0, frame.NewControl(frame.OpText, []byte(text)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Suspend(a.Generation)
-	}
-	greet(1, "first")
-	greet(2, "second")
-	if _, err := s.Attach(3, 0, frame.NewControl(frame.OpText, []byte("third"))); err != nil {
-		t.Fatal(err)
-	}
-	var written []byte
-	var f outbox.Flusher
-	for range 2 { // the writer that the first Attach asked for is fenced
-		_, err := f.Flush(out, func(p []byte) (int, error) { written = append(written, p...); return len(p), nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := "\x81\x05third\x81\x07message"; string(written) != want {
-		t.Errorf("written %q, want %q", written, want)
-	}
-}
-
-func TestParseHello(t *testing.T) {
-	long := string(make([]byte, 257))
-	for name, test := range map[string]struct {
-		payload string
-		want    Hello
-		fails   bool
-	}{
-		"new":            {`{"n":1}`, Hello{Number: 1}, false},
-		"to resume":      {`{"s":"a","k":"b","r":7,"n":2,"t":"c"}`, Hello{"a", "b", 7, 2, "c"}, false},
-		"unknown fields": {`{"n":1,"later":true}`, Hello{Number: 1}, false},
-		"no number":      {`{}`, Hello{}, true},
-		"no JSON":        {`x`, Hello{}, true},
-		"a string":       {`{"n":"1"}`, Hello{}, true},
-		"negative":       {`{"n":1,"r":-1}`, Hello{}, true},
-		"a fraction":     {`{"n":1.5}`, Hello{}, true},
-		"a long session": {`{"n":1,"s":"` + long + `"}`, Hello{}, true},
-		"a long token":   {`{"n":1,"k":"` + long + `"}`, Hello{}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got, err := ParseHello([]byte(test.payload)); got != test.want || (err != nil) != test.fails {
-				t.Errorf("%+v, %v", got, err)
-			}
-		})
-	}
-}
-
-func TestAsks(t *testing.T) {
-	var asks Asks
-	var got []string
-	add := func(id uint64) error {
-		return asks.Add(id, 2, func(a Answer) {
-			if a.Err != nil {
-				got = append(got, a.Err.Error())
-				return
-			}
-			got = append(got, string(a.Message.Payload))
-		})
-	}
-	if err := add(1); err != nil {
-		t.Error(err)
-	}
-	if err := add(1); err != ErrDuplicateAsk {
-		t.Errorf("the same id: %v", err)
-	}
-	if err := add(2); err != nil {
-		t.Error(err)
-	}
-	if err := add(3); err != ErrTooManyAsks {
-		t.Errorf("over the bound: %v", err)
-	}
-	reply := Answer{}
-	reply.Message.Payload = []byte("reply")
-	if !asks.Answer(1, reply) || asks.Answer(1, reply) || asks.Answer(9, reply) {
-		t.Error("Answer")
-	}
-	asks.End(ErrEnded)
-	asks.End(ErrStale)
-	if err := add(4); err != ErrEnded {
-		t.Errorf("after the end: %v", err)
-	}
-	if want := []string{"reply", ErrEnded.Error()}; !slices.Equal(got, want) || asks.Len() != 0 {
-		t.Errorf("%q, want %q; %d are left", got, want, asks.Len())
+	if sessions, suspended := table.Stats(); sessions != 1 || suspended != 1 {
+		t.Errorf("%d sessions, %d suspended", sessions, suspended)
 	}
 }

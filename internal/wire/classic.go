@@ -112,6 +112,7 @@ type Event struct {
 	Name    []byte
 	Type    Type
 	Payload []byte
+	ID      uint64 // of protocol 2, if the client wants a reply; else 0
 }
 
 // IsEvent reports whether message is an event, as opposed to a native message.

@@ -52,7 +52,7 @@ func decodeJSON[T any](t *testing.T, raw json.RawMessage) (value T) {
 	return value
 }
 
-// goValue returns the value of a vector for encoding.
+// goValue returns the Go value of a vector for encoding.
 func goValue(t *testing.T, kind string, raw json.RawMessage) any {
 	switch kind {
 	case "string":
@@ -80,7 +80,7 @@ func TestVectorsDecode(t *testing.T) {
 				prefix = wire.DefaultPrefix
 			}
 			if !wire.IsEvent(prefix, []byte(v.Message)) {
-				t.Fatalf("%q is taken for a native message", v.Message)
+				t.Fatalf("IsEvent(%q) is false, want true", v.Message)
 			}
 			event, err := wire.Decode(prefix, []byte(v.Message))
 			if err != nil {
@@ -163,12 +163,12 @@ func TestVectorsEncode(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
 			if most := wire.MaxLen(prefix, v.Event, value); v.Go.Type != "json" && most < len(v.Message) {
-				t.Errorf("MaxLen is %d, the message has %d bytes", most, len(v.Message))
+				t.Errorf("MaxLen is %d, want at least %d", most, len(v.Message))
 			}
 		})
 	}
 	if encoded == 0 {
-		t.Fatal("no vector is for encoding")
+		t.Fatal("got no vector for encoding")
 	}
 }
 
@@ -176,7 +176,7 @@ func TestVectorsNative(t *testing.T) {
 	for _, message := range loadVectors(t).Native {
 		t.Run(message, func(t *testing.T) {
 			if wire.IsEvent(wire.DefaultPrefix, []byte(message)) {
-				t.Errorf("%q is taken for an event", message)
+				t.Errorf("IsEvent(%q) is true, want false", message)
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestVectorsMalformed(t *testing.T) {
 		t.Run(v.Why, func(t *testing.T) {
 			event, err := wire.Decode(wire.DefaultPrefix, []byte(v.Message))
 			if err == nil {
-				t.Errorf("%q is decoded to %q %v %q", v.Message, event.Name, event.Type, event.Payload)
+				t.Errorf("%q: got %q %v %q, want an error", v.Message, event.Name, event.Type, event.Payload)
 			}
 			if string(event.Name) != v.Event {
 				t.Errorf("%q: the event's name is %q, want %q", v.Message, event.Name, v.Event)
@@ -196,9 +196,9 @@ func TestVectorsMalformed(t *testing.T) {
 	}
 }
 
-// TestOtherTypesGoAsJSON: Go types without a type on the wire are sent as JSON, as
-// ever. Clients may depend on the type digit.
-func TestOtherTypesGoAsJSON(t *testing.T) {
+// TestOtherTypesAsJSON checks: Go types without a type on the wire are sent as JSON.
+// This has never changed, and clients may depend on the type digit.
+func TestOtherTypesAsJSON(t *testing.T) {
 	type name string
 	for _, test := range []struct {
 		value any
@@ -214,16 +214,17 @@ func TestOtherTypesGoAsJSON(t *testing.T) {
 		t.Run(fmt.Sprintf("%T", test.value), func(t *testing.T) {
 			got, err := wire.Append(nil, "p:", "e", test.value, wire.MarshalJSON)
 			if err != nil || string(got) != test.want {
-				t.Errorf("%q, %v; want %q", got, err, test.want)
+				t.Errorf("got %q, %v; want %q", got, err, test.want)
 			}
 		})
 	}
 }
 
-func TestAppendReturnsItsInputOnError(t *testing.T) {
+// TestAppendError checks: on an error, Append returns dst unchanged.
+func TestAppendError(t *testing.T) {
 	got, err := wire.Append([]byte("before"), "p:", "e", make(chan int), wire.MarshalJSON)
 	if err == nil || string(got) != "before" {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v; want dst and an error", got, err)
 	}
 }
 
@@ -232,21 +233,21 @@ func TestValidNames(t *testing.T) {
 		t.Error(err)
 	}
 	if err := wire.ValidEvent(""); !errors.Is(err, wire.ErrEmptyEvent) {
-		t.Errorf("empty event: %v", err)
+		t.Errorf("empty event: got %v, want %v", err, wire.ErrEmptyEvent)
 	}
 	if err := wire.ValidEvent("a;b"); !errors.Is(err, wire.ErrEventName) {
-		t.Errorf("event with separator: %v", err)
+		t.Errorf("event with separator: got %v, want %v", err, wire.ErrEventName)
 	}
 	if err := wire.ValidPrefix(wire.DefaultPrefix); err != nil {
 		t.Error(err)
 	}
 	if wire.ValidPrefix("") == nil || wire.ValidPrefix("a;b") == nil {
-		t.Error("a useless prefix is valid")
+		t.Error("ValidPrefix accepts an empty prefix or a prefix with a separator")
 	}
 }
 
-// FuzzDecode: decoding never panics, and encoding the decoded parts gives the same
-// message.
+// FuzzDecode checks: decoding never panics, and the decoded parts make the same message
+// again.
 func FuzzDecode(f *testing.F) {
 	v := loadVectors(f)
 	for _, event := range v.Events {
@@ -268,10 +269,10 @@ func FuzzDecode(f *testing.F) {
 		again = append(again, ';', '0'+byte(event.Type), ';')
 		again = append(again, event.Payload...)
 		if !bytes.Equal(again, original) {
-			t.Errorf("%q comes back as %q", original, again)
+			t.Errorf("encoded %q again, want %q", again, original)
 		}
 		if err := wire.ValidEvent(string(event.Name)); err != nil {
-			t.Errorf("decoded an event that can't be encoded: %v", err)
+			t.Errorf("decoded an event with an invalid name: %v", err)
 		}
 		_, _ = event.AsString()
 		_, _ = event.AsInt()
@@ -283,7 +284,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip: decoding an encoded value gives the same value.
+// FuzzRoundTrip checks: decoding an encoded value gives the same value.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add("chat", "hello", 42, true)
 	f.Add("größe", "a;1;b", -1, false)
@@ -306,18 +307,45 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 			if b, ok := value.([]byte); ok {
 				if !bytes.Equal(b, got.([]byte)) {
-					t.Fatalf("%q comes back as %q", b, got)
+					t.Fatalf("decoded %q, want %q", got, b)
 				}
 			} else if got != value {
-				t.Fatalf("%#v comes back as %#v", value, got)
+				t.Fatalf("decoded %#v, want %#v", got, value)
 			}
 		}
 	})
 }
 
-// TestANameThatBeginsWithASeparator: such a name is invalid.
-func TestANameThatBeginsWithASeparator(t *testing.T) {
+// TestLeadingSeparator checks: a name with a separator at its beginning is invalid.
+func TestLeadingSeparator(t *testing.T) {
 	if wire.ValidEvent(";a") == nil {
-		t.Error("it is valid")
+		t.Error("ValidEvent accepts it, want an error")
+	}
+}
+
+// TestSpacesAroundNumbers checks: a number in JSON may have spaces around it.
+func TestSpacesAroundNumbers(t *testing.T) {
+	for payload, want := range map[string]int{" 5": 5, "-5\n": -5, "\t5\r\n": 5, " null ": 0} {
+		e := wire.Event{Type: wire.JSON, Payload: []byte(payload)}
+		if n, err := e.AsInt(); n != want || err != nil {
+			t.Errorf("%q as an int: %d, %v; want %d", payload, n, err, want)
+		}
+		if f, err := e.AsFloat64(64); f != float64(want) || err != nil {
+			t.Errorf("%q as a float: %v, %v; want %d", payload, f, err, want)
+		}
+	}
+}
+
+// TestNoDataIsText checks: an event without data has the type string. An empty payload of
+// bytes is data, and it is neither a number nor a boolean.
+func TestNoDataIsText(t *testing.T) {
+	for kind, want := range map[wire.Type]error{wire.String: nil, wire.Bytes: wire.ErrMismatch} {
+		e := wire.Event{Type: kind}
+		if n, err := e.AsInt(); n != 0 || err != want {
+			t.Errorf("%v as an int: %d, %v; want 0, %v", kind, n, err, want)
+		}
+		if b, err := e.AsBool(); b || err != want {
+			t.Errorf("%v as a bool: %v, %v; want false, %v", kind, b, err, want)
+		}
 	}
 }

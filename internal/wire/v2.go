@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Subprotocol is the WebSocket subprotocol of clients that speak the format of this
-// file (RFC 6455, section 1.9).
+// Subprotocol is the WebSocket subprotocol (RFC 6455, section 1.9) of clients with the
+// format of this file.
 const Subprotocol = "iris-ws.2"
 
 // Kind is the kind of a message of the subprotocol.
@@ -33,20 +33,20 @@ const (
 var letters = [...]byte{NativeKind: 'n', ReplyKind: 'r', FailureKind: 'e', HelloKind: 'h', WelcomeKind: 'w',
 	CountKind: 'a', PingKind: 'p', DrainKind: 'g', AuthKind: 't', CancelKind: 'c'}
 
-// Counted reports whether both ends count messages of the kind, so that none is lost
-// or doubled by a new connection.
+// Counted reports whether both ends count messages of the kind. By the count, no
+// message is lost or doubled on a new connection.
 func (k Kind) Counted() bool { return k <= FailureKind }
 
-// takesID reports whether an id stands behind the letter.
+// takesID reports whether an id follows the letter.
 func (k Kind) takesID() bool { return k == ReplyKind || k == FailureKind || k == CancelKind }
 
 // Message is a decoded message of the subprotocol. Name and Payload point into the
-// message that it was decoded from.
+// original bytes.
 type Message struct {
 	Kind    Kind
 	Name    []byte // of an event
 	Type    Type   // of an event or a reply
-	ID      uint64 // of an event that asks for a reply, and of its reply, failure or cancellation; else 0
+	ID      uint64 // of an event asking for a reply, and of its reply, failure or cancellation; else 0
 	Payload []byte
 }
 
@@ -59,8 +59,8 @@ var (
 	ErrInvalidCount = errors.New("the count is no decimal number without a leading zero")
 )
 
-// DecodeMessage takes a message apart. It reads neither the payload nor, of an event,
-// the name. When an event is malformed, the returned Message still has the name if
+// DecodeMessage splits a message into its parts. It doesn't read the payload, nor the
+// name of an event. When an event is malformed, the returned Message still has the name if
 // there was one.
 func DecodeMessage(message []byte) (Message, error) {
 	end := bytes.IndexByte(message, separator)
@@ -79,7 +79,7 @@ func DecodeMessage(message []byte) (Message, error) {
 	return m, m.readControl(head)
 }
 
-// readType reads the type of an event or a reply, and the id behind it.
+// readType reads the type of an event or a reply, and the id after it.
 func (m *Message) readType(head []byte) (err error) {
 	if len(head) == 0 {
 		return ErrNoType
@@ -95,7 +95,7 @@ func (m *Message) readType(head []byte) (err error) {
 	return err
 }
 
-// readControl reads the letter of a message that is no event, and what belongs to it.
+// readControl reads the letter and the id of a message other than an event.
 func (m *Message) readControl(head []byte) (err error) {
 	m.Name = nil
 	if len(head) == 0 || head[0] == 0 {
@@ -133,7 +133,7 @@ func readID(digits []byte) (uint64, error) {
 // readNumber reads a decimal number as AppendUint writes it.
 func readNumber(digits []byte) (uint64, error) {
 	n, err := strconv.ParseUint(string(digits), 10, 64)
-	if err != nil || len(digits) > 1 && digits[0] == '0' || digits[0] == '+' {
+	if err != nil || len(digits) > 1 && digits[0] == '0' { // ParseUint takes no sign
 		return 0, ErrInvalidCount
 	}
 	return n, nil
@@ -153,6 +153,16 @@ func AppendEvent(dst []byte, name string, id uint64, value any, marshal func(any
 		return dst[:start], err
 	}
 	return dst, nil
+}
+
+// AppendEncoded appends an event whose payload is encoded already, as AppendEvent does.
+func AppendEncoded(dst []byte, e Event) []byte {
+	dst = append(append(dst, e.Name...), separator)
+	dst = append(dst, '0'+byte(e.Type))
+	if e.ID != 0 {
+		dst = strconv.AppendUint(dst, e.ID, 10)
+	}
+	return append(append(dst, separator), e.Payload...)
 }
 
 // AppendReply appends the reply to an event with an id.
@@ -198,8 +208,8 @@ func AppendNative(dst, payload []byte) []byte {
 	return append(appendHead(dst, NativeKind, 0), payload...)
 }
 
-// AppendControl appends a message of a kind that is neither an event nor a reply,
-// with its payload. The id is that of a FailureKind or a CancelKind, else 0.
+// AppendControl appends a message and its payload, for kinds other than events and
+// replies. The id is the id of a FailureKind or a CancelKind, else 0.
 func AppendControl(dst []byte, kind Kind, id uint64, payload []byte) []byte {
 	return append(appendHead(dst, kind, id), payload...)
 }

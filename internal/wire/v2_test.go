@@ -17,7 +17,7 @@ type vectors2 struct {
 		Name, Message, Kind, Event, Payload string
 		Type                                wire.Type
 		ID, Count                           string
-		Value                               []json.RawMessage // its kind, and itself
+		Value                               []json.RawMessage // the kind of the value, and the value
 	}
 	Malformed []struct{ Message, Why string }
 }
@@ -66,24 +66,25 @@ func TestVectors2(t *testing.T) {
 			}
 			id := number(t, v.ID)
 			if m.Kind != kinds[v.Kind] || m.Type != v.Type || m.ID != id {
-				t.Errorf("decoded %+v", m)
+				t.Errorf("decoded %+v, want kind %d, type %d, id %d", m, kinds[v.Kind], v.Type, id)
 			}
 			if string(m.Name) != v.Event || string(m.Payload) != v.Payload {
-				t.Errorf("decoded the event %q with %q", m.Name, m.Payload)
+				t.Errorf("decoded the event %q with %q, want %q with %q", m.Name, m.Payload, v.Event, v.Payload)
 			}
 			if got := encode(t, m, v.Value); string(got) != "before"+v.Message {
-				t.Errorf("encoded %q", got)
+				t.Errorf("encoded %q, want %q", got, "before"+v.Message)
 			}
 			if v.Count != "" {
 				if n, err := m.Count(); n != number(t, v.Count) || err != nil {
-					t.Errorf("counts %d, %v", n, err)
+					t.Errorf("Count: got %d, %v, want %s", n, err, v.Count)
 				}
 			}
 		})
 	}
 }
 
-// encode appends a message behind some bytes, from its value where there is one.
+// encode appends a message to some bytes: from its value, if there is one, else from
+// its payload.
 func encode(t *testing.T, m wire.Message, value []json.RawMessage) []byte {
 	t.Helper()
 	dst := []byte("before")
@@ -101,7 +102,7 @@ func encode(t *testing.T, m wire.Message, value []json.RawMessage) []byte {
 		return wire.AppendControl(dst, m.Kind, m.ID, m.Payload)
 	}
 	v := goValue(t, decodeJSON[string](t, value[0]), value[1])
-	marshal := func(v any) ([]byte, error) { // without the vector's own spaces
+	marshal := func(v any) ([]byte, error) { // without the spaces in the vector
 		var b bytes.Buffer
 		err := json.Compact(&b, v.(json.RawMessage))
 		return b.Bytes(), err
@@ -131,14 +132,15 @@ func TestMalformed2(t *testing.T) {
 				_, err = m.Count()
 			}
 			if want := errs[v.Why]; want == nil || !errors.Is(err, want) {
-				t.Errorf("error %v, want %s", err, v.Why)
+				t.Errorf("got the error %v, want %s", err, v.Why)
 			}
 		})
 	}
 }
 
-// TestAppendKeepsWhatStandsBefore when a value can't be encoded.
-func TestAppendKeepsWhatStandsBefore(t *testing.T) {
+// TestAppendError2 checks: if a value can't be encoded, AppendEvent and AppendReply
+// return dst unchanged.
+func TestAppendError2(t *testing.T) {
 	failed := errors.New("failed")
 	marshal := func(any) ([]byte, error) { return nil, failed }
 	for name, f := range map[string]func([]byte) ([]byte, error){
@@ -147,13 +149,14 @@ func TestAppendKeepsWhatStandsBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := f([]byte("before")); string(got) != "before" || err != failed {
-				t.Errorf("%q, %v", got, err)
+				t.Errorf("got %q, %v, want dst and %v", got, err, failed)
 			}
 		})
 	}
 }
 
-// FuzzDecodeMessage: each message has one spelling.
+// FuzzDecodeMessage checks: encoding a decoded message gives the same bytes. Each
+// message has only one encoding.
 func FuzzDecodeMessage(f *testing.F) {
 	v := loadVectors2(f)
 	for _, m := range v.Messages {
@@ -171,7 +174,7 @@ func FuzzDecodeMessage(f *testing.F) {
 		switch m.Kind {
 		case wire.EventKind, wire.ReplyKind:
 			if m.Kind == wire.ReplyKind && m.ID == 0 || m.Kind == wire.EventKind && len(m.Name) == 0 {
-				t.Fatalf("%q decodes to %+v", message, m)
+				t.Fatalf("decoded %q to %+v, want an error", message, m)
 			}
 			raw := func(any) ([]byte, error) { return m.Payload, nil } // as JSON
 			digit := len(m.Name) + 1
@@ -186,7 +189,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			again = wire.AppendControl(nil, m.Kind, m.ID, m.Payload)
 		}
 		if !bytes.Equal(again, message) {
-			t.Errorf("%q decodes to %+v, which is encoded as %q", message, m, again)
+			t.Errorf("encoded %+v as %q, want %q", m, again, message)
 		}
 	})
 }

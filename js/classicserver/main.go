@@ -19,8 +19,9 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// servers is the number of servers: a client can bring one to a standstill for good.
-const servers = 3
+// servers is the number of servers: a client can bring one to a standstill for good, and
+// two scripts in each of three browsers do.
+const servers = 1 + 2*3
 
 func main() {
 	var addresses []string

@@ -450,7 +450,7 @@ describe("the address", () => {
   // addressOf returns what the WebSocket of a page would be opened with. The
   // script is a src of a script element's, the module an address that only the
   // stack shows.
-  function addressOf(source, page, address, { script, element = { src: script, tagName: "SCRIPT" }, module, protocols } = {}) {
+  function addressOf(source, page, address, { script, element = { src: script, tagName: "SCRIPT" }, module, protocols, console } = {}) {
     const opened = [];
     class WebSocket {
       constructor(...passed) {
@@ -459,7 +459,7 @@ describe("the address", () => {
     }
     const document = { currentScript: element.src ? element : null };
     const { location, origin } = page;
-    const Recorded = evaluate(source, { WebSocket, location, origin, document }, module);
+    const Recorded = evaluate(source, { WebSocket, location, origin, document, ...console && { console } }, module);
     new Recorded(address, protocols);
     assert.equal(opened.length, 1);
     return protocols ? opened[0] : opened[0][0];
@@ -551,6 +551,15 @@ describe("the address", () => {
       assert.equal(addressOf(clientSource, page, address), expected);
     });
   }
+
+  test("a word alone is a host, and the console asks for the slash", () => {
+    const said = [];
+    const console = { warn: (text) => said.push(text) };
+    for (const address of ["ws", "my-endpoint", "/ws", "ws:80", "other.example", "ws/chat", "ws://ws"]) {
+      addressOf(clientSource, http, address, { console });
+    }
+    assert.deepEqual(said, ['Ws: "ws" is a host. Is it "/ws"?', 'Ws: "my-endpoint" is a host. Is it "/my-endpoint"?']);
+  });
 
   test("an object that is an address", () => {
     assert.equal(addressOf(clientSource, http, new URL("http://example.com/chat")), "ws://example.com/chat");

@@ -105,6 +105,7 @@ describe("a connection that is refused at once", () => {
     "by the browser's policy": refuses(new DOMException("insecure", "SecurityError")),
     "by the policy of a browser without codes": refuses(Object.assign(new Error("insecure"), { name: "SecurityError" })),
     "by the policy of an old browser": refuses(Object.assign(new Error("SECURITY_ERR: DOM Exception 18"), { code: 18 })),
+    "by Firefox, for the page's policy": refuses(Object.assign(new Error("The load for this content was blocked."), { name: "NS_ERROR_CONTENT_BLOCKED" })),
     "because there is no WebSocket": undefined,
   };
   for (const [name, WebSocket] of Object.entries(refusals)) {

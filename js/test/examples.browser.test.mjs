@@ -176,3 +176,34 @@ test("custom-go-client", async (t) => {
     assert.equal(await within(ended, "the client to end"), 0);
   }
 });
+
+test("rooms", async (t) => {
+  const { url } = await start(t, "rooms");
+  const visit = async (name) => {
+    const page = await (await newVisitor(t))(url);
+    await page.locator("#login input").fill(name);
+    await page.locator("#login input").press("Enter");
+    await shows(page, "#members", name);
+    return page;
+  };
+  const one = await visit("ann"), other = await visit("bob");
+  await shows(one, "#members", "ann, bob");
+  await one.locator("#say [name=text]").fill("hello <b>you</b>");
+  await one.locator("#say [name=picture]").setInputFiles({
+    name: "dot.gif", mimeType: "image/gif", buffer: Buffer.from("R0lGODlhAQABAAAAACwAAAAAAQABAAA=", "base64"),
+  });
+  await one.locator("#say button").click();
+  await shows(other, "#list li", "ann: hello <b>you</b>");
+  await other.locator("#list img[src^='data:image/gif']").waitFor();
+  await other.locator("#whisper [name=to]").fill("ann");
+  await other.locator("#whisper [name=text]").fill("psst");
+  await other.locator("#whisper button").click();
+  await shows(one, "#list li", "bob to you: psst");
+  await other.locator("#announce [name=text]").fill("hi");
+  await other.locator("#announce button").click();
+  await shows(other, "#list li", "Error: you may not announce");
+  await other.locator("#room").selectOption("music");
+  await shows(other, "#members", /^bob$/);
+  await shows(one, "#members", /^ann$/);
+  await Promise.all([one.close(), other.close()]); // before the server ends: they would dial it again
+});

@@ -7,19 +7,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { launchBrowser } from "./helpers/browser.mjs";
+import { browsers, startBrowser } from "./helpers/browsers.mjs";
 import { moduleFolder, root, startClassicServer, startTestServer } from "./helpers/go.mjs";
 import { bugs, deliberate, differences, messageOf, values } from "./helpers/oldclients.mjs";
 
 const handlers = ["string", "int", "bool", "bytes", "any", "nothing"];
 
-let browser;
 let ours;
 let theirs;
 const scripts = {};
 
 before(async () => {
-  [browser, ours, theirs] = await Promise.all([launchBrowser(), startTestServer(), startClassicServer()]);
+  [ours, theirs] = await Promise.all([startTestServer(), startClassicServer()]);
   const folder = await moduleFolder("js/classicserver", "github.com/kataras/iris");
   for (const name of ["client.js", "client.min.js"]) {
     scripts[name] = await readFile(join(folder, "websocket", name), "utf8");
@@ -27,18 +26,18 @@ before(async () => {
 });
 
 after(async () => {
-  await browser?.close();
   await ours?.stop();
   await theirs?.stop();
 });
 
-// open opens a page of a server, with an old client.
-async function open(script, url) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
+// open opens a page of a server in a browser, with an old client.
+async function open(browser, script, url) {
+  const page = await browser.openPage();
   await page.goto(url);
-  await page.addScriptTag({ content: scripts[script] });
-  return page;
+  await page.run((content) => {
+    document.body.append(Object.assign(document.createElement("script"), { textContent: content }));
+  }, scripts[script]);
+  return { ...page, address: `${url.replace("http:", "ws:")}/classic` };
 }
 
 // play runs scenes in a page. A scene is a list of steps, [who, method,
@@ -46,8 +45,7 @@ async function open(script, url) {
 // the other. Each scene has connections of its own, which are gone when the next
 // one begins.
 async function play(page, scenes) {
-  const address = `${page.url().replace("http:", "ws:")}classic`;
-  return (await page.evaluate(playInPage, { address, scenes })).map(byClient);
+  return (await page.run(playInPage, page.address, scenes)).map(byClient);
 }
 
 // byClient puts together what each client was told: which of several is told
@@ -58,7 +56,7 @@ function byClient(told) {
 }
 
 // playInPage runs in the page.
-async function playInPage({ address, scenes }) {
+async function playInPage(address, scenes) {
   const events = ["got", "sent", "joined", "left", "said", "calls"];
   const patience = 15_000;
   const all = [];
@@ -193,126 +191,136 @@ test("the program is that of v11 after the change of an import and of one call",
     .replace("websocket.New(websocket.Config{})", "websocket.NewServer(websocket.Config{})"));
 });
 
-for (const script of ["client.js", "client.min.js"]) {
-  describe(`${script} of v11.1.1`, () => {
-    let pages;
-    before(async () => { pages = await Promise.all([ours, theirs].map(({ url }) => open(script, url))); });
-    after(() => Promise.all(pages.map((page) => page.close())));
+for (const name of browsers) {
+  describe(`in ${name}`, () => {
+    let browser;
+    before(async () => { browser = await startBrowser(name, { delaysConnections: false }); }); // many scenes cut connections
+    after(() => browser?.close());
+    for (const script of ["client.js", "client.min.js"]) {
+      describe(`${script} of v11.1.1`, () => playAll(script, () => browser));
+    }
+  });
+}
 
-    test("every kind of value to every kind of handler", async (t) => {
-      const scenes = {};
-      for (const handler of handlers) {
-        for (const [name, given] of Object.entries(values)) {
-          scenes[`${name} to ${handler}`] = [["a", "connect"], ["a", "Emit", handler, ...given]];
+// playAll plays all scenes with a script. The browser has started when a test runs.
+function playAll(script, browser) {
+  let pages;
+  before(async () => { pages = await Promise.all([ours, theirs].map(({ url }) => open(browser(), script, url))); });
+  after(() => Promise.all(pages?.map((page) => page.close()) ?? []));
+
+  test("every kind of value to every kind of handler", async (t) => {
+    const scenes = {};
+    for (const handler of handlers) {
+      for (const [name, given] of Object.entries(values)) {
+        scenes[`${name} to ${handler}`] = [["a", "connect"], ["a", "Emit", handler, ...given]];
+      }
+    }
+    const told = Object.fromEntries((await compare(pages, scenes)).map(({ name, ...both }) => [name, both]));
+    for (const [why, list] of Object.entries(differences)) {
+      await t.test(why, () => {
+        for (const [name, { then, now }] of Object.entries(list)) {
+          assert.deepEqual(told[name].original.slice(1), then, `${name}: what the old server does`);
+          assert.deepEqual(told[name].mine.slice(1), now, `${name}: what ours does`);
+          delete told[name];
         }
-      }
-      const told = Object.fromEntries((await compare(pages, scenes)).map(({ name, ...both }) => [name, both]));
-      for (const [why, list] of Object.entries(differences)) {
-        await t.test(why, () => {
-          for (const [name, { then, now }] of Object.entries(list)) {
-            assert.deepEqual(told[name].original.slice(1), then, `${name}: what the old server does`);
-            assert.deepEqual(told[name].mine.slice(1), now, `${name}: what ours does`);
-            delete told[name];
-          }
-        });
-      }
-      await t.test("and the same with all others", () => {
-        const unexpected = Object.entries(told).filter(([, { mine, original }]) => JSON.stringify(mine) !== JSON.stringify(original));
-        assert.deepEqual(Object.fromEntries(unexpected), {});
       });
-    });
-
-    test("every kind of value from the server", async () => {
-      const kinds = ["string", "empty string", "int64", "float64", "true", "false", "bytes", "nil", "struct", "map", "slice", "native", "native, empty"];
-      const scenes = Object.fromEntries(kinds.map((kind) => [kind, [["a", "connect"], ["a", "Emit", "send", kind]]]));
-      for (const { name, mine, original } of await compare(pages, scenes)) {
-        assert.deepEqual(mine, original, name);
-        assert.equal(mine.length, 2, name);
-      }
-    });
-
-    test("native messages", async () => {
-      const scenes = {};
-      for (const message of ["hello", "a;b", "iris-websocket-message", "{}", " ", "üñí 👋"]) {
-        scenes[message] = [["a", "connect"], ["a", "EmitMessage", message]];
-      }
-      // An event to the old script, wherever in a message the prefix stands.
-      scenes.within = [["a", "connect"], ["a", "EmitMessage", "x iris-websocket-message:y"]];
-      for (const { name, mine, original } of await compare(pages, scenes)) {
-        assert.deepEqual(mine, original, name);
-        assert.equal(mine.length, 2, name);
-      }
-    });
-
-    test("messages as large as the old server took", async () => {
-      const scenes = {
-        event: [["a", "connect"], ["a", "EmitMessage", messageOf(1024, "iris-websocket-message:string;0;")]],
-        native: [["a", "connect"], ["a", "EmitMessage", messageOf(1024)]],
-      };
-      for (const { name, mine, original } of await compare(pages, scenes)) {
-        assert.deepEqual(mine, original, name);
-        assert.equal(mine.length, 2, name);
-      }
-    });
-
-    test("rooms, others and all", async () => {
-      const three = [["a", "connect"], ["b", "connect"], ["c", "connect"]];
-      const scenes = {
-        "to a room": [...three, ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"], ["a", "Emit", "say", "red"], ["c", "Emit", "say", "red"]],
-        "after leaving": [...three, ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"], ["a", "Emit", "leave", "red"], ["b", "Emit", "say", "red"], ["a", "Emit", "leave", "red"]],
-        "a room never joined": [...three, ["a", "Emit", "leave", "blue"], ["b", "Emit", "say", "blue"]],
-        "to myself": [...three, ["b", "Emit", "say to myself", "now"]],
-        "to others": [...three, ["b", "Emit", "say to others", "now"]],
-        "to all": [...three, ["b", "Emit", "say to all", "now"]],
-        natively: [...three, ["b", "Emit", "say natively", "now"]],
-      };
-      for (const { name, mine, original } of await compare(pages, scenes)) {
-        assert.deepEqual(mine, original, name);
-      }
-    });
-
-    test("a disconnect by the server", async () => {
-      const scene = [["a", "connect"], ["b", "connect"], ["a", "Emit", "kick", "now"], ["b", "hears", "a is gone"], ["a", "ends"]];
-      const [{ mine, original }] = await compare(pages, { scene });
-      assert.deepEqual(mine, original);
-      assert.deepEqual(mine, ["a: connected", "a: disconnected", "b: connected", "b: a is gone"]);
-    });
-
-    for (const [bug, scenes] of Object.entries(bugs)) {
-      test(`a bug of the old server's: ${bug}`, () => compareAll(pages, scenes));
     }
-
-    for (const [what, scenes] of Object.entries(deliberate)) {
-      test(`no bug, and yet other now: ${what}`, () => compareAll(pages, scenes));
-    }
-
-    test("a bug of the old server's: it is deadlocked by who emits to the room that is being left", async () => {
-      const opening = [
-        ["a", "connect"], ["b", "connect"], ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"],
-        ["a", "Emit", "say when leaving", "now"], ["b", "Emit", "say", "red"],
-      ];
-      const leave = ["leave", "red"];
-      const [now] = await play(pages[0], [[
-        ...opening, ["a", "Emit", ...leave], ["a", "Emit", "say", "red"],
-        ["a", "Emit", "join", "red"], ["a", "Disconnect"], ["b", "hears", "a is gone"], ["a", "ends"],
-      ]]);
-      assert.deepEqual(now, [
-        "a: connected", 'a: joined "red"', 'a: said "red"', 'a: said "goodbye to red"', 'a: left "true"', 'a: joined "red"', "a: disconnected",
-        "b: connected", 'b: joined "red"', 'b: said "red"', 'b: said "goodbye to red"', 'b: said "red"', 'b: said "goodbye to red"', "b: a is gone",
-      ]);
-
-      const already = await deadlocks();
-      const page = await open(script, theirs.toBeHung.pop());
-      const [then] = await play(page, [[...opening, ["a", "ends the play with", ...leave]]]);
-      const late = AbortSignal.timeout(15_000);
-      while (await deadlocks() === already) {
-        late.throwIfAborted();
-      }
-      await page.close();
-      assert.deepEqual(then, [
-        "a: connected", 'a: joined "red"', 'a: said "red"',
-        "b: connected", 'b: joined "red"', 'b: said "red"',
-      ]);
+    await t.test("and the same with all others", () => {
+      const unexpected = Object.entries(told).filter(([, { mine, original }]) => JSON.stringify(mine) !== JSON.stringify(original));
+      assert.deepEqual(Object.fromEntries(unexpected), {});
     });
+  });
+
+  test("every kind of value from the server", async () => {
+    const kinds = ["string", "empty string", "int64", "float64", "true", "false", "bytes", "nil", "struct", "map", "slice", "native", "native, empty"];
+    const scenes = Object.fromEntries(kinds.map((kind) => [kind, [["a", "connect"], ["a", "Emit", "send", kind]]]));
+    for (const { name, mine, original } of await compare(pages, scenes)) {
+      assert.deepEqual(mine, original, name);
+      assert.equal(mine.length, 2, name);
+    }
+  });
+
+  test("native messages", async () => {
+    const scenes = {};
+    for (const message of ["hello", "a;b", "iris-websocket-message", "{}", " ", "üñí 👋"]) {
+      scenes[message] = [["a", "connect"], ["a", "EmitMessage", message]];
+    }
+    // An event to the old script, wherever in a message the prefix stands.
+    scenes.within = [["a", "connect"], ["a", "EmitMessage", "x iris-websocket-message:y"]];
+    for (const { name, mine, original } of await compare(pages, scenes)) {
+      assert.deepEqual(mine, original, name);
+      assert.equal(mine.length, 2, name);
+    }
+  });
+
+  test("messages as large as the old server took", async () => {
+    const scenes = {
+      event: [["a", "connect"], ["a", "EmitMessage", messageOf(1024, "iris-websocket-message:string;0;")]],
+      native: [["a", "connect"], ["a", "EmitMessage", messageOf(1024)]],
+    };
+    for (const { name, mine, original } of await compare(pages, scenes)) {
+      assert.deepEqual(mine, original, name);
+      assert.equal(mine.length, 2, name);
+    }
+  });
+
+  test("rooms, others and all", async () => {
+    const three = [["a", "connect"], ["b", "connect"], ["c", "connect"]];
+    const scenes = {
+      "to a room": [...three, ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"], ["a", "Emit", "say", "red"], ["c", "Emit", "say", "red"]],
+      "after leaving": [...three, ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"], ["a", "Emit", "leave", "red"], ["b", "Emit", "say", "red"], ["a", "Emit", "leave", "red"]],
+      "a room never joined": [...three, ["a", "Emit", "leave", "blue"], ["b", "Emit", "say", "blue"]],
+      "to myself": [...three, ["b", "Emit", "say to myself", "now"]],
+      "to others": [...three, ["b", "Emit", "say to others", "now"]],
+      "to all": [...three, ["b", "Emit", "say to all", "now"]],
+      natively: [...three, ["b", "Emit", "say natively", "now"]],
+    };
+    for (const { name, mine, original } of await compare(pages, scenes)) {
+      assert.deepEqual(mine, original, name);
+    }
+  });
+
+  test("a disconnect by the server", async () => {
+    const scene = [["a", "connect"], ["b", "connect"], ["a", "Emit", "kick", "now"], ["b", "hears", "a is gone"], ["a", "ends"]];
+    const [{ mine, original }] = await compare(pages, { scene });
+    assert.deepEqual(mine, original);
+    assert.deepEqual(mine, ["a: connected", "a: disconnected", "b: connected", "b: a is gone"]);
+  });
+
+  for (const [bug, scenes] of Object.entries(bugs)) {
+    test(`a bug of the old server's: ${bug}`, () => compareAll(pages, scenes));
+  }
+
+  for (const [what, scenes] of Object.entries(deliberate)) {
+    test(`no bug, and yet other now: ${what}`, () => compareAll(pages, scenes));
+  }
+
+  test("a bug of the old server's: it is deadlocked by who emits to the room that is being left", async () => {
+    const opening = [
+      ["a", "connect"], ["b", "connect"], ["a", "Emit", "join", "red"], ["b", "Emit", "join", "red"],
+      ["a", "Emit", "say when leaving", "now"], ["b", "Emit", "say", "red"],
+    ];
+    const leave = ["leave", "red"];
+    const [now] = await play(pages[0], [[
+      ...opening, ["a", "Emit", ...leave], ["a", "Emit", "say", "red"],
+      ["a", "Emit", "join", "red"], ["a", "Disconnect"], ["b", "hears", "a is gone"], ["a", "ends"],
+    ]]);
+    assert.deepEqual(now, [
+      "a: connected", 'a: joined "red"', 'a: said "red"', 'a: said "goodbye to red"', 'a: left "true"', 'a: joined "red"', "a: disconnected",
+      "b: connected", 'b: joined "red"', 'b: said "red"', 'b: said "goodbye to red"', 'b: said "red"', 'b: said "goodbye to red"', "b: a is gone",
+    ]);
+
+    const already = await deadlocks();
+    const page = await open(browser(), script, theirs.toBeHung.pop());
+    const [then] = await play(page, [[...opening, ["a", "ends the play with", ...leave]]]);
+    const late = AbortSignal.timeout(15_000);
+    while (await deadlocks() === already) {
+      late.throwIfAborted();
+    }
+    await page.close();
+    assert.deepEqual(then, [
+      "a: connected", 'a: joined "red"', 'a: said "red"',
+      "b: connected", 'b: joined "red"', 'b: said "red"',
+    ]);
   });
 }

@@ -1,6 +1,7 @@
 // Command testserver is the server of the browser client's tests. It prints its base
-// addresses on one line: http, https, and http for a proxy that ends TLS. It exits
-// when its standard input is closed.
+// addresses on one line: http, https, and http behind a proxy with TLS. It exits when
+// its standard input is closed. With the argument "modern", it is the server of the tests
+// of connect.
 package main
 
 import (
@@ -17,6 +18,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "modern" {
+		if err := modern(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "testserver:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	app, behind := newApp(), newApp(iris.WithSSLProxyHeader("X-Forwarded-Proto", "https"))
 	for _, app := range []*iris.Application{app, behind} {
 		if err := app.Build(); err != nil {
@@ -32,7 +40,7 @@ func main() {
 	secure.StartTLS()
 	fmt.Println(plain.URL, secure.URL, httptest.NewServer(behind).URL)
 
-	// A test that dies closes the pipe, so the server never outlives it.
+	// If the test dies, the pipe is closed, and the server exits, too.
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
@@ -102,8 +110,8 @@ func serve(server *websocket.Server) {
 	})
 }
 
-// answer tells the client the type and value that the handler received, and sends
-// the value back.
+// answer sends the client the type and the value received by the handler, and then the
+// value itself.
 func answer(c websocket.Connection, value any) {
 	c.Emit("seen", fmt.Sprintf("%T:%v", value, value))
 	c.Emit("echo", value)

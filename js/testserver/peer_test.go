@@ -24,18 +24,18 @@ const patience = 20 * time.Second
 
 const prefix = "iris-websocket-message:"
 
-// peer writes and reads the old wire format by hand, as a program of 2018 in any
-// language might. It uses no client of ours and no WebSocket library.
+// peer is a client with the old wire format, like a program of 2018 in any language. It
+// uses no client of ours and no WebSocket library.
 type peer struct {
 	net.Conn
-	r     *bufio.Reader
-	id    string
-	told  []string // the frames received, as they stand on the wire
-	said  bool     // goodbye: a close frame has been sent
-	ended bool
+	r         *bufio.Reader
+	id        string
+	received  []string // the bytes of the received frames
+	closeSent bool     // a close frame has been sent
+	ended     bool
 }
 
-// handshake asks for a WebSocket connection.
+// handshake asks for a WebSocket connection and returns the response.
 func handshake(t *testing.T, address, header string) (*peer, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -60,21 +60,21 @@ func handshake(t *testing.T, address, header string) (*peer, *http.Response) {
 
 const key = "dGhlIHNhbXBsZSBub25jZQ=="
 
-// connect makes a connection. The server says its ID first, but a connection of an
-// earlier scene may say goodbye before that.
+// connect makes a connection. The server sends its ID first. Only the end of a
+// connection of an earlier scenario may be reported before the ID.
 func connect(t *testing.T, address string) *peer {
 	t.Helper()
 	p, response := handshake(t, address, "")
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	accept, want := response.Header.Get("Sec-WebSocket-Accept"), base64.StdEncoding.EncodeToString(sum[:])
 	if response.StatusCode != http.StatusSwitchingProtocols || accept != want {
-		t.Fatalf("the handshake: %s, %q", response.Status, accept)
+		t.Fatalf("the handshake: got %s, %q, want 101, %q", response.Status, accept, want)
 	}
 	for p.id == "" {
 		first, err := p.next()
 		_, id, found := bytes.Cut(first, []byte(prefix+"id;0;"))
 		if err != nil || !found && !bytes.Contains(first, []byte(prefix+"gone;0;")) {
-			t.Fatalf("a new connection is told %q, %v", first, err)
+			t.Fatalf("a new connection got %q, %v, want its ID", first, err)
 		}
 		p.id = string(id)
 	}
@@ -91,7 +91,7 @@ func frame(first byte, payload string) []byte {
 	return f
 }
 
-// appendHeader appends the header of a frame, as far as the mask.
+// appendHeader appends the header of a frame, up to the masking key.
 func appendHeader(f []byte, first, masked byte, length int) []byte {
 	switch {
 	case length <= 125:
@@ -103,7 +103,7 @@ func appendHeader(f []byte, first, masked byte, length int) []byte {
 	}
 }
 
-// next returns the next frame, header included, as it stands on the wire.
+// next returns the bytes of the next frame, with its header.
 func (p *peer) next() ([]byte, error) {
 	header := make([]byte, 2, 10)
 	if _, err := io.ReadFull(p.r, header); err != nil {
@@ -124,110 +124,110 @@ func (p *peer) next() ([]byte, error) {
 
 // step is one action of a peer: it sends frames, or waits for a message.
 type step struct {
-	who   string
-	sends []byte
-	hears string
+	who    string
+	sends  []byte
+	awaits string
 }
 
-// play runs a scene with new peers. It returns the frames that each of them received,
-// without the first one, its ID.
-func play(t *testing.T, address string, scene []step) (told map[string][]string) {
+// run runs a scenario with new peers. It returns the received frames of each peer,
+// without the first one: its ID.
+func run(t *testing.T, address string, scenario []step) (got received) {
 	t.Helper()
-	s := stage{t, map[string]*peer{}}
-	for _, step := range scene { // all are there when it begins
+	s := runner{t, map[string]*peer{}}
+	for _, step := range scenario { // all peers connect before the first step
 		if s.peers[step.who] == nil {
 			s.peers[step.who] = connect(t, address)
 		}
 	}
-	for _, step := range scene {
+	for _, step := range scenario {
 		p := s.peers[step.who]
-		if step.hears != "" {
-			heard := func(line string) bool { return strings.Contains(line, step.hears) }
-			for !p.ended && !slices.ContainsFunc(p.told, heard) {
-				s.hear(p)
+		if step.awaits != "" {
+			heard := func(line string) bool { return strings.Contains(line, step.awaits) }
+			for !p.ended && !slices.ContainsFunc(p.received, heard) {
+				s.receive(p)
 			}
 		} else {
-			_, _ = p.Write(step.sends) // if it fails, so does reading
-			p.said = p.said || step.sends[0] == 0x88
-			s.settle(p) // the first, since the others are told by its handlers
+			_, _ = p.Write(step.sends) // if the write fails, reading fails, too
+			p.closeSent = p.closeSent || step.sends[0] == 0x88
+			s.finishStep(p) // first, because its handlers send to the others
 		}
 		for _, other := range s.peers {
-			s.settle(other)
+			s.finishStep(other)
 		}
 	}
-	told = make(map[string][]string)
+	got = make(received)
 	for who, p := range s.peers {
-		told[who] = p.told
+		got[who] = p.received
 	}
-	// No connection's end reaches the next scene, nor another end of this one.
+	// Wait for the end of each connection. So no end is reported in the next scenario.
 	for _, p := range s.peers {
-		if !p.ended && !p.said {
+		if !p.ended && !p.closeSent {
 			_, _ = p.Write(frame(0x88, "\x03\xe8"))
-			p.said = true
+			p.closeSent = true
 		}
 		for !p.ended {
-			s.hear(p)
+			s.receive(p)
 		}
 	}
-	return told
+	return got
 }
 
-// stage holds the peers of a scene.
-type stage struct {
+// runner holds the peers of a running scenario.
+type runner struct {
 	t     *testing.T
 	peers map[string]*peer
 }
 
 const (
-	theEnd  = "the end of the connection"
-	settled = `got;0;string "the end of a step"`
+	connectionEnd = "the end of the connection"
+	stepEnd       = `got;0;string "the end of a step"`
 )
 
-// settle waits until a peer has been told all that its server knew of.
-func (s stage) settle(p *peer) {
-	if !p.ended && !p.said {
+// finishStep waits until a peer has received all frames of the server so far.
+func (s runner) finishStep(p *peer) {
+	if !p.ended && !p.closeSent {
 		_, _ = p.Write(frame(0x81, prefix+"string;0;the end of a step"))
 	}
-	for !p.ended && !strings.Contains(s.hear(p), settled) {
+	for !p.ended && !strings.Contains(s.receive(p), stepEnd) {
 	}
 }
 
-// hear has a peer receive a frame, and answer it if necessary.
-func (s stage) hear(p *peer) string {
+// receive receives a frame of a peer, and answers a close frame.
+func (s runner) receive(p *peer) string {
 	s.t.Helper()
-	received, err := p.next()
+	data, err := p.next()
 	if netErr, ok := err.(net.Error); ok && netErr.Timeout() {
-		s.t.Fatalf("waited in vain; told: %q", p.told)
+		s.t.Fatalf("timeout; received so far: %q", p.received)
 	}
 	if err != nil {
 		p.ended = true
-		p.told = append(p.told, theEnd)
-		return theEnd
+		p.received = append(p.received, connectionEnd)
+		return connectionEnd
 	}
-	if received[0] == 0x88 && !p.said {
-		_, _ = p.Write(frame(0x88, string(received[2:min(len(received), 4)])))
-		p.said = true
+	if data[0] == 0x88 && !p.closeSent {
+		_, _ = p.Write(frame(0x88, string(data[2:min(len(data), 4)])))
+		p.closeSent = true
 	}
-	told := string(received)
-	if strings.Contains(told, settled) {
-		return told
+	text := string(data)
+	if strings.Contains(text, stepEnd) {
+		return text
 	}
 	for _, event := range []string{prefix + "gone;0;", prefix + "failed;0;"} {
-		if _, about, ok := strings.Cut(told, event); ok {
+		if _, about, ok := strings.Cut(text, event); ok {
 			id, failure, _ := strings.Cut(about, " ")
-			who := s.named(id)
+			who := s.nameOf(id)
 			if who == "" {
-				return "" // of an earlier scene
+				return "" // from an earlier scenario
 			}
-			told = event + who + cause(failure)
+			text = event + who + cause(failure)
 		}
 	}
-	p.told = append(p.told, told)
-	return told
+	p.received = append(p.received, text)
+	return text
 }
 
-// named returns who has an ID; "" if nobody here has.
-func (s stage) named(id string) string {
+// nameOf returns the name of the peer with an ID; "" if there is none.
+func (s runner) nameOf(id string) string {
 	for who, p := range s.peers {
 		if p.id == id {
 			return who
@@ -236,13 +236,13 @@ func (s stage) named(id string) string {
 	return ""
 }
 
-// cause returns the beginning of a reported error: the rest does not matter to a test.
+// cause returns the beginning of a reported error. The tests ignore the rest.
 func cause(failure string) string {
 	if failure == "" {
 		return ""
 	}
-	what, _, _ := strings.Cut(strings.TrimPrefix(failure, "websocket: "), ": ")
-	return ": " + what
+	first, _, _ := strings.Cut(strings.TrimPrefix(failure, "websocket: "), ": ")
+	return ": " + first
 }
 
 // startClassic starts the server of Iris v11.1.1.

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"strconv"
 
-	// In js/classicserver, where this file is a symbolic link, the same path is
-	// that of a package in Iris v11.1.1.
+	// This file is a symbolic link in js/classicserver. There the same path is the
+	// path of a package in Iris v11.1.1.
 	"github.com/kataras/iris/websocket"
 )
 
-// setup is a program as it was written for Iris v11. It has an event for each
-// thing that the tests try with the old clients.
+// setup is a program for Iris v11. It has the events for all tests with the old
+// clients.
 func setup(ws *websocket.Server) {
 	ws.OnConnection(func(c websocket.Connection) {
 		// Answers tell the payload of an event, and the type of its handler.

@@ -1,5 +1,5 @@
 // Package exampletest starts an example on a TCP port and talks to it as browsers
-// do, with the WebSocket client of gorilla. Each example has a test that uses it.
+// do, with the WebSocket client of gorilla. Each example has a test with it.
 package exampletest
 
 import (
@@ -37,7 +37,7 @@ func Start(t *testing.T, app *iris.Application) *Server {
 	return server
 }
 
-// StartTLS runs an example over TLS, with a certificate that its browsers trust.
+// StartTLS runs an example over TLS. Its browsers trust the certificate.
 func StartTLS(t *testing.T, app *iris.Application, certificate tls.Certificate) *Server {
 	t.Helper()
 	server := newServer(t, app)
@@ -95,7 +95,7 @@ func (b *Browser) Get(path string) string {
 // Conn is a WebSocket connection of a browser's page.
 type Conn struct {
 	Prefix   string // of events
-	Ignored  string // an event that may come between others, and that Want passes over
+	Ignored  string // the name of an event ignored by Want
 	conn     *gorilla.Conn
 	messages chan string // closed when the connection has ended
 	t        *testing.T
@@ -172,11 +172,27 @@ func (c *Conn) EmitJSON(event, json string) {
 	c.Send(c.Prefix + event + ";4;" + json)
 }
 
-// Want waits for the next message. It must be an event of that name, and the
+// Want waits for the next message. It must be an event with this name, and the
 // pattern must match its whole payload.
 func (c *Conn) Want(event, pattern string) {
 	c.t.Helper()
 	c.WantMessage(regexp.QuoteMeta(c.Prefix+event) + `;\d;` + pattern)
+}
+
+// WantAtLast waits for an event with this name whose whole payload matches the pattern. It
+// skips events of this name before it: lists that changes have overtaken.
+func (c *Conn) WantAtLast(event, pattern string) {
+	c.t.Helper()
+	whole := regexp.MustCompile("^" + regexp.QuoteMeta(c.Prefix+event) + `;\d;(` + pattern + ")$")
+	for late := time.After(patience); ; {
+		message, err := c.next(late)
+		if err != nil || !strings.HasPrefix(message, c.Prefix+event+";") {
+			c.t.Fatalf("received %q and the error %v, want %s", message, err, whole)
+		}
+		if whole.MatchString(message) {
+			return
+		}
+	}
 }
 
 // WantMessage waits for the next message. The pattern must match all of it.
@@ -184,7 +200,7 @@ func (c *Conn) WantMessage(pattern string) {
 	c.t.Helper()
 	message, err := c.next(time.After(patience))
 	if err != nil {
-		c.t.Fatalf("%v, want %s", err, pattern)
+		c.t.Fatalf("got the error %v, want %s", err, pattern)
 	}
 	if !regexp.MustCompile("^(?:" + pattern + ")$").MatchString(message) {
 		c.t.Fatalf("received %q, want %s", message, pattern)

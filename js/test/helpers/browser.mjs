@@ -15,9 +15,11 @@ function executablePath() {
   }
 }
 
-// launchBrowser starts it, with more flags than the usual ones if need be.
-export function launchBrowser(more = []) {
+// launchBrowser starts it, with more flags than the usual ones, and more of Playwright's
+// options, if need be.
+export function launchBrowser(more = [], options = {}) {
   return chromium.launch({
+    ...options,
     executablePath: executablePath(),
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -1,7 +1,8 @@
 // Building and running the Go programs that the tests talk to.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { createServer } from "node:net";
@@ -21,20 +22,30 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => process.exit(1));
 }
 
-// buildProgram builds a package of the module, or of a nested one. The folder
-// that it puts the program into is for the caller to remove.
-async function buildProgram(source, module = ".") {
+const programs = new Map(); // what is built, as promises
+
+// buildProgram builds a package of the module, or of a nested one, unless it has built it
+// before. It returns the file of the program, which is there until the tests end.
+function buildProgram(source, module = ".") {
+  const name = `${module} ${source}`;
+  const program = programs.get(name) ?? build(source, module);
+  programs.set(name, program);
+  return program;
+}
+
+async function build(source, module) {
   const folder = await mkdtemp(join(tmpdir(), "iris-ws-test-"));
+  process.once("exit", () => rmSync(folder, { recursive: true }));
   const file = join(folder, "program");
   await promisify(execFile)("go", ["build", "-o", file, source], { cwd: join(root, module) });
-  return { folder, file };
+  return file;
 }
 
 // startProgram builds and starts a package of the module, and waits for the
 // first line that it prints.
-async function startProgram(source, { module } = {}) {
-  const { folder, file } = await buildProgram(source, module);
-  const child = spawn(file, [], { stdio: ["pipe", "pipe", "inherit"] });
+async function startProgram(source, { module, args = [] } = {}) {
+  const file = await buildProgram(source, module);
+  const child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill); // however the tests end
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -44,7 +55,6 @@ async function startProgram(source, { module } = {}) {
     end(child);
     await within(ended, `the end of ${source}`);
     process.removeListener("exit", kill);
-    await rm(folder, { recursive: true });
   };
   return { line, stop };
 }
@@ -72,6 +82,20 @@ export async function startTestServer() {
   };
 }
 
+// startModernServer starts testserver for protocol 2, with flags such as
+// "-ping=1s". kill ends it as a crash does, stop in an orderly way.
+export async function startModernServer(...flags) {
+  const program = await startProgram("./js/testserver", { args: ["modern", ...flags] });
+  const url = program.line;
+  return {
+    url,
+    host: new URL(url).host,
+    address: `${url.replace("http", "ws")}/ws`,
+    stop: () => program.stop((child) => child.stdin.end()),
+    kill: () => program.stop((child) => child.kill("SIGKILL")),
+  };
+}
+
 // startClassicServer starts the server of Iris v11.1.1 that old clients are
 // compared with, and others for scenes that bring them to a standstill.
 export async function startClassicServer() {
@@ -89,7 +113,7 @@ export async function moduleFolder(module, required) {
 // startExample builds and starts an example on a port of its own, and waits until
 // it answers. Its arguments are those before the address.
 export async function startExample(name, { scheme = "http", before = [], path = "/" } = {}) {
-  const { folder, file } = await buildProgram(`./examples/${name}`);
+  const file = await buildProgram(`./examples/${name}`);
   const host = `127.0.0.1:${await freePort()}`;
   const child = spawn(file, [...before, host], { stdio: ["ignore", "ignore", "inherit"] });
   const kill = () => child.kill("SIGKILL");
@@ -99,7 +123,6 @@ export async function startExample(name, { scheme = "http", before = [], path = 
     child.kill("SIGTERM");
     await within(ended, `the end of the example ${name}`);
     process.removeListener("exit", kill);
-    await rm(folder, { recursive: true });
   };
   await within(answers(scheme, host, path, ended), `the example ${name} to answer`);
   return { url: `${scheme}://${host}`, host, file, stop };

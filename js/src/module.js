@@ -1,0 +1,3 @@
+// The entry of the module: it exports connect.
+
+export { connect } from "./connect.js";
