@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -85,6 +86,7 @@ func TestNetwork(t *testing.T) {
 		conn, _, err := gorilla.DefaultDialer.Dial("ws://"+host+"/board?tab="+tab, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = conn.Close() })
+			_ = conn.SetReadDeadline(time.Now().Add(exampletest.Patience))
 		}
 		return conn, err
 	}
@@ -110,7 +112,9 @@ func TestNetwork(t *testing.T) {
 		}
 	}
 
-	one, other := mustDial("one"), mustDial("other")
+	one := mustDial("one")
+	wantEvent(one, `"Ada"`) // the next one gets the next name
+	other := mustDial("other")
 	wantEvent(one, `"Bo"`)
 	post("/network/one/down")
 	for err == nil {

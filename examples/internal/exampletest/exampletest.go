@@ -20,8 +20,8 @@ import (
 	"github.com/kataras/iris/websocket"
 )
 
-// patience is how long a test waits for something before it fails.
-const patience = 20 * time.Second
+// Patience is how long a test waits for something before it fails.
+const Patience = 20 * time.Second
 
 // Server is an example while it runs.
 type Server struct {
@@ -73,7 +73,7 @@ func (s *Server) NewBrowser() *Browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &Browser{s, http.Client{Transport: s.Client().Transport, Jar: jar, Timeout: patience}}
+	return &Browser{s, http.Client{Transport: s.Client().Transport, Jar: jar, Timeout: Patience}}
 }
 
 // Get returns the page or file at a path. It must be there.
@@ -109,7 +109,7 @@ func (b *Browser) Dial(endpoint string) *Conn {
 	dialer := gorilla.Dialer{
 		TLSClientConfig:  b.client.Transport.(*http.Transport).TLSClientConfig,
 		Jar:              b.client.Jar,
-		HandshakeTimeout: patience,
+		HandshakeTimeout: Patience,
 	}
 	conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(b.server.URL, "http")+endpoint, nil)
 	if err != nil {
@@ -139,12 +139,12 @@ func (c *Conn) read() {
 // OnConnection functions.
 func (c *Conn) waitForPong(pong <-chan struct{}) {
 	c.t.Helper()
-	if err := c.conn.WriteControl(gorilla.PingMessage, nil, time.Now().Add(patience)); err != nil {
+	if err := c.conn.WriteControl(gorilla.PingMessage, nil, time.Now().Add(Patience)); err != nil {
 		c.t.Fatal(err)
 	}
 	select {
 	case <-pong:
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		c.t.Fatal("the server does not answer a ping")
 	}
 }
@@ -184,7 +184,7 @@ func (c *Conn) Want(event, pattern string) {
 func (c *Conn) WantAtLast(event, pattern string) {
 	c.t.Helper()
 	whole := regexp.MustCompile("^" + regexp.QuoteMeta(c.Prefix+event) + `;\d;(` + pattern + ")$")
-	for late := time.After(patience); ; {
+	for late := time.After(Patience); ; {
 		message, err := c.next(late)
 		if err != nil || !strings.HasPrefix(message, c.Prefix+event+";") {
 			c.t.Fatalf("received %q and the error %v, want %s", message, err, whole)
@@ -198,7 +198,7 @@ func (c *Conn) WantAtLast(event, pattern string) {
 // WantMessage waits for the next message. The pattern must match all of it.
 func (c *Conn) WantMessage(pattern string) {
 	c.t.Helper()
-	message, err := c.next(time.After(patience))
+	message, err := c.next(time.After(Patience))
 	if err != nil {
 		c.t.Fatalf("got the error %v, want %s", err, pattern)
 	}
