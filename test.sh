@@ -57,16 +57,23 @@ for program in chromium firefox-esr WebKitWebDriver xvfb-run xauth nginx haproxy
 	need "$program" "apt-get install $program"
 done
 
+# The tests of the browsers wait a lot. They run beside those of Go, and are shown after them.
+output=$(mktemp)
+(cd js && npm ci --no-audit --no-fund && exec npm test) >"$output" 2>&1 &
+browsers=$!
+trap 'kill "$browsers" 2>/dev/null || true; rm -f "$output"' EXIT
+
 echo "== Go, with the race detector"
 modules=$(git ls-files --cached --others --exclude-standard '*go.mod')
+status=0
 for module in $modules; do
-	(cd "$(dirname "$module")" && go test -race ./...)
+	(cd "$(dirname "$module")" && go test -race ./...) || status=1
 done
 
 echo "== Without the race detector: what users run, and what a message and a connection cost"
-go test -count=1 .
+go test -count=1 . || status=1
 
 echo "== The browser client, in Node, Chromium, Firefox and WebKit"
-cd js
-npm ci --no-audit --no-fund
-npm test
+wait "$browsers" || status=1
+cat "$output"
+exit "$status"
