@@ -76,7 +76,7 @@ func TestBurstToReadingClients(t *testing.T) {
 // loop gives way, so a reading client receives each message.
 func TestLongLoopToOneClient(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	const messages = 200_000
+	const messages = 50_000
 	payload := strings.Repeat("x", 200)
 	for name, emitterTo := range map[string]func(c websocket.Connection) websocket.Emitter{
 		"the connection":      func(c websocket.Connection) websocket.Emitter { return c },

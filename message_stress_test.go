@@ -26,7 +26,7 @@ import (
 // hostileFrames is the number of frames sent by TestHostileClients:
 //
 //	go test -run TestHostileClients -timeout 60m -hostile-frames 10000000 .
-var hostileFrames = flag.Int("hostile-frames", 200_000, "how many frames TestHostileClients sends")
+var hostileFrames = flag.Int("hostile-frames", 80_000, "how many frames TestHostileClients sends")
 
 // outcomes counts messages by their outcome.
 type outcomes struct {
