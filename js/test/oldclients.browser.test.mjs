@@ -43,7 +43,9 @@ async function open(browser, script, url) {
 // play runs scenes, by their names, in a page. A scene is a list of steps, [who,
 // method, ...arguments]; it returns what each client was told, in order, one client
 // after the other. Each scene has connections of its own, which are gone when the
-// next one begins.
+// next one begins. At no time do two connections make the server send: the old
+// server mixes messages that it makes at the same time, since it gives the buffer of
+// a message back to its pool before the message is written.
 async function play(page, scenes) {
   return (await page.run(playInPage, page.address, Object.entries(scenes))).map(byClient);
 }
@@ -123,6 +125,17 @@ async function playInPage(address, scenes) {
       look();
     });
 
+    // hearOfEnds waits until each client that is connected has been told of each that is not
+    // any more: a server may end a connection first, and tell the others after that.
+    const hearOfEnds = async () => {
+      const names = Object.keys(clients);
+      for (const gone of names.filter((name) => clients[name].ended)) {
+        for (const name of names.filter((name) => !clients[name].ended)) {
+          await until(`the end of ${gone} to be told to ${name}`, () => told.includes(`${name}: ${gone} is gone`));
+        }
+      }
+    };
+
     // settle waits until a client has been told all that its server knew of.
     const settle = async (who) => {
       const client = clients[who];
@@ -131,9 +144,10 @@ async function playInPage(address, scenes) {
         client.ws.Emit("string", "the end of a step");
       }
       await until(`the end of a step for ${who}`, () => client.settled || client.ended);
+      await hearOfEnds();
     };
 
-    for (const [who, method, ...given] of steps) {
+    for (const [i, [who, method, ...given]] of steps.entries()) {
       step = JSON.stringify([who, method, ...given]).slice(0, 100);
       if (method === "connect") {
         await connect(who);
@@ -154,6 +168,9 @@ async function playInPage(address, scenes) {
           await settle(who);
         }
       }
+      if (steps[i + 1]?.[1] === "hears") {
+        continue; // the server is not done with this step
+      }
       for (const name of Object.keys(clients)) {
         await settle(name);
       }
@@ -162,6 +179,13 @@ async function playInPage(address, scenes) {
     for (const client of Object.values(clients)) {
       client.ws.conn.close();
       await until("the end of a scene", () => client.ended);
+      await hearOfEnds();
+    }
+    const late = Date.now() + patience;
+    while (await (await fetch("/connections")).json() > 0) { // nothing announces it
+      if (Date.now() > late) {
+        throw new Error(`${address}, scene "${scene}": its connections have no end`);
+      }
     }
   }
   return all;
