@@ -51,5 +51,6 @@ func newApp() *iris.Application {
 	setup(classic)
 	app.Get("/classic", classic.Handler())
 	app.Any("/classic.js", func(ctx iris.Context) { ctx.Write(classic.ClientSource) })
+	app.Get("/connections", func(ctx iris.Context) { ctx.JSON(classic.GetTotalConnections()) })
 	return app
 }

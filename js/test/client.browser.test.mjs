@@ -7,16 +7,18 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { after, before, describe, test } from "node:test";
 
-import { complaints, launchBrowser } from "./helpers/browser.mjs";
+import { launchBrowser, lender } from "./helpers/browser.mjs";
 import { clientSource } from "./helpers/client.mjs";
 import { startTestServer } from "./helpers/go.mjs";
 import { Inbox } from "./helpers/wait.mjs";
 
 let server;
 let browser;
+let lend;
 
 before(async () => {
   [server, browser] = await Promise.all([startTestServer(), launchBrowser()]);
+  lend = lender(await browser.newContext({ ignoreHTTPSErrors: true })); // the test server signs for itself
 });
 
 after(async () => {
@@ -24,17 +26,10 @@ after(async () => {
   await server?.stop();
 });
 
-// openPage opens a page of the server's in a window of its own, and checks at
-// the end of the test that nothing went wrong in it.
+// openPage opens a page of the server's. At the end of the test, nothing must have gone wrong
+// in it.
 async function openPage(t, address) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true }); // the test server signs for itself
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const errors = complaints(page);
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(errors, []);
-  });
+  const { page, errors } = await lend(t);
   const sockets = new Inbox("a WebSocket");
   page.on("websocket", (socket) => sockets.put(record(socket)));
   await page.goto(address);

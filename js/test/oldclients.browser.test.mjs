@@ -40,12 +40,14 @@ async function open(browser, script, url) {
   return { ...page, address: `${url.replace("http:", "ws:")}/classic` };
 }
 
-// play runs scenes in a page. A scene is a list of steps, [who, method,
-// ...arguments]; it returns what each client was told, in order, one client after
-// the other. Each scene has connections of its own, which are gone when the next
-// one begins.
+// play runs scenes, by their names, in a page. A scene is a list of steps, [who,
+// method, ...arguments]; it returns what each client was told, in order, one client
+// after the other. Each scene has connections of its own, which are gone when the
+// next one begins. At no time do two connections make the server send: the old
+// server mixes messages that it makes at the same time, since it gives the buffer of
+// a message back to its pool before the message is written.
 async function play(page, scenes) {
-  return (await page.run(playInPage, page.address, scenes)).map(byClient);
+  return (await page.run(playInPage, page.address, Object.entries(scenes))).map(byClient);
 }
 
 // byClient puts together what each client was told: which of several is told
@@ -60,7 +62,8 @@ async function playInPage(address, scenes) {
   const events = ["got", "sent", "joined", "left", "said", "calls"];
   const patience = 15_000;
   const all = [];
-  for (const scene of scenes) {
+  for (const [scene, steps] of scenes) {
+    let step;
     const told = [];
     const clients = {};
     const names = {}; // of this scene's connections, by their IDs
@@ -102,7 +105,14 @@ async function playInPage(address, scenes) {
 
     // until waits for a condition that a client's listeners bring about.
     const until = (what, condition) => new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`waited in vain for ${what}; told: ${told.join(", ")}`)), patience);
+      const late = setTimeout(() => {
+        const sockets = Object.entries(clients).map(([who, { ws: { conn } }]) => (
+          `${who} has readyState ${conn.readyState} and ${conn.bufferedAmount} bytes to send`
+        ));
+        reject(new Error([
+          `${address}, scene "${scene}", step ${step}: waited in vain for ${what}`, `told: ${told.join(", ")}`, ...sockets,
+        ].join("; ")));
+      }, patience);
       const look = () => {
         if (condition()) {
           clearTimeout(late);
@@ -115,16 +125,30 @@ async function playInPage(address, scenes) {
       look();
     });
 
+    // hearOfEnds waits until each client that is connected has been told of each that is not
+    // any more: a server may end a connection first, and tell the others after that.
+    const hearOfEnds = async () => {
+      const names = Object.keys(clients);
+      for (const gone of names.filter((name) => clients[name].ended)) {
+        for (const name of names.filter((name) => !clients[name].ended)) {
+          await until(`the end of ${gone} to be told to ${name}`, () => told.includes(`${name}: ${gone} is gone`));
+        }
+      }
+    };
+
     // settle waits until a client has been told all that its server knew of.
-    const settle = async (client) => {
+    const settle = async (who) => {
+      const client = clients[who];
       client.settled = false;
       if (!client.ended) {
         client.ws.Emit("string", "the end of a step");
       }
-      await until("the end of a step", () => client.settled || client.ended);
+      await until(`the end of a step for ${who}`, () => client.settled || client.ended);
+      await hearOfEnds();
     };
 
-    for (const [who, method, ...given] of scene) {
+    for (const [i, [who, method, ...given]] of steps.entries()) {
+      step = JSON.stringify([who, method, ...given]).slice(0, 100);
       if (method === "connect") {
         await connect(who);
       } else if (method === "hears") {
@@ -141,17 +165,27 @@ async function playInPage(address, scenes) {
           told.push(`${who}: threw`); // the old script does, for null
         }
         if (method !== "Disconnect") {
-          await settle(clients[who]);
+          await settle(who);
         }
       }
-      for (const client of Object.values(clients)) {
-        await settle(client);
+      if (steps[i + 1]?.[1] === "hears") {
+        continue; // the server is not done with this step
+      }
+      for (const name of Object.keys(clients)) {
+        await settle(name);
       }
     }
     all.push(told.slice());
     for (const client of Object.values(clients)) {
       client.ws.conn.close();
       await until("the end of a scene", () => client.ended);
+      await hearOfEnds();
+    }
+    const late = Date.now() + patience;
+    while (await (await fetch("/connections")).json() > 0) { // nothing announces it
+      if (Date.now() > late) {
+        throw new Error(`${address}, scene "${scene}": its connections have no end`);
+      }
     }
   }
   return all;
@@ -160,7 +194,7 @@ async function playInPage(address, scenes) {
 // compare plays scenes, by their names, in a page of each server.
 async function compare(pages, scenes) {
   const names = Object.keys(scenes);
-  const [mine, original] = await Promise.all(pages.map((page) => play(page, Object.values(scenes))));
+  const [mine, original] = await Promise.all(pages.map((page) => play(page, scenes)));
   return names.map((name, i) => ({ name, mine: mine[i], original: original[i] }));
 }
 
@@ -301,10 +335,12 @@ function playAll(script, browser) {
       ["a", "Emit", "say when leaving", "now"], ["b", "Emit", "say", "red"],
     ];
     const leave = ["leave", "red"];
-    const [now] = await play(pages[0], [[
-      ...opening, ["a", "Emit", ...leave], ["a", "Emit", "say", "red"],
-      ["a", "Emit", "join", "red"], ["a", "Disconnect"], ["b", "hears", "a is gone"], ["a", "ends"],
-    ]]);
+    const [now] = await play(pages[0], {
+      now: [
+        ...opening, ["a", "Emit", ...leave], ["a", "Emit", "say", "red"],
+        ["a", "Emit", "join", "red"], ["a", "Disconnect"], ["b", "hears", "a is gone"], ["a", "ends"],
+      ],
+    });
     assert.deepEqual(now, [
       "a: connected", 'a: joined "red"', 'a: said "red"', 'a: said "goodbye to red"', 'a: left "true"', 'a: joined "red"', "a: disconnected",
       "b: connected", 'b: joined "red"', 'b: said "red"', 'b: said "goodbye to red"', 'b: said "red"', 'b: said "goodbye to red"', "b: a is gone",
@@ -312,7 +348,7 @@ function playAll(script, browser) {
 
     const already = await deadlocks();
     const page = await open(browser(), script, theirs.toBeHung.pop());
-    const [then] = await play(page, [[...opening, ["a", "ends the play with", ...leave]]]);
+    const [then] = await play(page, { then: [...opening, ["a", "ends the play with", ...leave]] });
     const late = AbortSignal.timeout(15_000);
     while (await deadlocks() === already) {
       late.throwIfAborted();

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { complaints, launchBrowser } from "./helpers/browser.mjs";
+import { launchBrowser, lender } from "./helpers/browser.mjs";
 import { root, startTestServer } from "./helpers/go.mjs";
 import { documentedBlocks, languages, makeCertificate, site, startProxy } from "./helpers/proxies.mjs";
 
@@ -22,12 +22,14 @@ const blocks = (await documentedBlocks(languages)).filter(({ file }) => !["docs/
 
 let server;
 let browser;
+let lend;
 let certificate;
 
 before(async () => {
   // Pages of this machine's own names have privileges, so the pages have others.
   const names = ["--host-resolver-rules=MAP *.example 127.0.0.1"];
   [server, browser, certificate] = await Promise.all([startTestServer(), launchBrowser(names), makeCertificate()]);
+  lend = lender(await browser.newContext({ ignoreHTTPSErrors: true })); // nobody has signed the certificate
 });
 
 after(async () => {
@@ -73,16 +75,13 @@ for (const block of blocks) {
       const refused = foreign.page.waitForEvent("console", (message) => /handshake.* 403/.test(message.text()));
       assert.equal(await foreign.page.evaluate(converse, endpoint), "disconnected");
       await refused;
+      assert.equal(foreign.errors.splice(0).length, 1);
     }
   });
 }
 
 async function openPage(t, address) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true }); // nobody has signed the certificate
-  t.after(() => context.close());
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const errors = complaints(page);
+  const { page, errors } = await lend(t);
   await page.goto(address);
   return { page, errors };
 }

@@ -1,5 +1,6 @@
 // Starting the Chromium that the machine has.
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 
 import { chromium } from "playwright-core";
@@ -27,6 +28,27 @@ export function launchBrowser(more = [], options = {}) {
       ...more,
     ],
   });
+}
+
+// lender returns a function that lends tabs of a context to tests, each with the complaints
+// of its page. The next test gets the same ones: a new tab takes several times as much of the
+// processor as a new page in it. At the end of a test, nothing must have gone wrong.
+export function lender(context) {
+  const free = [];
+  return async (t) => {
+    const page = free.pop() ?? await context.newPage();
+    page.setDefaultTimeout(15_000);
+    const errors = complaints(page);
+    t.after(async () => {
+      if (!page.isClosed()) {
+        await page.goto("about:blank");
+        ["pageerror", "console", "websocket"].forEach((event) => page.removeAllListeners(event));
+        free.push(page);
+      }
+      assert.deepEqual(errors, []);
+    });
+    return { page, errors };
+  };
 }
 
 // complaints collects the errors of a page's scripts and of its console.
