@@ -128,6 +128,12 @@ describe("a dial that can't begin", () => {
     });
   }
 
+  test("without a WebSocket, onError says what to do", async () => {
+    const world = makeWorld({ native: false });
+    await settle();
+    assert.deepEqual(world.told.error.drain().map(String), ["TypeError: Ws: pass a WebSocket"]);
+  });
+
   test("disconnect in onError ends it", async () => {
     const world = makeWorld({ native: false });
     world.ws.onError(() => world.ws.disconnect());
