@@ -76,9 +76,11 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// Backoff returns how long to wait before an attempt to connect again: 1, 2, …
-	// since the last socket. The default is random: between 0 and a bound that doubles
-	// with each failed attempt, from about 1 second to 30. The server may ask for
-	// another wait, which has precedence.
+	// since the last socket. Zero or less means at once. The default is random. The first
+	// wait is at most as long as the server says: a quarter of a second, or longer for a
+	// server with many clients. Each wait after a failed attempt is at most as long as
+	// those before it together. This limit is at least 1 second and at most 30 seconds.
+	// If the server asks for another wait, that has precedence.
 	Backoff func(attempt int) time.Duration
 
 	// Persist makes Connect try again after a failed attempt, until its context is done,

@@ -144,7 +144,7 @@ type Client struct {
 	// Of the reading goroutine.
 	number uint64        // of the last connection
 	spread time.Duration // of the last welcome
-	failed int           // attempts without a welcome since a socket that lasted
+	waited time.Duration // between attempts, since a socket that lasted
 }
 
 // conversation is the client's end of one session.
@@ -174,7 +174,6 @@ func Dial(ctx context.Context, config Config) (*Client, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s, err := c.connect(ctx)
 	if err != nil && config.Persist && !staysAway(err) && ctx.Err() == nil {
-		c.failed++
 		s, err = c.comeBack(ctx, err)
 	}
 	if err != nil {

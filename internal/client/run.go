@@ -70,7 +70,7 @@ func (c *Client) suspend(s *socket) {
 	s.conv.session.Suspend(s.generation)
 	c.open = nil
 	if time.Since(s.welcomed) > lasting {
-		c.failed = 0
+		c.waited = 0
 	}
 	if s.timer != nil {
 		s.timer.Stop()
@@ -101,6 +101,7 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 			c.config.OnAway(attempt, cause)
 		}
 		delay := c.delay(cause, attempt)
+		c.waited += delay
 		if c.config.OnWait != nil {
 			c.config.OnWait(attempt, delay)
 		}
@@ -118,7 +119,6 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 		if theirs := new(CloseError); errors.As(err, &theirs) {
 			c.reportClose(err)
 		}
-		c.failed++
 		switch {
 		case c.Err() != nil || staysAway(err):
 			return nil, err
@@ -207,7 +207,8 @@ func staysAway(err error) bool {
 }
 
 // delay returns how long to wait before an attempt to connect. Without a conversation, the
-// first attempt of Dial has failed: that makes a pause.
+// first attempt of Dial has failed: that makes a pause. A pause is at most as long as all
+// waits before it. So a short outage has short pauses, and each one at most doubles the time.
 func (c *Client) delay(cause error, attempt int) time.Duration {
 	var closed *CloseError
 	if errors.As(cause, &closed) {
@@ -221,12 +222,14 @@ func (c *Client) delay(cause error, attempt int) time.Duration {
 	case attempt == 1 && c.conv != nil && !mustPause(closed):
 		return rand.N(c.spread + 1)
 	default:
-		return rand.N(min(max(c.spread, time.Second)<<min(c.failed, 10), longestPause))
+		return rand.N(min(max(c.spread, shortestBound, c.waited), longestPause))
 	}
 }
 
 const (
-	longestPause = 30 * time.Second
+	// shortestBound is the bound of the first pause, if the server has no longer spread.
+	shortestBound = time.Second
+	longestPause  = 30 * time.Second
 	// lasting is how long a socket must last to make the next pause a short one.
 	lasting = 5 * time.Second
 )

@@ -50,7 +50,7 @@ export const connect = (url, options = {}) => {
   let acked = 0, sent = 0; // counted messages of the session: covered by a count, and of the queue those that were sent
   let received = 0, untold = 0; // those received, and what came since our last count: see receive
   let sockets = 0, lastAsk = 0; // numbers for the life of the client
-  let attempt = 0, failed = 0; // dials since the last welcome; failures that make a pause longer
+  let attempt = 0, waited = 0; // dials since the last welcome; the ms between dials since the last socket that lasted
   let hidden; // since when the page is hidden
 
   const room = options.maxQueuedBytes || 4 << 20;
@@ -347,7 +347,8 @@ export const connect = (url, options = {}) => {
 
   // lose goes on after the end of a socket or a dial. With isOurs, the client ends it. The
   // close code says whether the client stays away, comes back after a pause, or comes back
-  // within the spread of the server. The bound of a pause doubles with each failure.
+  // within the spread of the server. A pause is at most as long as all waits before it: so a
+  // short outage has short pauses, and each one at most doubles the time.
   const lose = (code, reason, isOurs) => {
     const opened = current._open, isFinal = isOurs || /^(100[0279]|40)/.test(code);
     let ms;
@@ -365,14 +366,14 @@ export const connect = (url, options = {}) => {
     } else {
       state = "reconnecting";
       if (Date.now() - opened > LASTING) {
-        failed = 0;
+        waited = 0;
       }
       const retry = /\bretry=(\d{1,9})\b/.exec(reason), pause = !/^(100[156]|42)/.test(code), { spread = 1e3 } = session;
       if (retry || pause) {
         current._began = Infinity; // onPage waits, too
       }
-      ms = retry ? +retry[1] : Math.random() * (pause || !opened ? Math.min(3e4, Math.max(spread, 1e3) * 2 ** failed) : spread);
-      failed += !opened;
+      ms = retry ? +retry[1] : Math.random() * (pause || !opened ? Math.min(3e4, Math.max(spread, 1e3, waited)) : spread);
+      waited += ms;
       wait(dial, ms);
     }
     (opened || isFinal) && fire("Disconnected", { code, reason, willReconnect: !isFinal });
@@ -470,7 +471,7 @@ export const connect = (url, options = {}) => {
       if (/^[du]/.test(state)) {
         typeof url === "function" || resolve(url); // a wrong address is an error now
         state = "connecting";
-        attempt = failed = 0;
+        attempt = waited = 0;
         listen("add");
         onPage({ type: "online" });
       }
