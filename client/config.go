@@ -35,12 +35,18 @@ type Config struct {
 	Jar http.CookieJar
 
 	// TLS configures wss, such as the roots that the client trusts or its own
-	// certificate. The default is the zero configuration.
+	// certificate. It also configures the connection to a proxy with https, except for
+	// ServerName and NextProtos. The default is the zero configuration.
 	TLS *tls.Config
 
-	// Proxy returns the proxy for a request, or nil for none. Its scheme is http, which
-	// must support CONNECT, or socks5. The default is [http.ProxyFromEnvironment]: the
-	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY. [NoProxy] uses none.
+	// Proxy returns the proxy for a handshake, or nil for none. The scheme of the proxy is
+	// http or https, for one that supports CONNECT, or socks5. socks5h is the same: the
+	// proxy finds the address of the server. The usual ports are 80, 443 and 1080. A user in
+	// the URL is sent to the proxy, with the password. An error ends the attempt.
+	//
+	// The default is [http.ProxyFromEnvironment]: the variable HTTP_PROXY for ws,
+	// HTTPS_PROXY for wss, except for the hosts in NO_PROXY and for localhost. [NoProxy]
+	// uses no proxy.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	// Dial opens the connections, to the proxy if there is one. Use it for a Unix

@@ -92,8 +92,8 @@ func (e *CloseError) Unwrap() error { return e.Err }
 
 // HandshakeError reports an attempt to connect without a WebSocket connection at its end.
 type HandshakeError struct {
-	// Status is the status of the HTTP response, such as 403 for a foreign origin, 404
-	// or 503; 0 if there was none.
+	// Status is the status of the server's HTTP response, such as 403 for a foreign
+	// origin, 404 or 503; 0 if there was none. Err has the status of a proxy that refuses.
 	Status int
 	// Err says more, such as the error of the network or of TLS.
 	Err error
