@@ -63,6 +63,17 @@ type Config struct {
 	// connection with [CloseUnauthorized].
 	Token func(ctx context.Context) (string, error)
 
+	// Unauthorized is called when the server has refused the token, or the token has
+	// expired: see [CloseUnauthorized]. It gets another one for Token, or a cookie for Jar,
+	// such as by a login. It may take its time: the session and all messages wait, and the
+	// state is StateUnauthorized. When it returns nil, the client comes back after a pause.
+	// When it returns an error, the client ends: [Client.Err] is a [*CloseError] that wraps
+	// the error. ctx is done when the client is closed.
+	//
+	// It is not called during Connect, which returns the [*CloseError]. By default, a
+	// refused token ends the client.
+	Unauthorized func(ctx context.Context, refusal *CloseError) error
+
 	// Compression compresses messages in both directions, if the server agrees. It costs
 	// time and memory for each message. See Config.EnableCompression of the server.
 	Compression bool

@@ -56,6 +56,11 @@ type Config struct {
 	// comes back later. OnTokenError is called if there is none for the server's question.
 	Token        func(context.Context) (string, error)
 	OnTokenError func(error)
+	// Unauthorized is called when the server has refused the token of a client that has a
+	// session. Meanwhile the session and the queue wait. The client comes back if it
+	// returns nil, and ends with any other error. Nil ends the client with the refusal.
+	// The context is done at the end.
+	Unauthorized func(ctx context.Context, refusal *CloseError) error
 
 	// OnStart is called by Dial, after the first OnWelcome and before the first
 	// message is read.

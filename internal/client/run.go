@@ -32,7 +32,7 @@ func (c *Client) run(s *socket) {
 			s.leave(err)
 		}
 		c.reportClose(err)
-		if c.config.NoReconnect || c.Err() != nil || staysAway(err) {
+		if c.config.NoReconnect || c.Err() != nil || c.isFinal(err) {
 			end = err
 			return
 		}
@@ -100,6 +100,11 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 		if c.config.OnAway != nil {
 			c.config.OnAway(attempt, cause)
 		}
+		if refusal := unauthorized(cause); refusal != nil {
+			if err := c.config.Unauthorized(c.ctx, refusal); err != nil {
+				return nil, err
+			}
+		}
 		delay := c.delay(cause, attempt)
 		c.waited += delay
 		if c.config.OnWait != nil {
@@ -120,7 +125,7 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 			c.reportClose(err)
 		}
 		switch {
-		case c.Err() != nil || staysAway(err):
+		case c.Err() != nil || c.isFinal(err):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
@@ -189,6 +194,24 @@ func (c *Client) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.greeting = nil
+}
+
+// isFinal reports whether the client ends after the end of a socket. A refused token is no end
+// if there is a session to keep, and somebody who gets another token.
+func (c *Client) isFinal(err error) bool {
+	if c.conv != nil && c.config.Unauthorized != nil && unauthorized(err) != nil {
+		return false
+	}
+	return staysAway(err)
+}
+
+// unauthorized returns the refusal of a token, or nil.
+func unauthorized(err error) *CloseError {
+	var theirs *CloseError
+	if errors.As(err, &theirs) && theirs.Code == frame.CloseUnauthorized {
+		return theirs
+	}
+	return nil
 }
 
 // staysAway reports whether a client must not come back after the end of a socket.
