@@ -76,6 +76,8 @@ type Client struct {
 	closing   atomic.Bool   // Close was called
 	presences presences
 
+	unauthorized atomic.Bool // Config.Unauthorized runs
+
 	greeted bool // OnConnect functions have run; of Connect, then of the engine's goroutine
 
 	mu         sync.Mutex         // guards the fields below
@@ -218,6 +220,9 @@ func (c *Client) engineConfig(address string) client.Config {
 	config.OnAway = c.away
 	config.OnWait = c.waiting
 	config.OnTokenError = func(err error) { c.report(fmt.Errorf("client: no token for the server: %w", err)) }
+	if c.config.Unauthorized != nil {
+		config.Unauthorized = c.refused
+	}
 	config.OnEnd = c.ended
 	return config
 }
@@ -270,11 +275,13 @@ const (
 	StateSuspended
 	// StateClosed: the client has ended, or is ending. See [Client.Done].
 	StateClosed
+	// StateUnauthorized: [Config.Unauthorized] gets another token. Messages wait.
+	StateUnauthorized
 )
 
 // String returns the state as a word.
 func (s State) String() string {
-	names := [...]string{"new", "connecting", "connected", "suspended", "closed"}
+	names := [...]string{"new", "connecting", "connected", "suspended", "closed", "unauthorized"}
 	if int(s) >= len(names) {
 		return fmt.Sprintf("State(%d)", byte(s))
 	}
@@ -288,6 +295,9 @@ func (c *Client) State() State {
 		case session.Attached:
 			return StateConnected
 		case session.Suspended:
+			if c.unauthorized.Load() {
+				return StateUnauthorized
+			}
 			return StateSuspended
 		}
 		return StateClosed

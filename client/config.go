@@ -35,12 +35,18 @@ type Config struct {
 	Jar http.CookieJar
 
 	// TLS configures wss, such as the roots that the client trusts or its own
-	// certificate. The default is the zero configuration.
+	// certificate. It also configures the connection to a proxy with https, except for
+	// ServerName and NextProtos. The default is the zero configuration.
 	TLS *tls.Config
 
-	// Proxy returns the proxy for a request, or nil for none. Its scheme is http, which
-	// must support CONNECT, or socks5. The default is [http.ProxyFromEnvironment]: the
-	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY. [NoProxy] uses none.
+	// Proxy returns the proxy for a handshake, or nil for none. The scheme of the proxy is
+	// http or https, for one that supports CONNECT, or socks5. socks5h is the same: the
+	// proxy finds the address of the server. The usual ports are 80, 443 and 1080. A user in
+	// the URL is sent to the proxy, with the password. An error ends the attempt.
+	//
+	// The default is [http.ProxyFromEnvironment]: the variable HTTP_PROXY for ws,
+	// HTTPS_PROXY for wss, except for the hosts in NO_PROXY and for localhost. [NoProxy]
+	// uses no proxy.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	// Dial opens the connections, to the proxy if there is one. Use it for a Unix
@@ -56,6 +62,17 @@ type Config struct {
 	// question of the server, OnError gets the error, and the server will end the
 	// connection with [CloseUnauthorized].
 	Token func(ctx context.Context) (string, error)
+
+	// Unauthorized is called when the server has refused the token, or the token has
+	// expired: see [CloseUnauthorized]. It gets another one for Token, or a cookie for Jar,
+	// such as by a login. It may take its time: the session and all messages wait, and the
+	// state is StateUnauthorized. When it returns nil, the client comes back after a pause.
+	// When it returns an error, the client ends: [Client.Err] is a [*CloseError] that wraps
+	// the error. ctx is done when the client is closed.
+	//
+	// It is not called during Connect, which returns the [*CloseError]. By default, a
+	// refused token ends the client.
+	Unauthorized func(ctx context.Context, refusal *CloseError) error
 
 	// Compression compresses messages in both directions, if the server agrees. It costs
 	// time and memory for each message. See Config.EnableCompression of the server.
@@ -76,9 +93,11 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// Backoff returns how long to wait before an attempt to connect again: 1, 2, …
-	// since the last socket. The default is random: between 0 and a bound that doubles
-	// with each failed attempt, from about 1 second to 30. The server may ask for
-	// another wait, which has precedence.
+	// since the last socket. Zero or less means at once. The default is random. The first
+	// wait is at most as long as the server says: a quarter of a second, or longer for a
+	// server with many clients. Each wait after a failed attempt is at most as long as
+	// those before it together. This limit is at least 1 second and at most 30 seconds.
+	// If the server asks for another wait, that has precedence.
 	Backoff func(attempt int) time.Duration
 
 	// Persist makes Connect try again after a failed attempt, until its context is done,

@@ -279,8 +279,36 @@ func TestPersistPauses(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if longest <= time.Second || longest > 2*time.Second {
-			t.Errorf("the longest of the first pauses is %v, want one between 1 s and 2 s", longest)
+		if longest <= time.Second/2 || longest > time.Second {
+			t.Errorf("the longest of the first pauses is %v, want one between 0.5 s and 1 s", longest)
+		}
+	})
+}
+
+// TestPausesGrow checks: a pause is at most as long as the waits before it. So a client is back
+// soon after a short outage. After a long one, the pauses are up to 30 seconds.
+func TestPausesGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := time.Duration(0)
+		for range 20 {
+			ctx, cancel := context.WithCancel(t.Context())
+			c, waited := client.New("ws://host", noNetwork()), time.Duration(0)
+			c.OnError(func(error) {}) // of attempts
+			c.OnReconnecting(func(attempt int, delay time.Duration) {
+				if limit := min(max(waited, time.Second), 30*time.Second); delay > limit {
+					t.Errorf("pause %d takes %v after %v", attempt, delay, waited)
+				}
+				if waited += delay; waited > time.Hour {
+					cancel()
+				}
+				long = max(long, delay)
+			})
+			if err := c.Connect(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if long < 29*time.Second {
+			t.Errorf("the longest pause is %v, want one of about 30 s", long)
 		}
 	})
 }

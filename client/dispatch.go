@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"runtime/debug"
@@ -170,6 +171,21 @@ func (c *Client) away(attempt int, cause error) {
 	for _, f := range c.listeners.Load().suspend {
 		c.guard("OnSuspend", func() { f(cause) })
 	}
+}
+
+// refused asks for another token. The error ends the client.
+func (c *Client) refused(ctx context.Context, refusal *client.CloseError) error {
+	c.unauthorized.Store(true)
+	defer c.unauthorized.Store(false)
+	closed := &CloseError{Code: refusal.Code, Text: refusal.Reason}
+	var err error
+	if panicked := c.guard("Config.Unauthorized", func() { err = c.config.Unauthorized(ctx, closed) }); panicked != nil {
+		err = panicked
+	}
+	if err == nil {
+		return nil
+	}
+	return &CloseError{Code: refusal.Code, Text: refusal.Reason, Err: err}
 }
 
 // waiting tells that the client waits for an attempt to connect again.

@@ -46,7 +46,8 @@ var (
 
 // Close codes for which a program may want to do something: see [CloseError].
 const (
-	// CloseUnauthorized: the token of [Config.Token] was refused, or has expired.
+	// CloseUnauthorized: the token of [Config.Token] was refused, or has expired. With
+	// [Config.Unauthorized], the client comes back with another token.
 	CloseUnauthorized = 4001
 	// CloseForbidden: the user may not connect, or has changed.
 	CloseForbidden = 4003
@@ -63,7 +64,7 @@ type CloseError struct {
 	// Local: the client has closed the socket, because the server has violated the
 	// protocol or sent too large a message.
 	Local bool
-	// Err is the error of the network; nil if there was none.
+	// Err is the error of the network, or of [Config.Unauthorized]; nil if there was none.
 	Err error
 }
 
@@ -87,13 +88,13 @@ func (e *CloseError) Error() string {
 	return s
 }
 
-// Unwrap returns the error of the network.
+// Unwrap returns Err.
 func (e *CloseError) Unwrap() error { return e.Err }
 
 // HandshakeError reports an attempt to connect without a WebSocket connection at its end.
 type HandshakeError struct {
-	// Status is the status of the HTTP response, such as 403 for a foreign origin, 404
-	// or 503; 0 if there was none.
+	// Status is the status of the server's HTTP response, such as 403 for a foreign
+	// origin, 404 or 503; 0 if there was none. Err has the status of a proxy that refuses.
 	Status int
 	// Err says more, such as the error of the network or of TLS.
 	Err error

@@ -123,7 +123,7 @@ func (c *Client) OnConnect(f func()) {
 }
 
 // OnSuspend registers a function for the loss of the socket. The client will come back. The
-// cause is a [*CloseError].
+// cause is a [*CloseError]. With [Config.Unauthorized], a refused token is such a loss, too.
 func (c *Client) OnSuspend(f func(cause error)) {
 	mustBeFunc("OnSuspend", f == nil)
 	c.change(func(l *listeners) { l.suspend = append(l.suspend, f) })

@@ -289,7 +289,8 @@ func TestMessageOfServerTooLarge(t *testing.T) {
 func TestStateNames(t *testing.T) {
 	for state, want := range map[client.State]string{
 		client.StateNew: "new", client.StateConnecting: "connecting", client.StateConnected: "connected",
-		client.StateSuspended: "suspended", client.StateClosed: "closed", 99: "State(99)",
+		client.StateSuspended: "suspended", client.StateClosed: "closed",
+		client.StateUnauthorized: "unauthorized", 99: "State(99)",
 	} {
 		if got := state.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

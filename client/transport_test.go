@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -155,96 +154,4 @@ func TestDialFunction(t *testing.T) {
 	}, nil)
 	wantEcho(t, c)
 	dialed.want(t, "tcp a.name:80")
-}
-
-// connectProxy is an HTTP proxy that supports CONNECT and wants a password.
-type connectProxy struct {
-	asked   notes
-	running sync.WaitGroup
-}
-
-func startConnectProxy(t *testing.T) (*connectProxy, *url.URL) {
-	t.Helper()
-	p := &connectProxy{asked: newNotes()}
-	server := httptest.NewServer(p)
-	t.Cleanup(func() {
-		server.Close()
-		p.running.Wait()
-	})
-	address, err := url.Parse(server.URL)
-	must(t, err)
-	address.User = url.UserPassword("ann", "secret")
-	return p, address
-}
-
-func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.running.Add(1) // before Hijack: until then, Close of the server waits for this call
-	defer p.running.Done()
-	r.Header.Set("Authorization", r.Header.Get("Proxy-Authorization"))
-	name, password, _ := r.BasicAuth()
-	p.asked.add("%s %s, %s:%s", r.Method, r.Host, name, password)
-	if r.Method != http.MethodConnect || password != "secret" {
-		w.WriteHeader(http.StatusProxyAuthRequired)
-		return
-	}
-	server, err := net.Dial("tcp", r.Host)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		_ = server.Close()
-		return
-	}
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-	pass := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from)
-		_ = to.Close()
-		_ = from.Close()
-	}
-	p.running.Go(func() { pass(server, conn) })
-	pass(conn, server)
-}
-
-// TestProxy checks: the client goes through a proxy, over TLS as well. A proxy that refuses
-// is an error.
-func TestProxy(t *testing.T) {
-	proxy, address := startConnectProxy(t)
-	_, plain := serveEach(t, websocket.Config{}, echo)
-	secure, trusting := serveTLS(t, func(s *websocket.Server) { s.OnConnection(echo) })
-	for _, target := range []string{plain, secure} {
-		through := client.Config{Proxy: http.ProxyURL(address), TLS: trusting}
-		wantEcho(t, connect(t, target, through, nil))
-		u, err := url.Parse(target)
-		must(t, err)
-		proxy.asked.want(t, "CONNECT "+u.Host+", ann:secret")
-	}
-	stranger := *address
-	stranger.User = nil
-	err := client.New(plain, client.Config{Proxy: http.ProxyURL(&stranger)}).Connect(within(t))
-	wantParts(t, err, "Proxy Authentication Required")
-	wantEcho(t, connect(t, plain, client.Config{Proxy: client.NoProxy}, nil))
-	receive(t, proxy.asked)
-	proxy.asked.none(t)
-}
-
-// TestProxyFails checks: the error of a proxy function is that of Connect. Later attempts ask
-// again.
-func TestProxyFails(t *testing.T) {
-	_, target := serveEach(t, websocket.Config{}, echo)
-	broken := errors.New("no proxy is known")
-	calls := 0
-	c := client.New(target, client.Config{Proxy: func(r *http.Request) (*url.URL, error) {
-		if calls++; calls == 1 {
-			return nil, broken
-		}
-		return nil, nil
-	}})
-	closeAtEnd(t, c)
-	if err := c.Connect(within(t)); !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-	must(t, c.Connect(within(t)))
-	wantEcho(t, c)
 }

@@ -56,7 +56,7 @@ async function small(source) {
   const { code } = await minify(source, {
     module: true,
     ecma: 2017,
-    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, booleans_as_integers: false, hoist_props: true, keep_fargs: false, pure_getters: true, unsafe: false, inline: 3 },
+    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: false, booleans_as_integers: false, hoist_props: true, hoist_vars: true, keep_fargs: false, pure_getters: true, unsafe: false, inline: 1 },
     mangle: { properties: { regex: /^_[a-z]/, reserved: ["_msg"] } },
     format: { comments: false },
   });

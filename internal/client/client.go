@@ -56,6 +56,11 @@ type Config struct {
 	// comes back later. OnTokenError is called if there is none for the server's question.
 	Token        func(context.Context) (string, error)
 	OnTokenError func(error)
+	// Unauthorized is called when the server has refused the token of a client that has a
+	// session. Meanwhile the session and the queue wait. The client comes back if it
+	// returns nil, and ends with any other error. Nil ends the client with the refusal.
+	// The context is done at the end.
+	Unauthorized func(ctx context.Context, refusal *CloseError) error
 
 	// OnStart is called by Dial, after the first OnWelcome and before the first
 	// message is read.
@@ -144,7 +149,7 @@ type Client struct {
 	// Of the reading goroutine.
 	number uint64        // of the last connection
 	spread time.Duration // of the last welcome
-	failed int           // attempts without a welcome since a socket that lasted
+	waited time.Duration // between attempts, since a socket that lasted
 }
 
 // conversation is the client's end of one session.
@@ -174,7 +179,6 @@ func Dial(ctx context.Context, config Config) (*Client, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s, err := c.connect(ctx)
 	if err != nil && config.Persist && !staysAway(err) && ctx.Err() == nil {
-		c.failed++
 		s, err = c.comeBack(ctx, err)
 	}
 	if err != nil {

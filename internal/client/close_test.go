@@ -154,29 +154,31 @@ func TestDelays(t *testing.T) {
 	closed := func(code int, reason string) error { return &CloseError{code, reason} }
 	for _, test := range []struct {
 		cause           error
-		attempt, failed int
+		attempt         int
+		waited          time.Duration // milliseconds
 		from, to, often time.Duration // milliseconds; some are above often
 		staysAway       bool
 		first           bool // there was no welcome yet
 	}{
-		{cause: &RefusedError{Status: 503}, attempt: 1, failed: 1, to: 2000, often: 1000, first: true},
+		{cause: &RefusedError{Status: 503}, attempt: 1, to: 1000, often: 500, first: true},
 		{cause: errBroken, attempt: 1, to: 100, often: 50},
-		{cause: errBroken, attempt: 2, failed: 1, to: 2000, often: 1000},
-		{cause: errBroken, attempt: 100, failed: 100, to: 30_000, often: 15_000},
+		{cause: errBroken, attempt: 2, to: 1000, often: 500},
+		{cause: errBroken, attempt: 2, waited: 2000, to: 2000, often: 1000},
+		{cause: errBroken, attempt: 9, waited: 900_000, to: 30_000, often: 15_000},
 		{cause: closed(1001, ""), attempt: 1, to: 100},
 		{cause: closed(1005, ""), attempt: 1, to: 100},
 		{cause: closed(1011, ""), attempt: 1, to: 1000, often: 500},
 		{cause: closed(4100, ""), attempt: 1, to: 1000, often: 500},
-		{cause: closed(4100, ""), attempt: 1, failed: 2, to: 4000, often: 2000},
+		{cause: closed(4100, ""), attempt: 1, waited: 4000, to: 4000, often: 2000},
 		{cause: closed(4100, "retry=70"), attempt: 1, from: 70, to: 70},
 		{cause: closed(4200, ""), attempt: 1, to: 100},
 		{cause: closed(4200, "restart; retry=1234"), attempt: 1, from: 1234, to: 1234},
 		{cause: closed(4200, "retry=-1"), attempt: 1, to: 100},
 		{cause: &RefusedError{Status: 503}, attempt: 1, to: 100},
-		{cause: &RefusedError{Status: 403}, attempt: 2, failed: 1, to: 2000, often: 1000},
+		{cause: &RefusedError{Status: 403}, attempt: 2, waited: 2000, to: 2000, often: 1000},
 		{cause: violation("x"), attempt: 1, to: 100, staysAway: true},
 	} {
-		c := &Client{spread: 100 * time.Millisecond, failed: test.failed}
+		c := &Client{spread: 100 * time.Millisecond, waited: test.waited * time.Millisecond}
 		if !test.first {
 			c.conv = new(conversation)
 		}
@@ -204,14 +206,14 @@ func TestDelays(t *testing.T) {
 // TestSuspend: only a socket that lasted makes the next pause a short one. Nothing is left
 // of a lost one.
 func TestSuspend(t *testing.T) {
-	for age, failed := range map[time.Duration]int{lasting - time.Second: 3, lasting + time.Second: 0} {
-		c := &Client{failed: 3}
+	for age, waited := range map[time.Duration]time.Duration{lasting - time.Second: 3, lasting + time.Second: 0} {
+		c := &Client{waited: 3}
 		c.conv = c.newConversation()
 		s := &socket{conv: c.conv, welcomed: time.Now().Add(-age), timer: time.AfterFunc(time.Hour, func() {})}
 		c.open = s
 		c.suspend(s)
-		if c.failed != failed {
-			t.Errorf("after %v, %d attempts have failed, want %d", age, c.failed, failed)
+		if c.waited != waited {
+			t.Errorf("after %v, the client has waited %d, want %d", age, c.waited, waited)
 		}
 		if c.open != nil || s.timer.Stop() {
 			t.Error("the socket can be dropped, or its timer runs")

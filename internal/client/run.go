@@ -32,7 +32,7 @@ func (c *Client) run(s *socket) {
 			s.leave(err)
 		}
 		c.reportClose(err)
-		if c.config.NoReconnect || c.Err() != nil || staysAway(err) {
+		if c.config.NoReconnect || c.Err() != nil || c.isFinal(err) {
 			end = err
 			return
 		}
@@ -70,7 +70,7 @@ func (c *Client) suspend(s *socket) {
 	s.conv.session.Suspend(s.generation)
 	c.open = nil
 	if time.Since(s.welcomed) > lasting {
-		c.failed = 0
+		c.waited = 0
 	}
 	if s.timer != nil {
 		s.timer.Stop()
@@ -100,7 +100,13 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 		if c.config.OnAway != nil {
 			c.config.OnAway(attempt, cause)
 		}
+		if refusal := unauthorized(cause); refusal != nil {
+			if err := c.config.Unauthorized(c.ctx, refusal); err != nil {
+				return nil, err
+			}
+		}
 		delay := c.delay(cause, attempt)
+		c.waited += delay
 		if c.config.OnWait != nil {
 			c.config.OnWait(attempt, delay)
 		}
@@ -118,9 +124,8 @@ func (c *Client) comeBack(ctx context.Context, cause error) (*socket, error) {
 		if theirs := new(CloseError); errors.As(err, &theirs) {
 			c.reportClose(err)
 		}
-		c.failed++
 		switch {
-		case c.Err() != nil || staysAway(err):
+		case c.Err() != nil || c.isFinal(err):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
@@ -191,6 +196,24 @@ func (c *Client) forget() {
 	c.greeting = nil
 }
 
+// isFinal reports whether the client ends after the end of a socket. A refused token is no end
+// if there is a session to keep, and somebody who gets another token.
+func (c *Client) isFinal(err error) bool {
+	if c.conv != nil && c.config.Unauthorized != nil && unauthorized(err) != nil {
+		return false
+	}
+	return staysAway(err)
+}
+
+// unauthorized returns the refusal of a token, or nil.
+func unauthorized(err error) *CloseError {
+	var theirs *CloseError
+	if errors.As(err, &theirs) && theirs.Code == frame.CloseUnauthorized {
+		return theirs
+	}
+	return nil
+}
+
 // staysAway reports whether a client must not come back after the end of a socket.
 func staysAway(err error) bool {
 	var theirs *CloseError
@@ -207,7 +230,8 @@ func staysAway(err error) bool {
 }
 
 // delay returns how long to wait before an attempt to connect. Without a conversation, the
-// first attempt of Dial has failed: that makes a pause.
+// first attempt of Dial has failed: that makes a pause. A pause is at most as long as all
+// waits before it. So a short outage has short pauses, and each one at most doubles the time.
 func (c *Client) delay(cause error, attempt int) time.Duration {
 	var closed *CloseError
 	if errors.As(cause, &closed) {
@@ -221,12 +245,14 @@ func (c *Client) delay(cause error, attempt int) time.Duration {
 	case attempt == 1 && c.conv != nil && !mustPause(closed):
 		return rand.N(c.spread + 1)
 	default:
-		return rand.N(min(max(c.spread, time.Second)<<min(c.failed, 10), longestPause))
+		return rand.N(min(max(c.spread, shortestBound, c.waited), longestPause))
 	}
 }
 
 const (
-	longestPause = 30 * time.Second
+	// shortestBound is the bound of the first pause, if the server has no longer spread.
+	shortestBound = time.Second
+	longestPause  = 30 * time.Second
 	// lasting is how long a socket must last to make the next pause a short one.
 	lasting = 5 * time.Second
 )

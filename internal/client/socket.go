@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type socket struct {
 	conn    net.Conn        // of ws
 	raw     net.Conn        // the same without TLS
 	stop    func() bool     // ends the watch over the context of the attempt
+	proxy   *url.URL        // of HTTP; nil for none
 	deflate bool            // compression was negotiated
 	number  uint64          // of the connection
 
@@ -66,20 +68,11 @@ var buffers sync.Pool
 // dial opens a socket. The end of the context closes it, until socket.stop.
 func (c *Client) dial(ctx context.Context) (*socket, error) {
 	s := &socket{stop: func() bool { return true }}
-	dial := c.config.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dial(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			s.raw, s.stop = conn, context.AfterFunc(ctx, func() { _ = conn.Close() })
-			return &watched{conn, s}, nil
+			return c.openConn(ctx, s, network, address)
 		},
-		Proxy:             c.config.Proxy,
+		Proxy:             func(r *http.Request) (*url.URL, error) { return c.chooseProxy(s, r) },
 		Jar:               c.config.Jar,
 		TLSClientConfig:   c.config.TLS,
 		Subprotocols:      []string{wire.Subprotocol},

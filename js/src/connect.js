@@ -3,7 +3,7 @@
 
 import { resolve } from "#resolve"; // address.js or module-address.js
 
-import { failure } from "./failure.js";
+import { failure, refuse } from "./failure.js";
 import { check } from "./listeners.js";
 import { root } from "./root.js";
 import { asBytes, asText, glue, isText } from "./text.js";
@@ -50,7 +50,7 @@ export const connect = (url, options = {}) => {
   let acked = 0, sent = 0; // counted messages of the session: covered by a count, and of the queue those that were sent
   let received = 0, untold = 0; // those received, and what came since our last count: see receive
   let sockets = 0, lastAsk = 0; // numbers for the life of the client
-  let attempt = 0, failed = 0; // dials since the last welcome; failures that make a pause longer
+  let attempt = 0, waited = 0; // dials since the last welcome; the ms between dials since the last socket that lasted
   let hidden; // since when the page is hidden
 
   const room = options.maxQueuedBytes || 4 << 20;
@@ -111,7 +111,7 @@ export const connect = (url, options = {}) => {
   // put queues a counted message. It reports whether it could. A full queue takes what
   // is _free: FAILED, and the question who is in a room.
   const put = (head, payload, entry = {}) => {
-    const refuse = entry._ask || entry._refuse || report;
+    const deny = entry._ask || entry._refuse || report;
     const blob = payload.arrayBuffer, data = blob ? head : glue(head, payload);
     const size = entry._size = asBytes(data).length + (blob ? payload.size : 0);
     const code = state === "disconnected" ? state
@@ -120,12 +120,12 @@ export const connect = (url, options = {}) => {
       : bytes + size > room && !entry._free && "queue_full";
     if (code) {
       askCount(0); // it may make room
-      refuse(failure(code));
+      deny(failure(code));
     } else {
       if (blob) {
         payload.arrayBuffer().then((buffer) => {
           entry._data = glue(head, new Uint8Array(buffer));
-        }, (error) => remove(entry) && refuse(error)).then(flush);
+        }, (error) => remove(entry) && deny(error)).then(flush);
       } else {
         entry._data = data;
       }
@@ -234,7 +234,7 @@ export const connect = (url, options = {}) => {
   const handle = async (event, type, id, payload) => {
     const asked = session.s;
     // In another session nobody waits for an answer.
-    const answer = (head, body, refuse) => id && asked === session.s && put(";" + head + id + ";", body, { _free: !refuse, _refuse: refuse });
+    const answer = (head, body, deny) => id && asked === session.s && put(";" + head + id + ";", body, { _free: !deny, _refuse: deny });
     const fail = (error) => {
       report(error);
       answer("e", FAILED);
@@ -267,18 +267,18 @@ export const connect = (url, options = {}) => {
   // The life of the client.
 
   const welcome = (w) => {
-    const { resumed, why, received: count } = w, old = session.s, mine = current;
+    const { resumed, why } = w, old = session.s, mine = current;
     if (!w.s || resumed && w.s !== old) {
       throw 0;
     }
     if (old && (resumed || why && why !== "unknown")) {
-      acknowledge(count);
+      acknowledge(w.received);
       sent = 0;
     }
     session = w;
     state = "connected";
     current._open = Date.now();
-    attempt = untold = 0;
+    untold = attempt = 0;
     watch();
     resumed || renew("session_lost", old, w);
     flush();
@@ -315,7 +315,7 @@ export const connect = (url, options = {}) => {
     const mine = current = { _began: Date.now() };
     wait(() => lose(1006), DIAL_TIMEOUT);
     try {
-      const token = await valueOf(options.token), address = await valueOf(url), WebSocket = await (options.WebSocket || root.WebSocket);
+      const token = await valueOf(options.token), address = await valueOf(url), WebSocket = await (options.WebSocket || root.WebSocket || refuse("pass a WebSocket"));
       if (mine === current) {
         const socket = mine._socket = new WebSocket(resolve(address), PROTOCOL);
         socket.binaryType = "arraybuffer";
@@ -347,9 +347,10 @@ export const connect = (url, options = {}) => {
 
   // lose goes on after the end of a socket or a dial. With isOurs, the client ends it. The
   // close code says whether the client stays away, comes back after a pause, or comes back
-  // within the spread of the server. The bound of a pause doubles with each failure.
+  // within the spread of the server. A pause is at most as long as all waits before it: so a
+  // short outage has short pauses, and each one at most doubles the time.
   const lose = (code, reason, isOurs) => {
-    const opened = current._open, isFinal = isOurs || /^(100[0279]|40..)$/.test(code);
+    const opened = current._open, isFinal = isOurs || /^(100[0279]|40)/.test(code);
     let ms;
     drop(isOurs && [code, reason]);
     const mine = current; // a listener may begin or end another life
@@ -365,14 +366,14 @@ export const connect = (url, options = {}) => {
     } else {
       state = "reconnecting";
       if (Date.now() - opened > LASTING) {
-        failed = 0;
+        waited = 0;
       }
-      const [, retry] = /\bretry=(\d{1,9})\b/.exec(reason) || [], pause = !/^(100[156]|42..)$/.test(code), { spread = 1e3 } = session;
+      const retry = /\bretry=(\d{1,9})\b/.exec(reason), pause = !/^(100[156]|42)/.test(code), { spread = 1e3 } = session;
       if (retry || pause) {
         current._began = Infinity; // onPage waits, too
       }
-      ms = retry ? +retry : Math.random() * (pause || !opened ? Math.min(3e4, Math.max(spread, 1e3) * 2 ** failed) : spread);
-      failed += !opened;
+      ms = retry ? +retry[1] : Math.random() * (pause || !opened ? Math.min(3e4, Math.max(spread, 1e3, waited)) : spread);
+      waited += ms;
       wait(dial, ms);
     }
     (opened || isFinal) && fire("Disconnected", { code, reason, willReconnect: !isFinal });
@@ -470,7 +471,7 @@ export const connect = (url, options = {}) => {
       if (/^[du]/.test(state)) {
         typeof url === "function" || resolve(url); // a wrong address is an error now
         state = "connecting";
-        attempt = failed = 0;
+        attempt = waited = 0;
         listen("add");
         onPage({ type: "online" });
       }

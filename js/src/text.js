@@ -18,7 +18,7 @@ export const asText = (payload) => {
     return payload;
   }
   if (MODULE || root.TextDecoder) {
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(payload);
+    return new TextDecoder("utf8", { ignoreBOM: true }).decode(payload);
   }
   const text = payload.reduce((sum, byte) => sum + String.fromCharCode(byte), "");
   try {

@@ -32,20 +32,21 @@ describe("close codes", () => {
     });
   }
 
-  test("failed attempts and codes that want a pause double the bound, up to 30 seconds", async () => {
+  test("a pause is at most as long as the waits before it, from 1 second to 30", async () => {
     const world = makeWorld();
     await settle();
     const delays = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 14; i++) {
       await world.close(i === 3 ? 4200 : 1006);
       const [{ attempt, delay }] = world.told.reconnecting.drain();
       assert.equal(attempt, i + 1);
       delays.push(delay);
       await world.advance(delay);
     }
-    assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+    // Half of the limit each time: 1 second, the sum, and 30 seconds.
+    assert.deepEqual(delays.map(Math.floor), [500, 500, 500, 750, 1125, 1687, 2531, 3796, 5695, 8542, 12814, 15000, 15000, 15000]);
     await world.welcome({ spread: 100 });
-    await world.close(4100); // too soon to forget the failures
+    await world.close(4100); // too soon to forget the waits
     assert.deepEqual(plain(world.told.reconnecting.drain()), [{ attempt: 1, delay: 15000 }]);
     await world.advance(15000);
     await world.welcome({ spread: 100 });
@@ -121,12 +122,18 @@ describe("a dial that can't begin", () => {
       await settle();
       for (let i = 0; i < 5; i++) {
         const [{ delay }, ...others] = world.told.reconnecting.drain();
-        assert.deepEqual([delay, others.length, world.told.error.drain().length], [500 * 2 ** i, 0, 1]);
+        assert.deepEqual([delay, others.length, world.told.error.drain().length], [[500, 500, 500, 750, 1125][i], 0, 1]);
         await world.advance(delay);
       }
       assert.equal(world.waiting(), 1);
     });
   }
+
+  test("without a WebSocket, onError says what to do", async () => {
+    const world = makeWorld({ native: false });
+    await settle();
+    assert.deepEqual(world.told.error.drain().map(String), ["TypeError: Ws: pass a WebSocket"]);
+  });
 
   test("disconnect in onError ends it", async () => {
     const world = makeWorld({ native: false });
