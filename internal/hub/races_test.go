@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,51 @@ func TestRacingLeaves(t *testing.T) {
 	if got := h.Rooms(&a.member); !slices.Equal(got, []string{"other", "a"}) {
 		t.Errorf("is in %v, want other and a", got)
 	}
+}
+
+// TestTwoLeavesEndTogether: a member leaves a room, comes back and leaves again. Both calls of
+// EndLeave have found its seat when the first one goes on. One of them removes the seat. Other
+// seats stay.
+func TestTwoLeavesEndTogether(t *testing.T) {
+	h := New[*client]()
+	clients := addClients(t, h, "a", "b")
+	a := clients[0]
+	for _, c := range clients {
+		h.Join(&c.member, "room")
+	}
+	h.Join(&a.member, "other")
+	h.BeginLeave(&a.member, "room")
+	h.Join(&a.member, "room")
+	h.BeginLeave(&a.member, "room")
+	r := h.find("room")
+	r.mu.Lock() // stops EndLeave after it has found the seat
+	gone := make(chan bool)
+	for range 2 {
+		go func() { gone <- h.EndLeave(&a.member, "room") }()
+	}
+	for waitingIn("EndLeave") < 2 {
+		runtime.Gosched()
+	}
+	r.mu.Unlock()
+	if first, second := <-gone, <-gone; first == second {
+		t.Errorf("EndLeave reports %v twice, want true once", first)
+	}
+	wantMembers(t, h, "room", "b")
+	if got := h.Rooms(&a.member); !slices.Equal(got, []string{"other", "a"}) {
+		t.Errorf("is in %v, want other and a", got)
+	}
+}
+
+// waitingIn returns the number of goroutines that wait for a lock in a method of the hub.
+func waitingIn(method string) (n int) {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "[sync.Mutex.Lock") && strings.Contains(stack, "(*Hub[...])."+method+"(") {
+			n++
+		}
+	}
+	return n
 }
 
 // TestVisitsOfARoomAreInOneOrder: the visits of several goroutines never interleave.

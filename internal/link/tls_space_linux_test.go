@@ -7,10 +7,12 @@ import (
 	"net"
 	"syscall"
 	"testing"
+	"unsafe"
 )
 
 // TestHasSpace: if hasSpace says yes, one write takes all bytes at once, even if the
-// client doesn't read. At some time it says no.
+// client doesn't read. After the write, a reserve is left: space for the same bytes again and
+// for 4 KiB. At some time hasSpace says no.
 func TestHasSpace(t *testing.T) {
 	for _, n := range []int{200, 5000, 16 << 10, 100 << 10} {
 		t.Run(fmt.Sprintf("%d bytes", n), func(t *testing.T) {
@@ -26,6 +28,10 @@ func TestHasSpace(t *testing.T) {
 						t.Errorf("write %d took %d, %v", writes, m, err)
 						return
 					}
+					if left := freeMemory(t, int(fd)); left < n+4<<10 {
+						t.Errorf("write %d left %d bytes, want at least %d", writes, left, n+4<<10)
+						return
+					}
 				}
 			})
 			if err != nil {
@@ -36,6 +42,20 @@ func TestHasSpace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// freeMemory returns the memory that the send buffer of a socket may still take.
+func freeMemory(t *testing.T, fd int) int {
+	t.Helper()
+	const option, sendBuffer, queued = 55, 3, 5 // SO_MEMINFO, SK_MEMINFO_SNDBUF, SK_MEMINFO_WMEM_QUEUED
+	var memory [9]uint32
+	size := uint32(unsafe.Sizeof(memory))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), syscall.SOL_SOCKET, option,
+		uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	return int(memory[sendBuffer]) - int(memory[queued])
 }
 
 // TestLimitOfUnsentBytes: a socket tells its space reliably only if its unsent bytes have no
