@@ -1,16 +1,12 @@
 // Test of examples/cluster: two processes, and tabs that go from one to the other.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { promisify } from "node:util";
 
 import { complaints, launchBrowser } from "./helpers/browser.mjs";
-import { freePort, root } from "./helpers/go.mjs";
+import { buildProgram, freePort } from "./helpers/go.mjs";
 import { within } from "./helpers/wait.mjs";
 
 let browser;
@@ -26,10 +22,8 @@ after(async () => {
 // startCluster starts the example, which is a module of its own. It returns the URLs of both
 // nodes by their names.
 async function startCluster(t) {
-  const folder = await mkdtemp(join(tmpdir(), "iris-ws-cluster-"));
-  t.after(() => rm(folder, { recursive: true }));
-  const file = join(folder, "cluster");
-  await promisify(execFile)("go", ["build", "-o", file, "."], { cwd: join(root, "examples/cluster") });
+  // The tests of Go have built most of it, with the race detector.
+  const file = await buildProgram(".", "examples/cluster", "-race");
   const hosts = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const child = spawn(file, hosts, { stdio: ["ignore", "pipe", "ignore"] }); // it reports a killed node as an error
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -1,13 +1,13 @@
 // Building and running the Go programs that the tests talk to.
 
 import { execFile, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -25,19 +25,24 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 const programs = new Map(); // what is built, as promises
 
 // buildProgram builds a package of the module, or of a nested one, unless it has built it
-// before. It returns the file of the program, which is there until the tests end.
-function buildProgram(source, module = ".") {
+// before, or test/run.mjs has. It returns the file of the program, which is there until the
+// tests end.
+export function buildProgram(source, module = ".", ...flags) {
   const name = `${module} ${source}`;
-  const program = programs.get(name) ?? build(source, module);
+  const program = programs.get(name) ?? build(source, module, flags);
   programs.set(name, program);
   return program;
 }
 
-async function build(source, module) {
+async function build(source, module, flags) {
+  const ready = process.env.TEST_PROGRAMS && join(process.env.TEST_PROGRAMS, basename(join(root, module, source)));
+  if (ready && existsSync(ready)) {
+    return ready;
+  }
   const folder = await mkdtemp(join(tmpdir(), "iris-ws-test-"));
   process.once("exit", () => rmSync(folder, { recursive: true }));
   const file = join(folder, "program");
-  await promisify(execFile)("go", ["build", "-o", file, source], { cwd: join(root, module) });
+  await promisify(execFile)("go", ["build", ...flags, "-o", file, source], { cwd: join(root, module) });
   return file;
 }
 
