@@ -133,7 +133,7 @@ type Client struct {
 	done    chan struct{}      // closed at the end
 	asks    session.Asks
 	lastAsk atomic.Uint64
-	writers sync.WaitGroup
+	writers sync.WaitGroup // and leaveEarly
 
 	mu     sync.Mutex    // guards the fields below
 	conv   *conversation // the present one; not nil after Dial
@@ -204,7 +204,7 @@ func (c *Client) Close() {
 	c.closed = ErrClosed
 	if c.conv.session.End() != session.Attached {
 		if s := c.greeting; s != nil {
-			go c.leaveEarly(s)
+			c.writers.Go(func() { c.leaveEarly(s) })
 		} else {
 			c.cancel()
 		}
