@@ -11,7 +11,6 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handler"
 	"github.com/kataras/iris/websocket/internal/quote"
-	"github.com/kataras/iris/websocket/internal/session"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -41,7 +40,7 @@ var (
 	// client. FailNow of a test does so.
 	ErrGoexit = client.ErrGoexit
 	// ErrTooManyAsks: 1,000 replies of the server are awaited.
-	ErrTooManyAsks = session.ErrTooManyAsks
+	ErrTooManyAsks = client.ErrTooManyAsks
 )
 
 // Close codes for which a program may want to do something: see [CloseError].

@@ -115,6 +115,8 @@ var (
 	ErrTooLarge = errors.New("client: the message is larger than the server takes")
 	// ErrGoexit: a function of Config has ended the goroutine of the client.
 	ErrGoexit = errors.New("client: a function has called runtime.Goexit")
+	// ErrTooManyAsks: 1,000 replies of the server are awaited.
+	ErrTooManyAsks = errors.New("client: 1,000 replies of the server are awaited")
 	// ErrReplyTooLate: the session of the event is gone, and the ask with it.
 	ErrReplyTooLate = errors.New("the session of the event is gone")
 )
