@@ -146,7 +146,9 @@ func TestTooManyAsks(t *testing.T) {
 			results <- err
 		}()
 	}
-	if err := receive(t, results); err != client.ErrTooManyAsks {
+	err := receive(t, results)
+	wantParts(t, err, "1,000 replies of the server")
+	if err != client.ErrTooManyAsks {
 		t.Errorf("one ask too many: %v", err)
 	}
 	cancel()

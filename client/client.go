@@ -39,7 +39,8 @@
 // something that the server sends: start a goroutine for [Client.Ask],
 // [Client.Presence] and [Client.Close].
 //
-// A function that panics doesn't end the client. OnError gets a [*PanicError].
+// A function that panics doesn't end the client. OnError gets a [*PanicError]. For a function
+// of [Config] that is called during Connect, the caller of Connect gets the panic.
 //
 // # Goroutines
 //
@@ -202,6 +203,7 @@ func webSocketURL(text string) (string, error) {
 // engineConfig returns the configuration of the engine.
 func (c *Client) engineConfig(address string) client.Config {
 	config := c.config.engine()
+	c.guardConfig(&config)
 	config.URL = address
 	config.OnStart = c.started
 	config.OnEvent = func(_ *client.Client, e client.Event) { c.dispatch(e) }

@@ -22,7 +22,7 @@ const (
 
 // Config configures a client. The zero value is ready for use. The functions may be
 // called by any goroutine, but not by two at once. Don't change what the fields point to
-// after [New].
+// after [New]. A function that panics has failed, as if it had returned the [*PanicError].
 type Config struct {
 	// Header is sent with each handshake, such as Origin, User-Agent or Authorization.
 	// Connect fails if it has a header of the handshake itself, such as Upgrade, also with

@@ -92,11 +92,14 @@ func TestConnectFails(t *testing.T) {
 		t.Errorf("forbidden: got %v", err)
 	}
 	wantParts(t, err, "code 4003")
+	foreign := client.Config{Header: http.Header{"Origin": {"https://example.com"}}}
+	err = client.New(url, foreign).Connect(within(t))
+	wantParts(t, err, "status 403", "may not connect", "Origins") // what to do, as the server says
 	err = client.New(url + "/nothing").Connect(within(t))
 	if !errors.As(err, &status) || status.Status != http.StatusNotFound {
 		t.Errorf("another path: got %v", err)
 	}
-	wantParts(t, err, "status 404")
+	wantParts(t, err, "status 404", "bad handshake: Not Found")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	must(t, listener.Close())
@@ -201,6 +204,7 @@ func TestPersist(t *testing.T) {
 			app.ServeHTTP(w, r)
 		} else {
 			w.WriteHeader(http.StatusBadGateway)
+			_, _ = w.Write([]byte("<html>the page of a proxy")) // errors don't quote it
 		}
 	}))
 	t.Cleanup(server.Close)

@@ -11,7 +11,6 @@ import (
 	"github.com/kataras/iris/websocket/internal/frame"
 	"github.com/kataras/iris/websocket/internal/handler"
 	"github.com/kataras/iris/websocket/internal/quote"
-	"github.com/kataras/iris/websocket/internal/session"
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
@@ -41,7 +40,7 @@ var (
 	// client. FailNow of a test does so.
 	ErrGoexit = client.ErrGoexit
 	// ErrTooManyAsks: 1,000 replies of the server are awaited.
-	ErrTooManyAsks = session.ErrTooManyAsks
+	ErrTooManyAsks = client.ErrTooManyAsks
 )
 
 // Close codes for which a program may want to do something: see [CloseError].
@@ -96,7 +95,8 @@ type HandshakeError struct {
 	// Status is the status of the server's HTTP response, such as 403 for a foreign
 	// origin, 404 or 503; 0 if there was none. Err has the status of a proxy that refuses.
 	Status int
-	// Err says more, such as the error of the network or of TLS.
+	// Err says more, such as the error of the network or of TLS, or the beginning of the
+	// server's text for the status.
 	Err error
 }
 
@@ -213,7 +213,8 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 // PanicError reports a panic in a registered function. The client lives on.
 type PanicError struct {
 	// Event is the name of the event, cut to 128 bytes. For other functions it is the
-	// name of the method they were registered with, such as "OnConnect".
+	// name of the method they were registered with, such as "OnConnect", or of the field,
+	// such as "Config.Token".
 	Event string
 	// Value is the argument of panic.
 	Value any
@@ -265,8 +266,8 @@ func publicError(err error) error {
 	return cause
 }
 
-// publicCause is publicError without what the engine has wrapped around the cause. Errors without a type of this package stay
-// as they are.
+// publicCause is publicError without what the engine has wrapped around the cause. Errors
+// without a type of this package stay as they are.
 func publicCause(err error) error {
 	var theirs *client.CloseError
 	var refused *client.RefusedError

@@ -169,7 +169,8 @@ func (c *Client) OnDisconnect(f func(cause error)) {
 // OnError registers a function for errors of a client that lives on: payloads of the wrong
 // type ([*MessageError]), errors returned by handlers ([*HandlerError]), panics
 // ([*PanicError]), failed attempts to come back ([*HandshakeError], [*CloseError]), refused
-// questions after a loss ([*PresenceError]), and errors of [Config.Token]. Without such a function, they go to [Config.Logger].
+// questions after a loss ([*PresenceError]), and errors of [Config.Token]. Without such a
+// function, they go to [Config.Logger].
 func (c *Client) OnError(f func(error)) {
 	mustBeFunc("OnError", f == nil)
 	c.change(func(l *listeners) { l.errors = append(l.errors, f) })

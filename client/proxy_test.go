@@ -191,7 +191,7 @@ func TestProxyAnswers(t *testing.T) {
 		"HTTP/1.1 502\r\n\r\n":          "it answered with status 502",
 		"HTTP/1.1 407 No\r\n\r\n":       "it answered with status 407 No",
 		"nonsense\r\n\r\n":              "malformed HTTP response",
-		"HTTP/1.1 200 OK\r\nX: " + long: "its answer is too long",
+		"HTTP/1.1 200 OK\r\nX: " + long: "the answer to the handshake has more than 1 MiB",
 	} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
@@ -214,5 +214,5 @@ func TestProxyAnswers(t *testing.T) {
 	}
 }
 
-// long is longer than the client reads of a proxy.
-var long = strings.Repeat("x", 100_000)
+// long is longer than the answer to a handshake may be.
+var long = strings.Repeat("x", 1<<20)

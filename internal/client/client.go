@@ -115,6 +115,8 @@ var (
 	ErrTooLarge = errors.New("client: the message is larger than the server takes")
 	// ErrGoexit: a function of Config has ended the goroutine of the client.
 	ErrGoexit = errors.New("client: a function has called runtime.Goexit")
+	// ErrTooManyAsks: 1,000 replies of the server are awaited.
+	ErrTooManyAsks = errors.New("client: 1,000 replies of the server are awaited")
 	// ErrReplyTooLate: the session of the event is gone, and the ask with it.
 	ErrReplyTooLate = errors.New("the session of the event is gone")
 )
@@ -133,7 +135,7 @@ type Client struct {
 	done    chan struct{}      // closed at the end
 	asks    session.Asks
 	lastAsk atomic.Uint64
-	writers sync.WaitGroup
+	writers sync.WaitGroup // and leaveEarly
 
 	mu     sync.Mutex    // guards the fields below
 	conv   *conversation // the present one; not nil after Dial
@@ -204,7 +206,7 @@ func (c *Client) Close() {
 	c.closed = ErrClosed
 	if c.conv.session.End() != session.Attached {
 		if s := c.greeting; s != nil {
-			go c.leaveEarly(s)
+			c.writers.Go(func() { c.leaveEarly(s) })
 		} else {
 			c.cancel()
 		}

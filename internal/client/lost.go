@@ -84,11 +84,19 @@ func (c *Client) welcome(s *socket, w session.Welcome) (loss *Loss, err error) {
 	}
 	c.conv.id, c.conv.token, c.conv.max = w.Session, w.Token, w.Max
 	c.open, c.greeting = s, nil
-	c.spread = time.Duration(max(w.Spread, 0)) * time.Millisecond
-	s.patience = time.Duration(max(w.Ping, 0)) * time.Second * 3 / 2
+	c.spread = told(int64(w.Spread), time.Millisecond)
+	s.patience = told(int64(w.Ping), time.Second) * 3 / 2
 	s.welcomed = time.Now()
 	c.noteDrained()
 	return loss, nil
+}
+
+// longestTold limits the times that the server tells. Larger numbers would overflow.
+const longestTold = 24 * time.Hour
+
+// told returns a time that the server tells in some unit.
+func told(n int64, unit time.Duration) time.Duration {
+	return time.Duration(min(max(n, 0), int64(longestTold/unit))) * unit
 }
 
 func (c *Client) newConversation() *conversation {

@@ -21,9 +21,6 @@ import (
 // proxyPorts are the known schemes of a proxy, each with its usual port.
 var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
-// maxProxyAnswer limits the answer of a proxy, in bytes.
-const maxProxyAnswer = 64 << 10
-
 // proxyFor returns the proxy of a request, with its port; nil for none.
 func (c *Client) proxyFor(r *http.Request) (*url.URL, error) {
 	if c.config.Proxy == nil {
@@ -72,12 +69,12 @@ func (c *Client) openConn(ctx context.Context, s *socket, network, address strin
 	if s.proxy != nil {
 		address = s.proxy.Host
 	}
-	conn, err := dial(ctx, network, address)
+	raw, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, s.proxyError(err)
 	}
-	s.raw, s.stop = conn, context.AfterFunc(ctx, func() { _ = conn.Close() })
-	conn = &watched{conn, s}
+	s.raw, s.stop = raw, context.AfterFunc(ctx, func() { _ = raw.Close() })
+	var conn net.Conn = &watched{raw, s}
 	if s.proxy == nil {
 		return conn, nil
 	}
@@ -126,10 +123,10 @@ func openTunnel(conn net.Conn, user *url.Userinfo, target string) error {
 		return err
 	}
 	// The server behind it says nothing before the handshake. So nothing of it is read too early.
-	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxProxyAnswer)), r)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), r)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it closed the connection, or its answer is too long")
+		return errors.New("it closed the connection")
 	case err != nil:
 		return err
 	case answer.StatusCode/100 != 2: // any of these opens the tunnel, RFC 9110 says

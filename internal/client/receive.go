@@ -73,7 +73,7 @@ func (c *Client) handleControl(s *socket, m wire.Message) error {
 	case wire.DrainKind:
 		var drain struct{ Within int64 } // milliseconds
 		if err := json.Unmarshal(m.Payload, &drain); err == nil && c.config.OnDrain != nil {
-			c.config.OnDrain(time.Duration(drain.Within) * time.Millisecond)
+			c.config.OnDrain(told(drain.Within, time.Millisecond))
 		}
 	case wire.CancelKind: // the handler has run already
 	default:

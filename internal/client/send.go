@@ -178,6 +178,9 @@ func (c *Client) sendAsk(id uint64, f *frame.Frame, done func(session.Answer)) e
 	err := c.asks.Add(id, maxAsks, done)
 	if err != nil {
 		c.mu.Unlock()
+		if err == session.ErrTooManyAsks {
+			err = ErrTooManyAsks
+		}
 		return err
 	}
 	conv := c.conv

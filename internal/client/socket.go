@@ -30,6 +30,7 @@ type socket struct {
 	raw     net.Conn        // the same without TLS
 	stop    func() bool     // ends the watch over the context of the attempt
 	proxy   *url.URL        // of HTTP; nil for none
+	early   int             // bytes that came before the end of the handshake
 	deflate bool            // compression was negotiated
 	number  uint64          // of the connection
 
@@ -95,6 +96,7 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 		refused := &RefusedError{Err: err}
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 			refused.Status = response.StatusCode
+			refused.Err = withText(err, response)
 		}
 		return nil, refused
 	}
@@ -102,6 +104,17 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 	s.deflate = strings.Contains(response.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")
 	s.ws.SetCloseHandler(func(int, string) error { return nil })
 	return s, nil
+}
+
+// withText adds what a refusal says to its error, such as which option of the server would let
+// the client in. The pages of proxies are left out. gorilla keeps the first 1024 bytes.
+func withText(err error, response *http.Response) error {
+	text, _ := io.ReadAll(response.Body) // from memory
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, text)
 }
 
 // greet says hello and reads the welcome.
@@ -159,14 +172,26 @@ func (s *socket) read(limit int) (text bool, message []byte, err error) {
 const maxKept = 64 << 10
 
 // watched is the connection of a socket. Each byte of the server proves that it is there:
-// a large message may be slow.
+// a large message may be slow. Only a handshake has a limit here.
 type watched struct {
 	net.Conn
 	s *socket
 }
 
+// maxHandshake limits what a server and a proxy answer to a handshake, with that of TLS, in
+// bytes.
+const maxHandshake = 1 << 20
+
+var errLongHandshake = errors.New("the answer to the handshake has more than 1 MiB")
+
 func (w *watched) Read(p []byte) (n int, err error) {
-	if n, err = w.Conn.Read(p); n > 0 {
+	n, err = w.Conn.Read(p)
+	if w.s.ws == nil {
+		if w.s.early += n; w.s.early > maxHandshake {
+			return 0, errLongHandshake
+		}
+	}
+	if n > 0 {
 		w.s.wait()
 	}
 	return n, err
