@@ -294,10 +294,9 @@ export const lives = {
   },
 };
 
-// drops has a page whose connections drop, as drops.test.mjs has it in Node. proxy.cut
-// decides when; enough says that it is time to stop.
-export async function drops(page, server, proxy, enough) {
-  await page.goto(`${server.url}/script`);
+// drops has a page with the script whose connections drop, as drops.test.mjs has it in Node.
+// proxy.cut decides when; enough says that it is time to stop.
+export async function drops(page, proxy, enough) {
   await page.run(soon);
   await page.run(`(address) => {
     globalThis.ws = Ws.connect(address);
