@@ -34,7 +34,7 @@ const order = ["cluster.browser.test.mjs"];
 const rank = (name) => order.includes(name) ? 2 : name.includes(".browser.") ? 0 : 1;
 const files = readdirSync(folder).filter((name) => name.endsWith(".test.mjs")).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 
-run({ files: files.map((name) => join(folder, name)), concurrency: +(process.env.CONC ?? availableParallelism() + 1), signal: interruption.signal })
+run({ files: files.map((name) => join(folder, name)), concurrency: availableParallelism() + 1, signal: interruption.signal })
   .on("test:fail", () => { process.exitCode = 1; })
   .compose(new spec())
   .pipe(process.stdout);
