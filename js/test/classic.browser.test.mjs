@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { browsers, startBrowser } from "./helpers/browsers.mjs";
+import { browsers, lender, startBrowser } from "./helpers/browsers.mjs";
 import { startTestServer } from "./helpers/go.mjs";
 import { within } from "./helpers/wait.mjs";
 
@@ -33,16 +33,16 @@ function defineTools() {
 
 function runIn(name) {
   let browser;
-  before(async () => { browser = await startBrowser(name); });
+  let lend;
+  before(async () => {
+    browser = await startBrowser(name);
+    lend = lender(browser);
+  });
   after(() => browser?.close());
 
   // openPage opens a page, which may complain of what is expected only.
-  async function openPage(t, address, expected = /^$/) {
-    const page = await browser.openPage();
-    t.after(async () => {
-      await page.close();
-      assert.deepEqual(page.complaints().filter((complaint) => !expected.test(complaint)), []);
-    });
+  async function openPage(t, address, expected) {
+    const page = await lend(t, expected);
     await page.goto(address);
     await page.run(defineTools);
     return { ...page, run: (...task) => within(page.run(...task), "the page") };

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 
-import { complaints, launchBrowser } from "./helpers/browser.mjs";
+import { launchBrowser, lender } from "./helpers/browser.mjs";
 import { startExample } from "./helpers/go.mjs";
 import { Inbox, within } from "./helpers/wait.mjs";
 
@@ -27,18 +27,25 @@ async function start(t, name, options) {
   return example;
 }
 
+const visitors = []; // who are in no test
+
 // newVisitor returns what opens tabs of one browser, whose cookies they share.
 async function newVisitor(t) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  t.after(() => context.close());
+  const visitor = visitors.pop() ?? await makeVisitor();
+  t.after(async () => {
+    await visitor.context.clearCookies();
+    visitors.push(visitor);
+  });
   return async (address) => {
-    const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
-    const errors = complaints(page);
-    t.after(() => assert.deepEqual(errors, []));
+    const { page } = await visitor.lend(t);
     await page.goto(address);
     return page;
   };
+}
+
+async function makeVisitor() {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  return { context, lend: lender(context) };
 }
 
 // shows waits until an element of a page shows a text.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { browsers, startBrowser } from "./helpers/browsers.mjs";
+import { browsers, lender, startBrowser } from "./helpers/browsers.mjs";
 import { startModernServer } from "./helpers/go.mjs";
 import { connectedPage, drops, lives, scenarios } from "./helpers/page-scenarios.mjs";
 import { startTCPProxy } from "./helpers/tcp-proxy.mjs";
@@ -26,7 +26,11 @@ describe("connect", { concurrency: true }, () => {
 
 function runIn(name) {
   let browser;
-  before(async () => { browser = await startBrowser(name); });
+  let lend;
+  before(async () => {
+    browser = await startBrowser(name);
+    lend = lender(browser);
+  });
   after(() => browser?.close());
 
   // opener returns a function that opens pages for a test, and closes them after it.
@@ -47,7 +51,7 @@ function runIn(name) {
   };
 
   for (const [title, scenario] of Object.entries(scenarios)) {
-    test(title, async (t) => within(scenario(await opener(t)(), server), "the scene"));
+    test(title, async (t) => within(scenario(await lend(t), server), "the scene"));
   }
 
   for (const [title, life] of Object.entries(lives)) {

@@ -178,7 +178,7 @@ describe("TypeScript", () => {
 
   for (const name of Object.keys(sources)) {
     test(`${name} compiles and runs`, async () => {
-      const flags = ["--strict", "--module", "node16", "--target", "ES2022", "--lib", "ES2022,DOM", "--types", ""];
+      const flags = ["--strict", "--module", "node16", "--target", "ES2022", "--lib", "ES2022,DOM", "--types", "", "--skipDefaultLibCheck"];
       await succeed(withoutWS(), process.execPath, compiler, ...flags, name);
       await asks(withoutWS(), ...withOwn, name.replace("ts", "js"));
     });
@@ -188,7 +188,7 @@ describe("TypeScript", () => {
     test(`another ${what} does not compile`, async () => {
       const name = `other-${what}.mts`;
       await writeFile(join(withoutWS(), name), sources["program.mts"].replace(`"add", [1, 2]`, message));
-      const flags = ["--strict", "--noEmit", "--module", "node16", "--lib", "ES2022,DOM", "--types", ""];
+      const flags = ["--strict", "--noEmit", "--module", "node16", "--lib", "ES2022,DOM", "--types", "", "--skipDefaultLibCheck"];
       const { code, stdout } = await run(withoutWS(), process.execPath, compiler, ...flags, name);
       assert.notEqual(code, 0);
       assert.match(stdout, new RegExp(`^${name}\\(8,\\d+\\): error`), stdout);

@@ -12,11 +12,12 @@
 //   back(), forward()     walk through its history
 //   hasCache              whether it keeps a page with a connection in its back/forward
 //                         cache
-//   complaints()          returns the errors that no script of the page has caught
+//   complaints()          returns the errors that no script of the page has caught, once
 //   close()
 //
 // A Chromium page has Playwright's page as its tab, a Firefox page Puppeteer's.
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 
 import puppeteer from "puppeteer-core";
@@ -75,7 +76,7 @@ function driven(tab) {
     back: async () => { await tab.goBack(); },
     forward: async () => { await tab.goForward(); },
     run: (task, ...values) => tab.evaluate(textOf(task, values)),
-    complaints: () => errors,
+    complaints: () => errors.splice(0),
   };
 }
 
@@ -100,6 +101,21 @@ const starts = { chromium: startChromium, firefox: startFirefox, webkit: startWe
 
 // browsers are their names. BROWSERS may say which, such as "firefox,webkit".
 export const browsers = process.env.BROWSERS?.split(",") ?? Object.keys(starts);
+
+// lender returns a function that lends a page of a browser to tests, one after the other. A
+// new page takes several times as much of the processor. At the end of a test, the page must
+// not have complained of anything but what the test expects.
+export function lender(browser) {
+  let page;
+  return async (t, expected = /^$/) => {
+    page ??= await browser.openPage();
+    t.after(async () => {
+      await page.goto("about:blank");
+      assert.deepEqual(page.complaints().filter((complaint) => !expected.test(complaint)), []);
+    });
+    return page;
+  };
+}
 
 // startBrowser starts a browser. Firefox lets a page wait before it connects to a server
 // whose connections have failed, unless the options say delaysConnections: false.

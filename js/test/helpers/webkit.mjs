@@ -134,7 +134,7 @@ export async function startWebKit() {
             await new Promise((resolve) => setTimeout(resolve, 10));
           }
         },
-        complaints: () => errors,
+        complaints: () => errors.splice(0),
         close: () => inWindow(handle, "DELETE", "/window"),
       };
     },
