@@ -5,7 +5,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 )
@@ -72,18 +75,21 @@ func TestBurstToReadingClients(t *testing.T) {
 	}
 }
 
+// emittersToOne are the emitters to one client.
+var emittersToOne = map[string]func(c websocket.Connection) websocket.Emitter{
+	"the connection":      func(c websocket.Connection) websocket.Emitter { return c },
+	"to its room":         func(c websocket.Connection) websocket.Emitter { return c.Server().To(c.ID()) },
+	"to its ID":           func(c websocket.Connection) websocket.Emitter { return c.Server().ToID(c.ID()) },
+	"the one with Except": func(c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
+}
+
 // TestLongLoopToOneClient: a loop emits to one client, by each emitter to one client. The
 // loop gives way, so a reading client receives each message.
 func TestLongLoopToOneClient(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const messages = 50_000
 	payload := strings.Repeat("x", 200)
-	for name, emitterTo := range map[string]func(c websocket.Connection) websocket.Emitter{
-		"the connection":      func(c websocket.Connection) websocket.Emitter { return c },
-		"to its room":         func(c websocket.Connection) websocket.Emitter { return c.Server().To(c.ID()) },
-		"to its ID":           func(c websocket.Connection) websocket.Emitter { return c.Server().ToID(c.ID()) },
-		"the one with Except": func(c websocket.Connection) websocket.Emitter { return c.Except("nobody") },
-	} {
+	for name, emitterTo := range emittersToOne {
 		t.Run(name, func(t *testing.T) {
 			s, url := onConnection(t, websocket.Config{}, func(c websocket.Connection) {
 				emitter := emitterTo(c)
@@ -104,6 +110,46 @@ func TestLongLoopToOneClient(t *testing.T) {
 					t.Fatalf("after %d messages: %v, %+v", n, err, s.Stats())
 				}
 			}
+		})
+	}
+}
+
+// TestLoopToSlowerReader: a loop emits to one client, by each emitter to one client. The
+// client reads steadily, but more slowly than the loop emits. The loop is slowed down, so the
+// client receives each message. In the bubble, the client reads on only while the loop waits.
+func TestLoopToSlowerReader(t *testing.T) {
+	const messages, size = 10_000, 200
+	const frames = messages*(4+size) + len("\x88\x02\x03\xe8") // and the close frame
+	for name, emitterTo := range emittersToOne {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, websocket.Config{}, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+				conn := pipe(t, app).NetConn()
+				received := make(chan int)
+				go func() {
+					total, buffer := 0, make([]byte, 16<<10)
+					for {
+						n, err := conn.Read(buffer)
+						if total += n; err != nil {
+							received <- total
+							return
+						}
+						time.Sleep(time.Millisecond)
+					}
+				}()
+				synctest.Wait()
+				c := s.GetConnections()[0]
+				for i := range messages {
+					if err := emitterTo(c).EmitMessage(make([]byte, size)); err != nil {
+						t.Errorf("message %d: %v", i, err)
+						break
+					}
+				}
+				_ = c.Disconnect()
+				if got := <-received; got != frames {
+					t.Errorf("got %d bytes, want %d; the reason is %v", got, frames, c.DisconnectReason())
+				}
+				_ = conn.Close()
+			})
 		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // TestSilentClientTimesOut checks: the server ends the connection of a client after the
-// configured time without input.
+// configured time without input, at most two sweeps later.
 func TestSilentClientTimesOut(t *testing.T) {
 	for name, test := range map[string]struct {
 		config websocket.Config
@@ -34,7 +34,8 @@ func TestSilentClientTimesOut(t *testing.T) {
 				began := time.Now()
 				go func() { _, _ = io.Copy(io.Discard, client.NetConn()) }() // reads, never answers
 				time.Sleep(test.after * 2)
-				wantEnd(t, ends.all(), websocket.ErrPongTimeout, began, test.after, test.after/4)
+				sweep, _, _, _ := websocket.SweepLimits(test.config)
+				wantEnd(t, ends.all(), websocket.ErrPongTimeout, began, test.after, 2*sweep)
 				if n := s.Stats(); n.DeadPeers != 1 || n.Connections != 0 {
 					t.Errorf("Stats are %+v, want 1 dead peer and no connections", n)
 				}

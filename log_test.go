@@ -209,3 +209,44 @@ func TestLimitRefusalsAreLogged(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusalsAreLoggedOnce checks: the server logs a refusal by the origin or by Authenticate
+// once. It logs no mistake of a client.
+func TestRefusalsAreLoggedOnce(t *testing.T) {
+	logged := new(logBuffer)
+	app := newApp()
+	websocket.New(app, "/ws", websocket.Config{
+		Logger: rawLogger(logged), IDGenerator: idFromURL,
+		Authenticate: func(ctx iris.Context) (string, error) {
+			return "", map[string]error{
+				"forbidden": websocket.ErrForbidden, "unavailable": websocket.ErrUnavailable, "other": errHandler,
+			}[ctx.URLParam("error")]
+		},
+	})
+	if err := app.Build(); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		target, origin, version string
+		status, entries         int
+	}{
+		"forbidden":   {"/ws?id=1&error=forbidden", "", "13", http.StatusForbidden, 1},
+		"unavailable": {"/ws?id=1&error=unavailable", "", "13", http.StatusServiceUnavailable, 1},
+		"other":       {"/ws?id=1&error=other", "", "13", http.StatusUnauthorized, 1},
+		"an origin":   {"/ws?id=1", "https://evil.example", "13", http.StatusForbidden, 1},
+		"a version":   {"/ws?id=1", "", "8", http.StatusUpgradeRequired, 0},
+		"no ID":       {"/ws", "", "13", http.StatusInternalServerError, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, response := refusedRequest(test.target, test.origin), httptest.NewRecorder()
+			r.Header.Set("Sec-Websocket-Version", test.version)
+			app.ServeHTTP(response, r)
+			if response.Code != test.status {
+				t.Errorf("status %d, want %d", response.Code, test.status)
+			}
+			if text := logged.take(); strings.Count(text, "\n") != test.entries {
+				t.Errorf("logged %q, want %d entries", text, test.entries)
+			}
+		})
+	}
+}

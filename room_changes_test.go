@@ -264,6 +264,10 @@ func TestUserOperations(t *testing.T) {
 	}
 	check("all except ann", s.ExceptUser("ann", ""), bob, nobody)
 	check("except two", s.Volatile().ExceptUser("ann").ExceptUser("bob"), nobody)
+	base := s.ExceptUser("x").ExceptUser("y").ExceptUser("z") // two emitters of it are independent
+	withoutAnn, withoutBob := base.ExceptUser("ann"), base.ExceptUser("bob")
+	check("without ann", withoutAnn, bob, nobody)
+	check("without bob", withoutBob, ann, alsoAnn, nobody)
 	s.JoinUser("room", "ann")
 	s.JoinUser("room", "bob")
 	s.JoinUser("room", "")

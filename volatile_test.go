@@ -67,8 +67,8 @@ func TestVolatileDropsLargeMessage(t *testing.T) {
 // TestVolatileLimit checks: the server queues volatile messages up to an eighth of
 // MaxQueuedBytes, and drops the rest. It still queues other messages.
 func TestVolatileLimit(t *testing.T) {
-	const each = 200
-	cfg := websocket.Config{MaxQueuedBytes: 8 * 4 * each, HandshakeTimeout: -1}
+	const each, fit = 200, 20 // bytes of a message, and messages in an eighth
+	cfg := websocket.Config{MaxQueuedBytes: 8 * fit * each, HandshakeTimeout: -1}
 	inBubble(t, cfg, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		client := pipeTo(t, app)
 		defer func() { _ = client.Close() }()
@@ -77,11 +77,11 @@ func TestVolatileLimit(t *testing.T) {
 		}
 		synctest.Wait() // the response waits for the client, and later messages wait behind it
 		message := make([]byte, each-2-outbox.FrameOverhead)
-		for i := range 4 + 3 {
+		for i := range fit + 3 {
 			if err := s.Volatile().EmitMessage(message); err != nil {
 				t.Error(err)
 			}
-			if want := uint64(max(0, i-4)); s.Stats().Dropped != want {
+			if want := uint64(max(0, i-fit)); s.Stats().Dropped != want {
 				t.Errorf("after %d messages: %d dropped, want %d", i+1, s.Stats().Dropped, want)
 			}
 		}
@@ -92,7 +92,7 @@ func TestVolatileLimit(t *testing.T) {
 			t.Errorf("Stats are %+v, want 2 dropped, 1 connection", n)
 		}
 		frame := string(append([]byte{0x81, byte(len(message))}, message...))
-		wantAfterHandshake(t, client, strings.Repeat(frame, 6))
+		wantAfterHandshake(t, client, strings.Repeat(frame, fit+2))
 	})
 }
 

@@ -74,3 +74,41 @@ func TestATLSReaderExcludesTryWrite(t *testing.T) {
 		t.Errorf("the client received %x, %v", got, err)
 	}
 }
+
+// heardOwner is an Owner. It passes on the messages.
+type heardOwner struct {
+	lostOwner
+	heard chan string
+}
+
+func (o *heardOwner) Message(_ *Link, _ bool, message []byte) { o.heard <- string(message) }
+
+// TestATLSBufferIsReadFirst: a message came in one TLS record with the end of the handshake.
+// TLS has decrypted it, so the descriptor has no input. The link reads it before it waits.
+func TestATLSBufferIsReadFirst(t *testing.T) {
+	server, client := overTLS(t)
+	frame := []byte{0x81, 0x82, 0, 0, 0, 0, 'h', 'i'}
+	if _, err := client.Write(append([]byte("\n"), frame...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	w := new(Watcher)
+	w.Start()
+	defer w.Stop()
+	owner := &heardOwner{lostOwner{make(chan error, 10)}, make(chan string, 1)}
+	l := New(server, nil, owner, w, Options{MaxMessageSize: 100, ReadBufferSize: 100})
+	l.Start()
+	defer l.Kill()
+	select {
+	case got := <-owner.heard:
+		if got != "hi" {
+			t.Errorf("got the message %q, want hi", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("got no message")
+	}
+	l.Kill()
+	<-owner.lost // the reading goroutine has ended
+}
