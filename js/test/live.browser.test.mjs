@@ -8,16 +8,18 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
-import { complaints, launchBrowser } from "./helpers/browser.mjs";
+import { launchBrowser, lender } from "./helpers/browser.mjs";
 import { root, startExample } from "./helpers/go.mjs";
 
 const run = promisify(execFile);
 const artifacts = join(root, "artifacts");
 
 let browser;
+let lend;
 
 before(async () => {
   browser = await launchBrowser();
+  lend = lender(await browser.newContext());
 });
 
 after(async () => {
@@ -25,17 +27,13 @@ after(async () => {
 });
 
 // openTabs starts the example and opens tabs of it.
-async function openTabs(t, names, options) {
+async function openTabs(t, names) {
   const { url, stop } = await startExample("live");
   t.after(stop);
   const tabs = [];
   for (const name of names) {
-    const page = await browser.newPage(options);
-    t.after(() => page.close());
-    page.setDefaultTimeout(15_000);
-    const errors = complaints(page);
     // The browser tells of each socket that a lost network refuses.
-    t.after(() => assert.deepEqual(errors.filter((error) => !/WebSocket connection to .* failed/.test(error)), []));
+    const { page } = await lend(t, /WebSocket connection to .* failed/);
     await page.goto(url);
     await page.locator("#you", { hasText: name }).waitFor();
     tabs.push(page);
@@ -138,7 +136,9 @@ test("a tab goes on after its network was lost", async (t) => {
 // It makes the picture of the README: artifacts/live.png. Copy it to docs/images.
 test("two tabs look good, in light and in dark", async (t) => {
   const viewport = { width: 860, height: 444 };
-  const [one, other] = await openTabs(t, ["Ada", "Bo"], { viewport });
+  const [one, other] = await openTabs(t, ["Ada", "Bo"]);
+  await one.setViewportSize(viewport);
+  await other.setViewportSize(viewport);
   await other.emulateMedia({ colorScheme: "dark" });
   const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.deepEqual([await background(one), await background(other)], ["rgb(243, 244, 247)", "rgb(20, 22, 27)"]);
