@@ -30,11 +30,10 @@ await build("js/classicserver", ".");
 // Those in browsers take longest, so they begin first. But examples/cluster takes longest to
 // build. When test.sh runs the tests of Go at the same time, they have built most of it by
 // the end.
-const order = ["cluster.browser.test.mjs"];
-const rank = (name) => order.includes(name) ? 2 : name.includes(".browser.") ? 0 : 1;
+const rank = (name) => name === "cluster.browser.test.mjs" ? 2 : name.includes(".browser.") ? 0 : 1;
 const files = readdirSync(folder).filter((name) => name.endsWith(".test.mjs")).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 
-run({ files: files.map((name) => join(folder, name)), concurrency: availableParallelism() + 1, signal: interruption.signal })
+run({ files: files.map((name) => join(folder, name)), concurrency: Math.max(2, availableParallelism()), signal: interruption.signal })
   .on("test:fail", () => { process.exitCode = 1; })
   .compose(new spec())
   .pipe(process.stdout);
