@@ -133,7 +133,7 @@ func TestLoopToSlowerReader(t *testing.T) {
 							received <- total
 							return
 						}
-						time.Sleep(time.Millisecond)
+						time.Sleep(time.Millisecond) // of the bubble: the speed of the client
 					}
 				}()
 				synctest.Wait()

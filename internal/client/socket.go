@@ -23,7 +23,8 @@ import (
 	"github.com/kataras/iris/websocket/internal/wire"
 )
 
-// socket is one connection to the server.
+// socket is one connection to the server. Fields without a lock belong to the goroutine that
+// dials, and then to the one that reads.
 type socket struct {
 	ws      *websocket.Conn // reads; writes nothing
 	conn    net.Conn        // of ws
