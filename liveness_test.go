@@ -176,6 +176,40 @@ func TestBusyReaderTimesOut(t *testing.T) {
 	})
 }
 
+// TestBurstsDontKeepConnection checks: a client never answers a ping, and reads each burst
+// slowly, but before the next sweep. No ping waits behind a burst for long, so the client
+// has no excuse.
+func TestBurstsDontKeepConnection(t *testing.T) {
+	const burst, size = time.Second, 100 << 10
+	const sweep = websocket.DefaultWebsocketWriteTimeout / 4
+	var ends endings
+	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+		conn := pipe(t, app).NetConn()
+		synctest.Wait()
+		start := time.Now()
+		go func() {
+			buffer := make([]byte, size/10)
+			for {
+				if _, err := io.ReadFull(conn, buffer); err != nil {
+					return
+				}
+				time.Sleep(burst / 10) // of the clock of the bubble
+			}
+		}()
+		time.Sleep(sweep / 4) // of the clock of the bubble: each burst begins soon after a sweep
+		for range 60 {
+			_ = s.EmitMessage(make([]byte, size-100))
+			time.Sleep(sweep)
+		}
+		list := ends.all()
+		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) ||
+			list[0].at.Sub(start) > 80*time.Second {
+			t.Errorf("ended %v, want one ErrPongTimeout within 80s after %v", list, start)
+		}
+		_ = conn.Close()
+	})
+}
+
 // TestOnPingAndOnPong checks: the server calls OnPing for each ping it sends, and OnPong
 // for each pong it receives.
 func TestOnPingAndOnPong(t *testing.T) {
