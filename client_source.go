@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kataras/iris/v12"
@@ -129,10 +130,14 @@ func (c browserClient) handler() iris.Handler {
 	}
 }
 
-// serveClient returns a handler to serve the source as JavaScript.
+// serveClient returns a handler to serve the source as JavaScript. The first request that
+// accepts gzip compresses it, for all others: that would take longer than the rest of New.
 func serveClient(source []byte) iris.Handler {
-	packed := gzipped(source)
-	etag, packedETag := etagOf(source), etagOf(packed)
+	plainETag := etagOf(source)
+	compressed := sync.OnceValues(func() (body []byte, etag string) {
+		body = gzipped(source)
+		return body, etagOf(body)
+	})
 	return func(ctx iris.Context) {
 		if w, ok := ctx.ResponseWriter().(*iriscontext.CompressResponseWriter); ok {
 			w.Disabled = true // the body is compressed already
@@ -144,13 +149,12 @@ func serveClient(source []byte) iris.Handler {
 			header.Set("Access-Control-Allow-Origin", "*") // for modules, and for scripts with an integrity
 		}
 		header.Set("Cache-Control", "no-cache") // browsers may store it, but must revalidate it each time
-		body := source
-		header.Set("ETag", etag)
+		body, etag := source, plainETag
 		if coding, err := iriscontext.GetEncoding(ctx.Request(), []string{iriscontext.GZIP}); err == nil && coding == iriscontext.GZIP {
-			body = packed
-			header.Set("ETag", packedETag)
+			body, etag = compressed()
 			header.Set("Content-Encoding", "gzip")
 		}
+		header.Set("ETag", etag)
 		header.Set("Vary", "Accept-Encoding")
 		http.ServeContent(ctx.ResponseWriter(), ctx.Request(), "", time.Time{}, bytes.NewReader(body))
 	}
