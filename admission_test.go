@@ -197,7 +197,9 @@ func TestInvalidAddressCounts(t *testing.T) {
 
 // TestAddressesAreForgotten: an address is forgotten when its last connection has ended.
 func TestAddressesAreForgotten(t *testing.T) {
-	s, url := onConnection(t, websocket.Config{MaxConnectionsPerAddress: 2}, echo)
+	s, url := onConnection(t, websocket.Config{
+		MaxConnectionsPerAddress: 2, CloseTimeout: 100 * time.Millisecond,
+	}, echo)
 	for _, ip := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2"} {
 		wantEcho(t, dial(t, url, fromAddress(ip)))
 	}

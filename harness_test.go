@@ -3,13 +3,20 @@ package websocket_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
+	"net"
 	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +106,7 @@ func listenWith(
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(app)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}} // without effect over TCP
 	start(server)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -112,6 +120,24 @@ func listenWith(
 	})
 	return server
 }
+
+// certificate returns a certificate for a server of the tests. Its key is one of ECDSA: the
+// race detector makes signatures with RSA, of httptest, slow.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	data, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{data}, PrivateKey: key}
+})
 
 // serve mounts a server at /ws, configures it and listens.
 func serve(t testing.TB, cfg websocket.Config, setup func(*websocket.Server)) (*websocket.Server, string) {

@@ -77,6 +77,7 @@ func TestInterrupt(t *testing.T) {
 		"upgrade": "/upgrade/ws",
 	} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			command := exec.Command(os.Args[0])
 			command.Env = append(os.Environ(), interruptedProgram+"="+mode)
 			command.Stderr = os.Stderr

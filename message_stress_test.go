@@ -2,7 +2,6 @@ package websocket_test
 
 import (
 	"bufio"
-	"bytes"
 	"compress/flate"
 	"context"
 	"errors"
@@ -287,9 +286,9 @@ var rejections = [][]byte{
 // deflatedRejections are rejections with compressed data: corrupt, invalid or too large.
 var deflatedRejections = [][]byte{
 	frame(0xC2, "\x07"),
-	frame(0xC1, string(deflated([]byte("\xff")))),
-	frame(0xC2, string(deflated(make([]byte, 4097)))),
-	frame(0xC2, string(deflated(make([]byte, 1<<20)))),
+	frame(0xC1, deflate("\xff", flate.BestSpeed, 100)),
+	frame(0xC2, deflate(string(make([]byte, 4097)), flate.BestSpeed, 1<<20)),
+	frame(0xC2, deflate(string(make([]byte, 1<<20)), flate.BestSpeed, 1<<20)),
 }
 
 func pick[T any](a *attack, from []T) T { return from[a.random.IntN(len(from))] }
@@ -316,7 +315,7 @@ func (a *attack) next() []byte {
 		opcode = 0x01
 	}
 	if a.deflate && a.random.IntN(8) == 0 {
-		payload = deflated(payload)
+		payload = []byte(deflate(string(payload), flate.BestSpeed, 1<<20))
 		opcode |= 0x40
 	}
 	if a.random.IntN(20) > 0 {
@@ -328,25 +327,6 @@ func (a *attack) next() []byte {
 	pieces = append(pieces, a.masked(0x00, nil)...)
 	return append(pieces, a.masked(0x80, payload[at:])...)
 }
-
-// deflated compresses a message (RFC 7692, section 7.2.1).
-func deflated(payload []byte) []byte {
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
-	var b bytes.Buffer
-	w.Reset(&b)
-	_, _ = w.Write(payload) // a bytes.Buffer doesn't fail
-	_ = w.Flush()
-	return bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff"))
-}
-
-var deflaters = sync.Pool{New: func() any {
-	w, err := flate.NewWriter(nil, flate.BestSpeed)
-	if err != nil {
-		panic(err) // the level is valid
-	}
-	return w
-}}
 
 var (
 	hostileEvents = []string{

@@ -32,7 +32,7 @@ func sweepOften(t *testing.T, f func(t *testing.T, s *websocket.Server, url stri
 		t.Run(name, func(t *testing.T) {
 			app := newApp()
 			s := websocket.New(app, "/ws", websocket.Config{
-				PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute,
+				PingPeriod: 32 * time.Millisecond, PongTimeout: time.Minute, CloseTimeout: 100 * time.Millisecond,
 				IDGenerator: func(ctx iris.Context) string {
 					return ctx.URLParamDefault("id", websocket.DefaultIDGenerator(ctx))
 				},

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kataras/iris/v12"
 
@@ -109,7 +110,7 @@ func TestPresence(t *testing.T) {
 // nothing else.
 func TestRoomChangeAndJoin(t *testing.T) {
 	changes, joins := make(chan string, 100), make(chan string, 100)
-	s, connect := serveNamed(t, websocket.Config{})
+	s, connect := serveNamed(t, websocket.Config{CloseTimeout: 100 * time.Millisecond})
 	s.OnRoomChange(func(room string) { changes <- room })
 	connect("a")
 	a := s.GetConnection("a")

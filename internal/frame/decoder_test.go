@@ -18,10 +18,8 @@ import (
 func packed(t testing.TB, level int, end func(*flate.Writer) error, pieces ...string) string {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, level)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := compressor(t, level)
+	w.Reset(&b)
 	for _, piece := range pieces {
 		if _, err := io.WriteString(w, piece); err != nil {
 			t.Fatal(err)
@@ -33,14 +31,33 @@ func packed(t testing.TB, level int, end func(*flate.Writer) error, pieces ...st
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
+// compressors holds a compressor for each level: with the race detector, a new one takes 10 ms.
+var compressors = make(map[int]*flate.Writer)
+
+// compressor returns the compressor of a level. It needs a Reset. Tests that run at the same
+// time can't use it.
+func compressor(t testing.TB, level int) *flate.Writer {
+	t.Helper()
+	w := compressors[level]
+	if w == nil {
+		var err error
+		if w, err = flate.NewWriter(nil, level); err != nil {
+			t.Fatal(err)
+		}
+		compressors[level] = w
+	}
+	return w
+}
+
 // finished compresses each piece to a stream of its own with a last block.
 func finished(t testing.TB, pieces ...string) string {
 	t.Helper()
 	var all strings.Builder
 	for _, piece := range pieces {
 		var b bytes.Buffer
-		w, _ := flate.NewWriter(&b, flate.BestCompression) // the level is valid
-		_, _ = io.WriteString(w, piece)                    // a bytes.Buffer doesn't fail
+		w := compressor(t, flate.BestCompression)
+		w.Reset(&b)
+		_, _ = io.WriteString(w, piece) // a bytes.Buffer doesn't fail
 		_ = w.Close()
 		all.Write(b.Bytes())
 	}

@@ -45,18 +45,8 @@ func masked(first byte, payload string) []byte {
 
 // deflated compresses a payload after RFC 7692, section 7.2.1.
 func deflated(t testing.TB, payload string) string {
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestSpeed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(w, payload); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
+	t.Helper()
+	return packed(t, flate.BestSpeed, (*flate.Writer).Flush, payload)
 }
 
 // feed feeds input in pieces of up to size bytes. It clears the buffer after each
