@@ -57,23 +57,51 @@ for program in chromium firefox-esr WebKitWebDriver xvfb-run xauth nginx haproxy
 	need "$program" "apt-get install $program"
 done
 
-# The tests of the browsers wait a lot. They run beside those of Go, and are shown after them.
-output=$(mktemp)
-(cd js && npm ci --no-audit --no-fund && exec npm test) >"$output" 2>&1 &
-browsers=$!
-trap 'kill "$browsers" 2>/dev/null || true; rm -f "$output"' EXIT
+# Tests wait a lot. So three groups run at the same time. The output of those beside the
+# others is shown when they have ended. Each is a group of processes: an interruption ends it.
+outputs=$(mktemp -d)
+declare -A running
+trap 'for group in "${running[@]}"; do kill -- "-$group" 2>/dev/null || true; done; rm -rf "$outputs"' EXIT
+
+beside() {
+	set -m
+	"$1" </dev/null >"$outputs/$1" 2>&1 &
+	running[$1]=$!
+	set +m
+}
+
+result() {
+	local status=0
+	wait "${running[$1]}" || status=1
+	cat "$outputs/$1"
+	return "$status"
+}
+
+go_tests() { # of these modules
+	local module status=0
+	for module in "$@"; do
+		(cd "$(dirname "$module")" && go test -race ./...) || status=1
+	done
+	return "$status"
+}
+
+busiest=(broker/faulttest/go.mod go.mod)
+other_modules() {
+	go_tests $(git ls-files --cached --others --exclude-standard '*go.mod' | grep -vxF "$(printf '%s\n' "${busiest[@]}")")
+}
+browsers() { cd js && npm ci --no-audit --no-fund && npm test; }
+
+beside browsers
+beside other_modules
+status=0
 
 echo "== Go, with the race detector"
-modules=$(git ls-files --cached --others --exclude-standard '*go.mod')
-status=0
-for module in $modules; do
-	(cd "$(dirname "$module")" && go test -race ./...) || status=1
-done
+go_tests "${busiest[@]}" || status=1
+result other_modules || status=1
 
 echo "== Without the race detector: what users run, and what a message and a connection cost"
 go test -count=1 . || status=1
 
 echo "== The browser client, in Node, Chromium, Firefox and WebKit"
-wait "$browsers" || status=1
-cat "$output"
+result browsers || status=1
 exit "$status"
