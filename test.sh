@@ -85,23 +85,26 @@ go_tests() { # of these modules
 	return "$status"
 }
 
-busiest=(broker/faulttest/go.mod go.mod)
-other_modules() {
-	go_tests $(git ls-files --cached --others --exclude-standard '*go.mod' | grep -vxF "$(printf '%s\n' "${busiest[@]}")")
+browsers() {
+	echo "== The browser client, in Node, Chromium, Firefox and WebKit"
+	cd js && npm ci --no-audit --no-fund && npm test
 }
-browsers() { cd js && npm ci --no-audit --no-fund && npm test; }
+
+busiest=(broker/faulttest/go.mod go.mod)
+others() {
+	local status=0
+	echo "== Other modules"
+	go_tests $(git ls-files --cached --others --exclude-standard '*go.mod' | grep -vxF "$(printf '%s\n' "${busiest[@]}")") || status=1
+	echo "== Without the race detector: what users run, and what a message and a connection cost"
+	go test -count=1 . || status=1
+	return "$status"
+}
 
 beside browsers
-beside other_modules
+beside others
 status=0
-
 echo "== Go, with the race detector"
 go_tests "${busiest[@]}" || status=1
-result other_modules || status=1
-
-echo "== Without the race detector: what users run, and what a message and a connection cost"
-go test -count=1 . || status=1
-
-echo "== The browser client, in Node, Chromium, Firefox and WebKit"
+result others || status=1
 result browsers || status=1
 exit "$status"

@@ -46,7 +46,7 @@ func build(t *testing.T, sources map[string]string) (executables map[string]stri
 			executables[path.Clean(folder)] = filepath.Join(bin, path.Base(folder))
 		}
 	}
-	arguments := []string{"build", "-ldflags=-s -w"}
+	arguments := []string{"build"}
 	if len(executables) > 0 {
 		arguments = append(arguments, "-o", bin+string(filepath.Separator))
 	}
@@ -76,7 +76,7 @@ func compileBy(t *testing.T, sources map[string]string, arguments ...string) {
 	}
 	write(t, filepath.Join(temporary, "overlay.json"), string(overlay))
 
-	arguments = append(arguments, "-overlay", filepath.Join(temporary, "overlay.json"))
+	arguments = append(arguments, "-ldflags=-s -w", "-overlay", filepath.Join(temporary, "overlay.json"))
 	run := exec.Command("go", append(arguments, slices.Sorted(maps.Keys(packages))...)...)
 	run.Dir = root
 	if output, err := run.CombinedOutput(); err != nil {

@@ -44,7 +44,7 @@ async function startSource(text) {
   assert.equal(text.split('":8080"').length, 2);
   await writeFile(source, text.replace('":8080"', JSON.stringify(host)));
   await writeFile(overlay, JSON.stringify({ Replace: { [join(root, "docs/documented/main.go")]: source } }));
-  await promisify(execFile)("go", ["build", "-overlay", overlay, "-o", file, "./docs/documented"], { cwd: root });
+  await promisify(execFile)("go", ["build", "-ldflags=-s -w", "-overlay", overlay, "-o", file, "./docs/documented"], { cwd: root });
   const child = spawn(file, { stdio: ["ignore", "ignore", "inherit"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill); // however the tests end

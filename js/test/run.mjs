@@ -23,7 +23,7 @@ const programs = mkdtempSync(join(tmpdir(), "iris-ws-programs-"));
 process.once("exit", () => rmSync(programs, { recursive: true }));
 process.env.TEST_PROGRAMS = programs; // helpers/go.mjs looks there
 const build = (module, ...sources) => promisify(execFile)(
-  "go", ["build", "-o", `${programs}/`, ...sources], { cwd: join(root, module), signal: interruption.signal });
+  "go", ["build", "-ldflags=-s -w", "-o", `${programs}/`, ...sources], { cwd: join(root, module), signal: interruption.signal });
 await build(".", "./js/testserver", "./examples/...");
 await build("js/classicserver", ".");
 
