@@ -35,6 +35,21 @@ func (r events) want(t *testing.T, want ...string) {
 	}
 }
 
+// skipTo waits for an event, whatever comes before it.
+func (r events) skipTo(t *testing.T, text string) {
+	t.Helper()
+	for {
+		select {
+		case got := <-r:
+			if got == text {
+				return
+			}
+		case <-time.After(60 * time.Second):
+			t.Fatalf("%q doesn't come", text)
+		}
+	}
+}
+
 // startNode starts a node. The test closes it at its end.
 func startNode(t *testing.T, config Config) (broker.Broker, events) {
 	t.Helper()
