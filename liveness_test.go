@@ -181,7 +181,7 @@ func TestBusyReaderTimesOut(t *testing.T) {
 // has no excuse.
 func TestBurstsDontKeepConnection(t *testing.T) {
 	const burst, size = time.Second, 100 << 10
-	const sweep = websocket.DefaultWebsocketWriteTimeout / 4
+	sweep, _, _, _ := websocket.SweepLimits(websocket.Config{})
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		conn := pipe(t, app).NetConn()

@@ -40,7 +40,7 @@ func (s *Server) mount(party iris.Party, endpoint string) *router.Route {
 }
 
 func isGet(route *router.Route) bool {
-	return route.Method == http.MethodGet // the handlers of error codes have no method
+	return route.Method == http.MethodGet && route.StatusCode == 0
 }
 
 // isEndpoint reports whether a handler of the route is the endpoint of a Server. It
@@ -104,7 +104,7 @@ func (s *Server) mountClient(party iris.Party, endpoint *router.Route) {
 // clientRoute returns the route of a path; nil if there is none.
 func clientRoute(party iris.Party, method, subdomain, path string) *router.Route {
 	for _, route := range routesOf(party) {
-		if route.Method == method && route.Subdomain == subdomain && route.Path == path {
+		if route.Method == method && route.StatusCode == 0 && route.Subdomain == subdomain && route.Path == path {
 			return route
 		}
 	}

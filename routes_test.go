@@ -166,6 +166,20 @@ func TestHeadRouteOfApplicationStays(t *testing.T) {
 	}
 }
 
+// TestErrorRoutesAreNoClient checks: a handler of an error code is no script of the application,
+// though AllowMethods gives its route the method GET and the path of the script.
+func TestErrorRoutesAreNoClient(t *testing.T) {
+	app := newApp()
+	p := app.Party("/iris-ws.js")
+	p.AllowMethods(http.MethodGet, http.MethodHead)
+	p.OnErrorCode(http.StatusNotFound, func(iris.Context) {})
+	s := websocket.New(app, "/ws")
+	wantScript(t, listen(t, app, s), "/iris-ws.js", "SCRIPT_PATH")
+	if s.ClientIntegrity() == "" {
+		t.Error("the script has no integrity")
+	}
+}
+
 // TestAllowMethods checks: New works in a party with AllowMethods. Iris makes a route for each
 // of these methods, in an order of its own.
 func TestAllowMethods(t *testing.T) {

@@ -57,23 +57,37 @@ for program in chromium firefox-esr WebKitWebDriver xvfb-run xauth nginx haproxy
 	need "$program" "apt-get install $program"
 done
 
-# Tests wait a lot. So three groups run at the same time. The output of those beside the
-# others is shown when they have ended. Each is a group of processes: an interruption ends it.
+modules=$(git ls-files --cached --others --exclude-standard '*go.mod')
+
+# Tests wait a lot. So three groups run at the same time, each as a group of processes. An
+# interruption ends them all.
 outputs=$(mktemp -d)
 declare -A running
-trap 'for group in "${running[@]}"; do kill -- "-$group" 2>/dev/null || true; done; rm -rf "$outputs"' EXIT
+stop() {
+	local group
+	for group in "${running[@]}"; do
+		kill -- "-$group" 2>/dev/null || true
+	done
+	wait
+	rm -rf "$outputs"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
-beside() {
+start() {
 	set -m
-	"$1" </dev/null >"$outputs/$1" 2>&1 &
+	"$1" </dev/null &
 	running[$1]=$!
 	set +m
 }
 
-result() {
+# finish waits for a group. It shows what the group has written to its file, if it has one.
+finish() {
 	local status=0
 	wait "${running[$1]}" || status=1
-	cat "$outputs/$1"
+	unset "running[$1]"
+	[ ! -e "$outputs/$1" ] || cat "$outputs/$1"
 	return "$status"
 }
 
@@ -85,26 +99,31 @@ go_tests() { # of these modules
 	return "$status"
 }
 
-browsers() {
-	echo "== The browser client, in Node, Chromium, Firefox and WebKit"
-	cd js && npm ci --no-audit --no-fund && npm test
+busiest=(broker/faulttest/go.mod go.mod)
+busy() {
+	echo "== Go, with the race detector"
+	go_tests "${busiest[@]}"
 }
 
-busiest=(broker/faulttest/go.mod go.mod)
 others() {
 	local status=0
 	echo "== Other modules"
-	go_tests $(git ls-files --cached --others --exclude-standard '*go.mod' | grep -vxF "$(printf '%s\n' "${busiest[@]}")") || status=1
+	go_tests $(grep -vxF "$(printf '%s\n' "${busiest[@]}")" <<<"$modules") || status=1
 	echo "== Without the race detector: what users run, and what a message and a connection cost"
 	go test -count=1 . || status=1
 	return "$status"
 }
 
-beside browsers
-beside others
+browsers() {
+	echo "== The browser client, in Node, Chromium, Firefox and WebKit"
+	cd js && npm ci --no-audit --no-fund && npm test
+}
+
+start browsers >"$outputs/browsers" 2>&1
+start others >"$outputs/others" 2>&1
+start busy
 status=0
-echo "== Go, with the race detector"
-go_tests "${busiest[@]}" || status=1
-result others || status=1
-result browsers || status=1
+for group in busy others browsers; do
+	finish "$group" || status=1
+done
 exit "$status"
