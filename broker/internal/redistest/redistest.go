@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -42,7 +43,8 @@ var ports struct {
 }
 
 // FreePort returns a port that nothing uses. It is below those that the system gives to
-// clients, so that it is still free after a restart of its server.
+// clients, so that it is still free after a restart of its server. Test programs of different
+// names mostly take them from different ranges, because they may run at the same time.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	ports.mu.Lock()
@@ -50,8 +52,9 @@ func FreePort(t testing.TB) int {
 	if ports.taken == nil {
 		ports.taken = make(map[int]bool)
 	}
+	first := 10000 + 5000*int(crc32.ChecksumIEEE([]byte(filepath.Base(os.Args[0])))%4)
 	for range 1000 {
-		port := 10000 + rand.IntN(20000)
+		port := first + rand.IntN(5000)
 		if ports.taken[port] {
 			continue
 		}
