@@ -64,7 +64,8 @@ func TestClusterOperations(t *testing.T) {
 			wantCount(t, "JoinUser", 2)(c.JoinUser(ctx, "user", "ann"))
 			wantCount(t, "after JoinUser", 2)(nodes[2].Cluster().Count(ctx, "user"))
 			nodes[2].ready()
-			nodes[1].ready() // messages to the new rooms reach it
+			nodes[0].ready() // messages to the new rooms reach them
+			nodes[1].ready()
 			if err := nodes[2].ToRoom("green").Emit("m", "x"); err != nil {
 				t.Error(err)
 			}

@@ -72,6 +72,7 @@ func TestShutdownInBatches(t *testing.T) {
 						_ = client.Close()
 					}()
 				}
+				time.Sleep(time.Second) // of the clock of the bubble: all connections serve by then
 				synctest.Wait()
 				start = time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
