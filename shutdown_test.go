@@ -224,6 +224,7 @@ func TestShutdownCanceledBetweenBatches(t *testing.T) {
 		for range 450 {
 			go readAll(pipe(t, app))
 		}
+		time.Sleep(time.Second) // of the clock of the bubble: all connections serve by then
 		synctest.Wait()
 		const patience = 5 * time.Millisecond // ends during a pause between two batches
 		ctx, cancel := context.WithCancel(t.Context())
