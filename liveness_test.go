@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -153,15 +154,7 @@ func TestBusyReaderTimesOut(t *testing.T) {
 		conn := pipe(t, app).NetConn()
 		synctest.Wait()
 		start := time.Now()
-		go func() {
-			buffer := make([]byte, 4<<10)
-			for {
-				if _, err := conn.Read(buffer); err != nil {
-					return
-				}
-				time.Sleep(10 * time.Millisecond) // of the clock of the bubble
-			}
-		}()
+		go readSlowly(conn, 4<<10, 10*time.Millisecond)
 		_ = s.EmitMessage(make([]byte, 100<<10)) // the writer is always busy
 		for range 10_000 {
 			_ = s.EmitMessage(make([]byte, 4000)) // about as much as is read meanwhile
@@ -185,29 +178,28 @@ func TestBurstsDontKeepConnection(t *testing.T) {
 	var ends endings
 	inBubble(t, websocket.Config{}, ends.record, func(t *testing.T, s *websocket.Server, app *iris.Application) {
 		conn := pipe(t, app).NetConn()
+		defer func() { _ = conn.Close() }()
 		synctest.Wait()
 		start := time.Now()
-		go func() {
-			buffer := make([]byte, size/10)
-			for {
-				if _, err := io.ReadFull(conn, buffer); err != nil {
-					return
-				}
-				time.Sleep(burst / 10) // of the clock of the bubble
-			}
-		}()
+		go readSlowly(conn, size/10, burst/10)
 		time.Sleep(sweep / 4) // of the clock of the bubble: each burst begins soon after a sweep
 		for range 60 {
 			_ = s.EmitMessage(make([]byte, size-100))
 			time.Sleep(sweep)
 		}
-		list := ends.all()
-		if len(list) != 1 || !errors.Is(list[0].reason, websocket.ErrPongTimeout) ||
-			list[0].at.Sub(start) > 80*time.Second {
-			t.Errorf("ended %v, want one ErrPongTimeout within 80s after %v", list, start)
-		}
-		_ = conn.Close()
+		wantEnd(t, ends.all(), websocket.ErrPongTimeout, start, websocket.DefaultWebsocketPongTimeout, 2*sweep)
 	})
+}
+
+// readSlowly reads size bytes, and again after each pause, until the connection ends.
+func readSlowly(conn net.Conn, size int, pause time.Duration) {
+	buffer := make([]byte, size)
+	for {
+		if _, err := io.ReadFull(conn, buffer); err != nil {
+			return
+		}
+		time.Sleep(pause)
+	}
 }
 
 // TestOnPingAndOnPong checks: the server calls OnPing for each ping it sends, and OnPong
