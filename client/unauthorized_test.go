@@ -40,8 +40,8 @@ func (l *login) again(ctx context.Context, refusal *client.CloseError) error {
 	}
 }
 
-// serveOnce serves, and takes each of these tokens once. got has what the clients say.
-func serveOnce(t *testing.T, got notes, tokens ...string) (url string, b *breaker) {
+// serveOnce serves, and takes each of these tokens once. said has what the clients say.
+func serveOnce(t *testing.T, said notes, tokens ...string) (url string, b *breaker) {
 	t.Helper()
 	var mu sync.Mutex // guards the tokens
 	_, url = serve(t, websocket.Config{Authenticate: func(ctx iris.Context) (string, error) {
@@ -54,7 +54,7 @@ func serveOnce(t *testing.T, got notes, tokens ...string) (url string, b *breake
 		return "ann", nil
 	}}, func(s *websocket.Server) {
 		s.On("say", func(text string) (string, error) {
-			got.add("said %s", text)
+			said.add("%s", text)
 			return text, nil
 		})
 	})
@@ -64,8 +64,8 @@ func serveOnce(t *testing.T, got notes, tokens ...string) (url string, b *breake
 // TestUnauthorized checks: a client whose token is refused keeps its session and what waits,
 // for as long as it takes to get another token.
 func TestUnauthorized(t *testing.T) {
-	got, l, asked := newNotes(), newLogin(), make(chan error)
-	url, b := serveOnce(t, got, "first", "third")
+	got, said, l, asked := newNotes(), newNotes(), newLogin(), make(chan error)
+	url, b := serveOnce(t, said, "first", "third")
 	c := connect(t, url, l.config(), func(c *client.Client) {
 		watch(c, got)
 		c.OnError(func(err error) { got.add("error %d", codeOf(err)) })
@@ -89,21 +89,22 @@ func TestUnauthorized(t *testing.T) {
 		asked <- err
 	}()
 	got.want(t, "error 4001", "reconnecting 2", "error 4001", "reconnecting 3", "resume")
-	got.want(t, "said second", "said third", "said and ask")
+	said.want(t, "second", "third", "and ask")
 	must(t, receive(t, asked))
 	if state := c.State(); state != client.StateConnected {
 		t.Errorf("state %v", state)
 	}
 	got.none(t)
+	said.none(t)
 }
 
 // TestUnauthorizedAtExpiry checks: a token that expires ends the session on the server. The
 // client keeps what waits for the next one.
 func TestUnauthorizedAtExpiry(t *testing.T) {
 	t.Parallel()
-	a, got := newTokens(4*time.Second), newNotes()
+	a, got, said := newTokens(4*time.Second), newNotes(), newNotes()
 	_, url := serve(t, websocket.Config{Authenticate: a.check}, func(s *websocket.Server) {
-		s.On("say", func(text string) { got.add("said %s", text) })
+		s.On("say", func(text string) { said.add("%s", text) })
 	})
 	var c *client.Client
 	cfg := client.Config{Token: a.token, Backoff: soon.Backoff}
@@ -118,7 +119,8 @@ func TestUnauthorizedAtExpiry(t *testing.T) {
 	must(t, c.Connect(within(t)))
 	a.fail(errHandler)
 	got.want(t, "connect", "suspend 4001", "reconnecting 1")
-	got.want(t, "lost ended", "say hello resent false", "connect", "said hello")
+	got.want(t, "lost ended", "say hello resent false", "connect")
+	said.want(t, "hello")
 }
 
 // TestUnauthorizedGivesUp checks: an error ends the client, and so does a panic. The cause has
@@ -162,8 +164,8 @@ func TestUnauthorizedCloses(t *testing.T) {
 // TestUnauthorizedAtConnect checks: Connect returns the refusal, with Persist as well. Whoever
 // calls it gets another token.
 func TestUnauthorizedAtConnect(t *testing.T) {
-	got, l := newNotes(), newLogin()
-	url, _ := serveOnce(t, got, "second")
+	l := newLogin()
+	url, _ := serveOnce(t, newNotes(), "second")
 	for _, persist := range []bool{false, true} {
 		cfg := l.config()
 		cfg.Persist = persist
