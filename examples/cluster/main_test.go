@@ -213,8 +213,9 @@ func TestPortInUse(t *testing.T) {
 	}
 	defer l.Close()
 	addresses := []string{freeAddresses(t)[0], l.Addr().String()}
-	err = runCluster(context.Background(), addresses, 0, func(*node) {})
-	if err == nil || !strings.Contains(err.Error(), "node B doesn't start") {
+	ended := make(chan error, 1)
+	go func() { ended <- runCluster(context.Background(), addresses, 0, func(*node) {}) }()
+	if err := receive(t, ended); err == nil || !strings.Contains(err.Error(), "node B doesn't start") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -48,15 +48,17 @@ func runNode(arguments []string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = w.Shutdown(ctx)
-		_ = app.Shutdown(ctx)
-	}()
+	end := func(host *iris.Supervisor) { // it runs before the host serves, so that its Shutdown can't come too early
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			_ = w.Shutdown(ctx)
+			_ = host.Shutdown(ctx)
+		}()
+	}
 	fmt.Print(readyLine)
-	err = app.Run(iris.Listener(listener), iris.WithoutStartupLog, iris.WithoutServerError(iris.ErrServerClosed))
+	err = app.Run(iris.Listener(listener, end), iris.WithoutStartupLog, iris.WithoutServerError(iris.ErrServerClosed))
 	if err != nil {
 		log.Fatal(err)
 	}
