@@ -3,10 +3,10 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,36 +219,49 @@ func TestCloseTellsOfLoss(t *testing.T) {
 	}
 }
 
+// gatedConn is a socket whose writers wait while a test holds the gate.
+type gatedConn struct {
+	net.Conn
+	gate *sync.RWMutex
+}
+
+func (c gatedConn) Write(p []byte) (int, error) {
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	return c.Conn.Write(p)
+}
+
 // TestGoroutines checks: a client has one goroutine, a second one while it writes, and none
 // after Close.
 func TestGoroutines(t *testing.T) {
 	const clients = 20
+	var gate sync.RWMutex
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return gatedConn{conn, &gate}, err
+	}
 	_, url := serveEach(t, websocket.Config{}, echo)
 	var all []*client.Client
 	for range clients {
-		c := connect(t, url, client.Config{}, nil)
+		c := connect(t, url, client.Config{Dial: dial}, nil)
 		wantEcho(t, c)
 		all = append(all, c)
 	}
 	eventually(t, "one goroutine for each client", func() bool { return ofClients() == clients })
-	var busy sync.WaitGroup
-	var enough atomic.Bool
-	defer enough.Store(true)
-	for _, c := range all {
-		busy.Go(func() {
-			for !enough.Load() {
-				if err := c.Volatile().Emit("e", strings.Repeat("x", 1000)); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+	gate.Lock()
+	open := sync.OnceFunc(gate.Unlock)
+	defer open()
+	for range 20 {
+		for _, c := range all {
+			must(t, c.Emit("e", "text"))
+		}
+		eventually(t, "a second one for each client", func() bool { return ofClients() >= 2*clients })
+		if n := ofClients(); n != 2*clients {
+			t.Fatalf("%d clients that write have %d goroutines, want two for each", clients, n)
+		}
 	}
-	for range 20 { // one that has written may still be ending when the next one writes
-		eventually(t, "two goroutines for each client at the most", func() bool { return ofClients() <= 2*clients })
-	}
-	enough.Store(true)
-	busy.Wait()
+	open()
+	eventually(t, "one goroutine for each client", func() bool { return ofClients() == clients })
 	for _, c := range all {
 		must(t, c.Close(within(t)))
 	}
