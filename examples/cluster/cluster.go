@@ -70,10 +70,14 @@ func keepRunning(
 ) error {
 	for {
 		n, err := startNode(i, addresses, broker)
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
 			return err
+		case ctx.Err() == nil:
+			started(n)
 		}
-		started(n)
 		err = n.wait(ctx)
 		if ctx.Err() != nil {
 			return nil

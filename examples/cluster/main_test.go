@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -181,6 +182,28 @@ func TestRestart(t *testing.T) {
 		t.Errorf("got the node %+v, want one like %+v", n, nodes[0])
 	}
 	ann.want("on A")
+}
+
+// TestSignals checks: a node leaves the signals of a terminal to the process that has started it.
+func TestSignals(t *testing.T) {
+	nodes, restarted := startCluster(t, 0)
+	ann, bob := enter(t, "ann", nodes[0]), enter(t, "bob", nodes[1])
+	ann.want("on A", "bob true")
+	bob.want("on B")
+	for range 10 {
+		for _, n := range nodes {
+			for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+				if err := n.command.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		ann.say(bob, "ann on A: still here")
+		bob.say(ann, "bob on B: and here")
+	}
+	if len(restarted) > 0 {
+		t.Error("a node has ended")
+	}
 }
 
 // TestFiles checks: each node has the page, and knows both nodes.

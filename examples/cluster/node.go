@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kataras/iris/v12"
@@ -33,6 +35,7 @@ const (
 // runNode is the process of a node. It ends when its standard input ends, and so with the
 // process that has started it.
 func runNode(arguments []string) {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM) // Ctrl+C reaches the nodes, too: the first process ends them
 	name, url, address, addresses := arguments[0], arguments[1], arguments[2], arguments[3:]
 	b, err := nats.New(nats.Config{URL: url, Prefix: "example"})
 	if err != nil {
@@ -58,7 +61,8 @@ func runNode(arguments []string) {
 		}()
 	}
 	fmt.Print(readyLine)
-	err = app.Run(iris.Listener(listener, end), iris.WithoutStartupLog, iris.WithoutServerError(iris.ErrServerClosed))
+	err = app.Run(iris.Listener(listener, end), iris.WithoutStartupLog, iris.WithoutInterruptHandler,
+		iris.WithoutServerError(iris.ErrServerClosed))
 	if err != nil {
 		log.Fatal(err)
 	}
