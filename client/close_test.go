@@ -240,7 +240,7 @@ func TestGoroutines(t *testing.T) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		return gatedConn{conn, &gate}, err
 	}
-	_, url := serveEach(t, websocket.Config{}, echo)
+	_, url := serveEach(t, websocket.Config{PingPeriod: time.Hour}, echo) // no pongs
 	var all []*client.Client
 	for range clients {
 		c := connect(t, url, client.Config{Dial: dial}, nil)

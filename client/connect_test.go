@@ -166,8 +166,10 @@ func TestConnectBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c, result := client.New("ws://"+host, client.Config{ConnectTimeout: time.Hour}), make(chan error)
 	go func() { result <- c.Connect(ctx) }()
-	defer func() { _ = receive(t, accepted).Close() }()
-	eventually(t, "it is connecting", func() bool { return c.State() == client.StateConnecting })
+	defer receive(t, accepted).Close()
+	if state := c.State(); state != client.StateConnecting {
+		t.Errorf("state %v", state)
+	}
 	if err := c.Connect(t.Context()); err != client.ErrConnected {
 		t.Errorf("another Connect meanwhile: %v", err)
 	}

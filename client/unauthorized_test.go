@@ -77,6 +77,7 @@ func TestUnauthorized(t *testing.T) {
 		if refusal := receive(t, l.began); refusal.Code != client.CloseUnauthorized || refusal.Local {
 			t.Errorf("refused with %v", refusal)
 		}
+		said.none(t)
 		if state := c.State(); state != client.StateUnauthorized {
 			t.Errorf("state %v", state)
 		}
@@ -110,6 +111,7 @@ func TestUnauthorizedAtExpiry(t *testing.T) {
 	cfg := client.Config{Token: a.token, Backoff: soon.Backoff}
 	cfg.Unauthorized = func(context.Context, *client.CloseError) error {
 		a.fail(nil)
+		said.none(t)
 		return c.Emit("say", "hello")
 	}
 	c = client.New(url, cfg)

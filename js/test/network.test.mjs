@@ -120,7 +120,7 @@ test("a window that is over: the server tells what it has taken", async (t) => {
   await told.suspended.take();
   ws.emit("string", "not taken");
   const { ws: witness } = begin(t, server.address);
-  while (await witness.ask("suspended") > 0) { // the server looks every few seconds
+  while (await witness.ask("expired") < 1) { // the server looks every few seconds
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   proxy.refuse = false;

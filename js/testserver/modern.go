@@ -105,7 +105,7 @@ func modernHandlers(c websocket.Connection) {
 	c.On("who am I", func() (string, error) { return c.ID(), nil })
 	c.On("user", func() (string, error) { return c.User(), nil })
 	c.On("exists", func(id string) (bool, error) { return c.Server().GetConnection(id) != nil, nil })
-	c.On("suspended", func() (int64, error) { return int64(c.Server().Stats().Suspended), nil })
+	c.On("expired", func() (uint64, error) { return c.Server().Stats().Expired, nil })
 	c.On("kick", func() { _ = c.Disconnect() })
 	c.On("native", func(text string) { _ = c.EmitMessage([]byte(text)) })
 	c.OnMessage(func(message []byte) { _ = c.EmitMessage(message) })
