@@ -21,7 +21,7 @@ type breaker struct {
 
 	mu     sync.Mutex // guards the fields below
 	dialed int        // sockets so far
-	armed  bool       // the first sockets break, too
+	armed  bool       // sockets break at their moment
 	doomed map[int]doom
 	owners map[string]*client.Client // by the address of the socket; nil before Dial returns
 	kinds  map[string]int            // faults by their kind
@@ -77,7 +77,12 @@ func (b *breaker) plan(n int) faultproxy.Fault {
 	defer b.mu.Unlock()
 	b.dialed = n
 	fault := faultproxy.None()
-	if n > b.number || n > b.first && !b.armed { // on a busy machine, a client may have to come back before
+	switch {
+	case n > b.number:
+		return fault
+	case n > b.first && !b.armed: // on a busy machine, a client may have to come back before
+		b.doomed[n] = doom{time.Now(), "cut later"}
+		b.kinds["cut later"]++
 		return fault
 	}
 	r := b.proxy.Rand(n)
@@ -146,7 +151,7 @@ func (b *breaker) execute() {
 	for _, c := range b.proxy.Conns() {
 		b.mu.Lock()
 		d, ok := b.doomed[c.N()]
-		ok = ok && (b.armed || c.N() > b.first)
+		ok = ok && b.armed
 		owner := b.owners[c.ClientAddr()]
 		b.mu.Unlock()
 		if !ok || now.Before(d.at) {
@@ -171,7 +176,7 @@ func (b *breaker) execute() {
 	}
 }
 
-// arm lets the first sockets break, too: their clients have a welcome.
+// arm lets sockets break: each client has a welcome.
 func (b *breaker) arm() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
