@@ -160,8 +160,8 @@ func TestAllocationsOfEmitting(t *testing.T) {
 	}
 }
 
-// memory returns the bytes of the heap. The stacks of goroutines are not among them: how many
-// of ended goroutines Go keeps depends on the load of the machine.
+// memory returns the bytes of the heap. Stacks of goroutines are not among them: Go keeps some
+// of ended goroutines, and how many depends on the load of the machine.
 func memory() float64 {
 	for range 3 {
 		runtime.GC()
@@ -185,8 +185,9 @@ func warmUpGoroutines(n int) {
 }
 
 // TestMemoryOfAConnection measures the memory of an idle connection, before any traffic
-// and after some. The connection has a handler, a room and a working context. The test runs
-// in a process of its own: memory that earlier tests free meanwhile would falsify it.
+// and after some. The connection has a handler, a room and a working context. It holds no
+// goroutine, so its memory is on the heap. The test runs in a process of its own: memory that
+// earlier tests free meanwhile would falsify it.
 func TestMemoryOfAConnection(t *testing.T) {
 	const own = "WEBSOCKET_TEST_OWN_PROCESS"
 	if os.Getenv(own) == "" {
