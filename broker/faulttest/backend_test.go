@@ -2,6 +2,8 @@ package faulttest
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -172,8 +174,9 @@ func (b *backend) used() int {
 	return 0
 }
 
-// freeze stops a process. The system still accepts connections for it, and keeps what they
-// send. thaw lets it go on.
+// freeze stops a process, and returns when all its threads have stopped: on a busy machine they
+// run on for some milliseconds after the signal. The system still accepts connections for it,
+// and keeps what they send. thaw lets it go on.
 func freeze(t testing.TB, pid int) (thaw func()) {
 	t.Helper()
 	signal := func(s syscall.Signal) {
@@ -184,5 +187,26 @@ func freeze(t testing.TB, pid int) (thaw func()) {
 	signal(syscall.SIGSTOP)
 	thaw = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
 	t.Cleanup(thaw)
+	eventually(t, "the process stops", func() bool { return isFrozen(t, pid) })
 	return thaw
+}
+
+// isFrozen reports whether all threads of a process have stopped.
+func isFrozen(t testing.TB, pid int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("the process has no threads: %v", err)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err != nil {
+			continue // the thread has ended
+		}
+		_, state, _ := strings.Cut(string(stat), ") ") // after the name
+		if !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
