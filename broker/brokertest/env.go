@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,13 +123,12 @@ func (n *node) subscribe(channels ...string) {
 		n.e.Fatalf("Subscribe: %v", err)
 	}
 	n.flush()
-	n.probe(channels[0])
-	n.probe(channels[len(channels)-1])
+	n.probe(channels...)
 }
 
-// probe waits until the messages of all other nodes arrive on a channel, if a subscription
-// may stand later than Flush returns.
-func (n *node) probe(channel string) {
+// probe waits until the messages of all other nodes arrive on channels, if a subscription may
+// stand later than Flush returns. The subscriptions of one call may come to stand in any order.
+func (n *node) probe(channels ...string) {
 	n.e.Helper()
 	if !n.e.Eventual {
 		return
@@ -137,16 +137,36 @@ func (n *node) probe(channel string) {
 		if from == n || from.isEnded() || !from.isUp() {
 			continue
 		}
-		n.e.probes++
-		text := fmt.Sprint(probePrefix, n.e.probes)
-		timeout := time.Now().Add(n.e.Patience)
-		for !n.hasProbe(channel, text) {
-			if time.Now().After(timeout) {
-				n.e.Fatalf("no message from %s arrives at %s", from.name, n.name)
-			}
+		for batch := range slices.Chunk(channels, 500) { // so that no node reads too slowly
+			n.probeFrom(from, batch)
+		}
+	}
+}
+
+// probeFrom is probe for the messages of one node. The pauses between its messages grow, so
+// that a slow node isn't flooded.
+func (n *node) probeFrom(from *node, channels []string) {
+	n.e.Helper()
+	n.e.probes++
+	text := fmt.Sprint(probePrefix, n.e.probes)
+	timeout := time.Now().Add(n.e.Patience)
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		for _, channel := range channels {
 			from.send(channel, text)
-			from.flush()
+		}
+		from.flush()
+		for again := time.Now().Add(pause); len(channels) > 0 && time.Now().Before(again); {
 			n.waitABit()
+			channels = slices.DeleteFunc(slices.Clone(channels), func(channel string) bool {
+				return n.hasProbe(channel, text)
+			})
+		}
+		if len(channels) == 0 {
+			return
+		}
+		if time.Now().After(timeout) {
+			n.e.Fatalf("no message from %s arrives at %s on %d channels such as %q",
+				from.name, n.name, len(channels), channels[0])
 		}
 	}
 }

@@ -102,8 +102,8 @@ func testOutageSubscriptions(e *env) {
 			}
 		})
 		b.heal()
+		b.probe(append(many, "keep", "new")...)
 		for _, channel := range append(many, "keep", "new") {
-			b.probe(channel)
 			a.send(channel, "1")
 			a.send(channel, "2")
 		}
@@ -176,8 +176,7 @@ func testOutageOfServer(e *env) {
 			n.await("Up", n.isUp)
 		}
 		for _, n := range nodes {
-			n.probe("room")
-			n.probe("new")
+			n.probe("room", "new")
 		}
 		for _, n := range nodes {
 			n.send("room", n.name+" after the outage")
