@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -67,6 +68,25 @@ func TestClientClosesSession(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestCloseDuringAWrite checks: a client that leaves while the server writes to it gets the
+// whole message, and then the answer to its close frame (RFC 6455, section 5.5.1).
+func TestCloseDuringAWrite(t *testing.T) {
+	large := strings.Repeat("x", 16<<20) // more than the buffers of the system take
+	_, url, notes := serveSession(t, websocket.Config{CloseTimeout: time.Minute})
+	client, w := begin(t, url)
+	c := receive(t, notes.connections)
+	if err := c.Emit("large", large); err != nil {
+		t.Fatal(err)
+	}
+	client.sendClose(gorilla.CloseGoingAway)
+	notes.want(t, "suspend")
+	client.want("large;0;" + large)
+	client.wantRefused(gorilla.CloseGoingAway)
+	_, again := comeBack(t, url, w, 2, 1)
+	wantResumed(t, again, w, 0)
+	notes.want(t, "resume")
 }
 
 // TestNoSessionWindow checks: with a negative SessionWindow, the end of a socket is the end

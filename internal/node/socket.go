@@ -199,7 +199,7 @@ func (s *Socket) PeerClosed(l *link.Link, code int, reason string) {
 	case s.suspends(code) && s.isCurrent(c):
 		s.left.Store(code == frame.CloseGoingAway)
 		s.loseWith(c, s.node.config.PeerClosed(code, reason, nil), func() {
-			if !c.out.Progress().Writing { // nobody writes to this link any more
+			if c.out.AwaitWriter(s.node.config.CloseTimeout) { // nobody writes to this link any more
 				s.answerClose(code)
 			}
 			l.HangUp()

@@ -135,8 +135,7 @@ func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, outcome Out
 	if o.takeControl(); len(o.queue) > 0 {
 		return o.takeQueue(), Idle
 	}
-	o.progress.Writing = false
-	o.moved = 0
+	o.endWriter()
 	if o.state == closing {
 		o.state = dead
 		return nil, Finished
@@ -154,10 +153,18 @@ func (o *Outbox) fail(batch []*frame.Frame, err error) (moved bool) {
 	if o.isFenced() {
 		return o.handOver()
 	}
-	o.progress.Writing = false
-	o.moved = 0
+	o.endWriter()
 	if o.replay == nil {
 		o.kill(err)
 	}
 	return false
+}
+
+// endWriter notes that no writer runs any more, under mu.
+func (o *Outbox) endWriter() {
+	o.progress.Writing, o.moved = false, 0
+	if o.replay != nil && o.replay.ended != nil {
+		close(o.replay.ended)
+		o.replay.ended = nil
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 )
@@ -33,6 +34,7 @@ type replay struct {
 	detached bool           // there is no socket
 	socket   uint32         // the number of the socket
 	writer   uint32         // the number of the socket when the writer started
+	ended    chan struct{}  // closed when the writer ends; nil while nobody waits
 	options  Retention      // immutable
 	asked    bool           // the peer has been asked for its count, which has not come yet
 	deflate  atomic.Bool    // the client accepts compressed frames on the socket; set under mu
@@ -212,6 +214,29 @@ func (o *Outbox) Detach() {
 	}
 }
 
+// AwaitWriter waits until the present writer has ended, but at most for a time. It reports
+// whether it has. After Detach, nobody writes to the old socket then.
+func (o *Outbox) AwaitWriter(timeout time.Duration) bool {
+	o.mu.Lock()
+	if !o.progress.Writing {
+		o.mu.Unlock()
+		return true
+	}
+	if o.replay.ended == nil {
+		o.replay.ended = make(chan struct{})
+	}
+	ended := o.replay.ended
+	o.mu.Unlock()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
 // Attach begins the work for a new socket, and ends the work for the last one as Detach
 // does. The count is the number of counted frames received by the peer. Later ones are
 // written again.
@@ -274,7 +299,7 @@ func (o *Outbox) requeue(greeting *frame.Frame) {
 // handOver ends a writer whose socket was replaced, under mu. It reports true if the
 // caller must start a writer for the new socket.
 func (o *Outbox) handOver() (moved bool) {
-	o.progress.Writing, o.moved = false, 0
+	o.endWriter()
 	if o.replay.detached || len(o.queue) == 0 && o.control == nil {
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/kataras/iris/websocket/internal/frame"
 )
@@ -295,6 +297,74 @@ func TestInvalidCount(t *testing.T) {
 	}
 	if !s.o.replay.detached {
 		t.Error("Attach with an invalid count attached a socket")
+	}
+}
+
+// TestAwaitWriter checks: AwaitWriter waits for the writer of a detached socket, no matter how
+// it ends, and not for longer than the time.
+func TestAwaitWriter(t *testing.T) {
+	failed := writerFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe })
+	for name, end := range map[string]func(t *testing.T, o *Outbox){
+		"the write ends": func(t *testing.T, o *Outbox) {
+			if err := o.Drain(io.Discard); err != nil {
+				t.Errorf("Drain: %v", err)
+			}
+		},
+		"the write fails": func(t *testing.T, o *Outbox) {
+			if err := o.Drain(failed); err != io.ErrClosedPipe {
+				t.Errorf("Drain: %v", err)
+			}
+		},
+		"there is another socket": func(t *testing.T, o *Outbox) {
+			o.Enqueue(text("for the other socket"))
+			if result, _, err := o.Attach(0, noGreeting); result != Queued || err != nil {
+				t.Errorf("Attach: %v, %v", result, err)
+			}
+			if err := o.Drain(io.Discard); err != ErrMoved {
+				t.Errorf("Drain: %v", err)
+			}
+		},
+		"it is killed": func(t *testing.T, o *Outbox) {
+			o.Kill(io.ErrClosedPipe)
+			_ = o.Drain(failed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newSimulation(t, 1, 10_000).o
+				if !o.AwaitWriter(time.Minute) {
+					t.Error("AwaitWriter waits, and there is no writer")
+				}
+				if result := o.Enqueue(text("hello")); result != Start {
+					t.Fatal(result)
+				}
+				var f Flusher
+				if outcome, err := f.Flush(o, func([]byte) (int, error) { return 1, nil }); outcome != Blocked {
+					t.Fatal(outcome, err)
+				}
+				o.Detach()
+				if o.AwaitWriter(time.Minute) {
+					t.Error("AwaitWriter doesn't wait for the writer")
+				}
+				ended := make(chan bool, 2)
+				for range cap(ended) {
+					go func() { ended <- o.AwaitWriter(time.Minute) }()
+				}
+				synctest.Wait()
+				end(t, o)
+				synctest.Wait()
+				for range cap(ended) {
+					select {
+					case got := <-ended:
+						if !got {
+							t.Error("AwaitWriter reports no end")
+						}
+					default:
+						t.Error("AwaitWriter waits, and the writer has ended")
+					}
+				}
+			})
+		})
 	}
 }
 
