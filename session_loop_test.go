@@ -1,10 +1,14 @@
 package websocket_test
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/kataras/iris/v12"
 
 	"github.com/kataras/iris/websocket"
 	"github.com/kataras/iris/websocket/internal/client"
@@ -12,7 +16,7 @@ import (
 
 // TestLoopToSession checks: a loop that emits several times Config.MaxQueuedBytes to a
 // client that reads is slowed down. The client stays connected and gets all messages, also
-// with a small limit.
+// with a small limit. In the bubble, the loop waits for as long as the client has work.
 func TestLoopToSession(t *testing.T) {
 	for _, test := range []struct{ limit, size, messages int }{
 		{1 << 20, 1 << 10, 4000},
@@ -20,26 +24,31 @@ func TestLoopToSession(t *testing.T) {
 		{16 << 10, 1 << 10, 200},
 	} {
 		t.Run(fmt.Sprint(test), func(t *testing.T) {
-			failed := make(chan error, 1)
-			_, url := onConnection(t, websocket.Config{MaxQueuedBytes: test.limit}, func(c websocket.Connection) {
-				go func() {
-					var err error
-					for i := 0; i < test.messages && err == nil; i++ {
-						err = c.Emit("item", strings.Repeat("x", test.size))
-					}
-					failed <- err
-				}()
+			cfg := websocket.Config{MaxQueuedBytes: test.limit}
+			inBubble(t, cfg, nil, func(t *testing.T, s *websocket.Server, app *iris.Application) {
+				t.Cleanup(func() { _ = s.Close() })
+				failed := make(chan error, 1)
+				s.OnConnection(func(c websocket.Connection) {
+					go func() {
+						var err error
+						for i := 0; i < test.messages && err == nil; i++ {
+							err = c.Emit("item", strings.Repeat("x", test.size))
+						}
+						failed <- err
+					}()
+				})
+				received := make(chan struct{}, test.messages)
+				dialSession(t, pipeURL, func(config *client.Config) {
+					config.OnEvent = func(*client.Client, client.Event) { received <- struct{}{} }
+					config.Dial = func(context.Context, string, string) (net.Conn, error) { return pipeTo(t, app), nil }
+				})
+				if err := receive(t, failed); err != nil {
+					t.Fatalf("Emit: %v", err)
+				}
+				for range test.messages {
+					receive(t, received)
+				}
 			})
-			received := make(chan struct{}, test.messages)
-			dialSession(t, url, func(config *client.Config) {
-				config.OnEvent = func(*client.Client, client.Event) { received <- struct{}{} }
-			})
-			if err := receive(t, failed); err != nil {
-				t.Fatalf("Emit: %v", err)
-			}
-			for range test.messages {
-				receive(t, received)
-			}
 		})
 	}
 }
