@@ -150,16 +150,14 @@ func (n *node) probeFrom(from *node, channels []string) {
 	n.e.probes++
 	text := fmt.Sprint(probePrefix, n.e.probes)
 	timeout := time.Now().Add(n.e.Patience)
-	for pause := 10 * time.Millisecond; ; pause *= 2 {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		for _, channel := range channels {
 			from.send(channel, text)
 		}
 		from.flush()
 		for again := time.Now().Add(pause); len(channels) > 0 && time.Now().Before(again); {
 			n.waitABit()
-			channels = slices.DeleteFunc(slices.Clone(channels), func(channel string) bool {
-				return n.hasProbe(channel, text)
-			})
+			channels = n.withoutProbe(channels, text)
 		}
 		if len(channels) == 0 {
 			return

@@ -135,10 +135,16 @@ func (r *recorder) isUp() bool {
 	return r.up == r.down
 }
 
-func (r *recorder) hasProbe(channel, text string) bool {
+// withoutProbe returns those of the channels that have not received a probe.
+func (r *recorder) withoutProbe(channels []string, text string) (missing []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.probes[channel+text]
+	for _, channel := range channels {
+		if !r.probes[channel+text] {
+			missing = append(missing, channel)
+		}
+	}
+	return missing
 }
 
 // on returns what has arrived on a channel.
