@@ -253,7 +253,8 @@ type Config struct {
 	// CloseTimeout limits the time between the server's decision to close a
 	// connection and the end of its socket. The client must take its queue and
 	// answer the close frame in this time. The server cuts the client off as soon as
-	// the time is over. Defaults to 5 seconds.
+	// the time is over. It also limits how long a write may go on after the close frame
+	// of a client whose session waits for it. Defaults to 5 seconds.
 	CloseTimeout time.Duration
 
 	// Format of messages.

@@ -198,16 +198,25 @@ func (s *Socket) PeerClosed(l *link.Link, code int, reason string) {
 		l.HangUp()
 	case s.suspends(code) && s.isCurrent(c):
 		s.left.Store(code == frame.CloseGoingAway)
-		s.loseWith(c, s.node.config.PeerClosed(code, reason, nil), func() {
-			if c.out.AwaitWriter(s.node.config.CloseTimeout) { // nobody writes to this link any more
-				s.answerClose(code)
-			}
-			l.HangUp()
-		})
+		s.leave(c, s.node.config.PeerClosed(code, reason, nil), code)
 	case s.isCurrent(c):
 		c.peerClosed(l, code, reason)
 	case c.out.Finished():
 		l.HangUp()
+	}
+}
+
+// leave suspends the session of a client that has closed the socket, and answers it. If the
+// session ends meanwhile, the close frame of its end is the answer: see CloseSent.
+func (s *Socket) leave(c *Conn, cause error, code int) {
+	s.lostBy.CompareAndSwap(nil, &cause)
+	if c.suspend(s) {
+		if c.out.AwaitWriter(s.node.config.CloseTimeout) && !c.out.Finished() {
+			s.answerClose(code)
+		}
+		s.link.HangUp()
+	} else if c.out.Finished() {
+		s.link.HangUp()
 	}
 }
 
@@ -270,25 +279,18 @@ func (s *Socket) Gone(*link.Link) {
 	s.node.live.Done()
 }
 
-// lose ends a socket that doesn't work any more.
+// lose ends a socket that doesn't work any more. It suspends the session, or ends the
+// connection if the server keeps no sessions.
 func (s *Socket) lose(cause error) {
 	if c := s.conn.Load(); c != nil {
-		s.loseWith(c, cause, s.link.Kill)
-		return
+		s.lostBy.CompareAndSwap(nil, &cause)
+		if s.node.config.SessionWindow <= 0 && s.isCurrent(c) {
+			c.Kill(cause)
+			return
+		}
+		c.suspend(s)
 	}
 	s.link.Kill()
-}
-
-// loseWith suspends the session, or ends the connection if the server keeps no
-// sessions. hangUp ends the link.
-func (s *Socket) loseWith(c *Conn, cause error, hangUp func()) {
-	s.lostBy.CompareAndSwap(nil, &cause)
-	if s.node.config.SessionWindow <= 0 && s.isCurrent(c) {
-		c.Kill(cause)
-		return
-	}
-	c.suspend(s)
-	hangUp()
 }
 
 // cause returns the reason of the socket's loss.

@@ -135,7 +135,8 @@ func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, outcome Out
 	if o.takeControl(); len(o.queue) > 0 {
 		return o.takeQueue(), Idle
 	}
-	o.endWriter()
+	o.progress.Writing = false
+	o.moved = 0
 	if o.state == closing {
 		o.state = dead
 		return nil, Finished
@@ -153,18 +154,10 @@ func (o *Outbox) fail(batch []*frame.Frame, err error) (moved bool) {
 	if o.isFenced() {
 		return o.handOver()
 	}
-	o.endWriter()
+	o.progress.Writing = false
+	o.moved = 0
 	if o.replay == nil {
 		o.kill(err)
 	}
 	return false
-}
-
-// endWriter notes that no writer runs any more, under mu.
-func (o *Outbox) endWriter() {
-	o.progress.Writing, o.moved = false, 0
-	if o.replay != nil && o.replay.ended != nil {
-		close(o.replay.ended)
-		o.replay.ended = nil
-	}
 }

@@ -34,7 +34,7 @@ type replay struct {
 	detached bool           // there is no socket
 	socket   uint32         // the number of the socket
 	writer   uint32         // the number of the socket when the writer started
-	ended    chan struct{}  // closed when the writer ends; nil while nobody waits
+	ended    chan struct{}  // closed when a fenced writer ends; nil while nobody waits
 	options  Retention      // immutable
 	asked    bool           // the peer has been asked for its count, which has not come yet
 	deflate  atomic.Bool    // the client accepts compressed frames on the socket; set under mu
@@ -202,7 +202,7 @@ func (o *Outbox) Tell(payload []byte) Result {
 }
 
 // Detach ends the work for the socket. A running writer writes nothing more after its
-// present write, and no other one starts. Enqueue goes on queueing.
+// present batch, and no other one starts. Enqueue goes on queueing.
 func (o *Outbox) Detach() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -214,11 +214,11 @@ func (o *Outbox) Detach() {
 	}
 }
 
-// AwaitWriter waits until the present writer has ended, but at most for a time. It reports
-// whether it has. After Detach, nobody writes to the old socket then.
+// AwaitWriter waits until no writer works for an older socket, but at most for a time. It
+// reports whether none does. Call it after Detach: nobody writes to the old socket then.
 func (o *Outbox) AwaitWriter(timeout time.Duration) bool {
 	o.mu.Lock()
-	if !o.progress.Writing {
+	if !o.progress.Writing || !o.isFenced() {
 		o.mu.Unlock()
 		return true
 	}
@@ -299,7 +299,11 @@ func (o *Outbox) requeue(greeting *frame.Frame) {
 // handOver ends a writer whose socket was replaced, under mu. It reports true if the
 // caller must start a writer for the new socket.
 func (o *Outbox) handOver() (moved bool) {
-	o.endWriter()
+	o.progress.Writing, o.moved = false, 0
+	if ended := o.replay.ended; ended != nil {
+		close(ended)
+		o.replay.ended = nil
+	}
 	if o.replay.detached || len(o.queue) == 0 && o.control == nil {
 		return false
 	}
