@@ -191,12 +191,12 @@ func freeze(t testing.TB, pid int) (thaw func()) {
 	return thaw
 }
 
-// isFrozen reports whether all threads of a process have stopped.
+// isFrozen reports whether all threads of a process have stopped. It needs the /proc of Linux.
 func isFrozen(t testing.TB, pid int) bool {
 	t.Helper()
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil || len(threads) == 0 {
-		t.Fatalf("the process has no threads: %v", err)
+		t.Fatalf("/proc shows no threads of process %d: %v", pid, err)
 	}
 	for _, thread := range threads {
 		stat, err := os.ReadFile(thread)

@@ -323,6 +323,13 @@ func TestAwaitWriter(t *testing.T) {
 			if err := o.Drain(io.Discard); err != ErrMoved {
 				t.Errorf("Drain: %v", err)
 			}
+			var f Flusher
+			if outcome, err := f.Flush(o, func([]byte) (int, error) { return 1, nil }); outcome != Blocked {
+				t.Error(outcome, err)
+			}
+			if !o.AwaitWriter(time.Minute) {
+				t.Error("AwaitWriter waits for the writer of the new socket")
+			}
 		},
 		"it is killed": func(t *testing.T, o *Outbox) {
 			o.Kill(io.ErrClosedPipe)
