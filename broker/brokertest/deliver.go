@@ -16,9 +16,6 @@ func testDeliver(e *env) {
 		n.subscribe("room")
 	}
 	for _, n := range nodes {
-		n.probe("room")
-	}
-	for _, n := range nodes {
 		n.sendAll("room", numbered(n.name, 100))
 	}
 	for _, n := range nodes {
