@@ -66,7 +66,7 @@ func Interrupted(s *Server) bool {
 // Watches reports whether the server has a poller.
 func Watches(s *Server) bool { return s.node.Watching() }
 
-// Greeting counts the sockets of protocol 2 whose clients have not said hello yet.
+// Greeting counts the sockets of protocol 2 that belong to no connection.
 func Greeting(s *Server) int { return s.node.Sockets() }
 
 // AwaitRoomChanges waits until no function of OnRoomChange runs or is due.

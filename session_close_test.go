@@ -1,11 +1,16 @@
 package websocket_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -73,20 +78,90 @@ func TestClientClosesSession(t *testing.T) {
 // TestCloseDuringAWrite checks: a client that leaves while the server writes to it gets the
 // whole message, and then the answer to its close frame (RFC 6455, section 5.5.1).
 func TestCloseDuringAWrite(t *testing.T) {
-	large := strings.Repeat("x", 16<<20) // more than the buffers of the system take
-	_, url, notes := serveSession(t, websocket.Config{CloseTimeout: time.Minute})
-	client, w := begin(t, url)
-	c := receive(t, notes.connections)
-	if err := c.Emit("large", large); err != nil {
-		t.Fatal(err)
+	large := strings.Repeat("x", 1<<20) // many writes
+	sessionInBubble(t, websocket.Config{}, func(t *testing.T, _ *websocket.Server, notes *callNotes, pipe dialOption) {
+		client, w := begin(t, pipeURL, pipe)
+		c := receive(t, notes.connections)
+		if err := c.Emit("large", large); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the first write waits for the client
+		client.sendClose(gorilla.CloseGoingAway)
+		notes.want(t, "suspend")
+		client.want("large;0;" + large)
+		client.wantRefused(gorilla.CloseGoingAway)
+		_, again := comeBack(t, pipeURL, w, 2, 1, pipe)
+		wantResumed(t, again, w, 0)
+		notes.want(t, "resume")
+	})
+}
+
+// TestDisconnectOnSuspend checks: an application ends each session that is suspended. A client
+// that leaves still gets the answer to its close frame.
+func TestDisconnectOnSuspend(t *testing.T) {
+	sessionInBubble(t, websocket.Config{}, func(t *testing.T, _ *websocket.Server, notes *callNotes, pipe dialOption) {
+		client, _ := begin(t, pipeURL, pipe)
+		c := receive(t, notes.connections)
+		c.OnSuspend(func() { _ = c.Disconnect() })
+		if err := c.Emit("last", "words"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the write waits for the client, and the answer for the write
+		client.sendClose(gorilla.CloseGoingAway)
+		notes.want(t, "suspend", "disconnect")
+		synctest.Wait()
+		client.want("last;0;words")
+		client.wantRefused(gorilla.CloseGoingAway)
+	})
+}
+
+// TestLeavingDuringAWrite checks: a client leaves while the server writes to it, and reads
+// nothing more. Its socket ends after CloseTimeout, or when the context of Shutdown is done.
+func TestLeavingDuringAWrite(t *testing.T) {
+	shutdown := func(c websocket.Connection) error {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := c.Server().Shutdown(ctx); err != context.Canceled {
+			return fmt.Errorf("Shutdown: %w", err)
+		}
+		return nil
 	}
-	client.sendClose(gorilla.CloseGoingAway)
-	notes.want(t, "suspend")
-	client.want("large;0;" + large)
-	client.wantRefused(gorilla.CloseGoingAway)
-	_, again := comeBack(t, url, w, 2, 1)
-	wantResumed(t, again, w, 0)
-	notes.want(t, "resume")
+	for name, end := range map[string]func(websocket.Connection) error{
+		"CloseTimeout": func(websocket.Connection) error { time.Sleep(time.Nanosecond); return nil },
+		"Shutdown":     shutdown,
+		"Shutdown after Disconnect": func(c websocket.Connection) error {
+			return errors.Join(c.Disconnect(), shutdown(c))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := websocket.Config{CloseTimeout: time.Second}
+			sessionInBubble(t, cfg, func(t *testing.T, _ *websocket.Server, notes *callNotes, pipe dialOption) {
+				client, _ := begin(t, pipeURL, pipe)
+				c := receive(t, notes.connections)
+				if err := c.Emit("never", "read"); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				client.sendClose(gorilla.CloseGoingAway)
+				notes.want(t, "suspend")
+				time.Sleep(cfg.CloseTimeout - time.Nanosecond)
+				_ = client.NetConn().SetWriteDeadline(time.Now())
+				if _, err := client.NetConn().Write([]byte{0}); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatalf("a write before the end: %v, want the deadline", err)
+				}
+				if err := end(c); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if _, err := client.NetConn().Write([]byte{0}); !errors.Is(err, io.ErrClosedPipe) {
+					t.Errorf("a write after the end: %v, want %v", err, io.ErrClosedPipe)
+				}
+				if n := websocket.Greeting(c.Server()); n != 0 {
+					t.Errorf("%d sockets are left", n)
+				}
+			})
+		})
+	}
 }
 
 // TestNoSessionWindow checks: with a negative SessionWindow, the end of a socket is the end

@@ -114,22 +114,37 @@ func TestShutdownBeforeHello(t *testing.T) {
 }
 
 // TestShutdownKillsSilentSockets checks: a client doesn't answer the close frame before its
-// hello. When the context is done, Shutdown ends its socket.
+// hello, or after it. When the context is done, Shutdown ends its socket.
 func TestShutdownKillsSilentSockets(t *testing.T) {
-	s, url, _ := serveSession(t, websocket.Config{CloseTimeout: time.Hour})
-	client := dial(t, url, withProtocol2)
-	eventually(t, "the server awaits the hello", func() bool { return websocket.Greeting(s) == 1 })
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Shutdown(ctx) }()
-	client.SetCloseHandler(func(int, string) error { return nil }) // no answer
-	client.wantRefused(4200)
-	cancel()
-	if err := receive(t, done); !errors.Is(err, context.Canceled) {
-		t.Errorf("Shutdown: %v, want %v", err, context.Canceled)
-	}
-	if err := s.Shutdown(t.Context()); err != nil { // nothing is left
-		t.Error(err)
+	for name, refused := range map[string]bool{"before the hello": false, "after a refused one": true} {
+		t.Run(name, func(t *testing.T) {
+			s, url, _ := serveSession(t, websocket.Config{
+				CloseTimeout: time.Hour,
+				Authenticate: func(iris.Context) (string, error) { return "", errors.New("refused") },
+			})
+			client := dial(t, url, withProtocol2)
+			client.SetCloseHandler(func(int, string) error { return nil }) // no answer
+			if refused {
+				client.sendText(helloOf(`"n":1`))
+				client.wantRefused(4001)
+			}
+			eventually(t, "the server has the socket", func() bool { return websocket.Greeting(s) == 1 })
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Shutdown(ctx) }()
+			if !refused {
+				client.wantRefused(4200)
+			}
+			cancel()
+			if err := receive(t, done); !errors.Is(err, context.Canceled) {
+				t.Errorf("Shutdown: %v, want %v", err, context.Canceled)
+			}
+			ctx, cancel = context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil { // nothing is left
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -160,7 +160,7 @@ type Node struct {
 	// closing holds the connections with a close frame under way. The hub no longer has
 	// them, or is about to remove them. Each has a timer for Config.CloseTimeout.
 	closing   map[*Conn]*time.Timer
-	sockets   map[*Socket]struct{} // those that belong to no connection yet
+	sockets   map[*Socket]struct{} // those that belong to no connection
 	expiry    *time.Timer          // for the next session to expire; nil for none
 	expiresAt time.Time            // when expiry fires
 	shutdown  bool

@@ -70,6 +70,16 @@ func (n *Node) addSocket(s *Socket) bool {
 	return true
 }
 
+// keepSocket registers a socket that belongs to no connection any more.
+func (n *Node) keepSocket(s *Socket) {
+	n.mu.Lock()
+	n.sockets[s] = struct{}{}
+	n.mu.Unlock()
+	if s.link.Gone() { // perhaps before it was registered
+		n.removeSocket(s)
+	}
+}
+
 func (n *Node) removeSocket(s *Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -42,9 +42,10 @@ type Socket struct {
 
 // Values of Socket.state.
 const (
-	greeting uint32 = iota // no hello yet
-	attached               // the socket belongs to a connection, or Hello decides about it
-	refused                // a close frame is under way, or written
+	greeting  uint32 = iota // no hello yet
+	attached                // the socket belongs to a connection, or Hello decides about it
+	refused                 // a close frame is under way
+	closeSent               // it is written
 )
 
 // Greet makes a socket of a network connection after the handshake. Early holds the
@@ -107,9 +108,14 @@ func (s *Socket) Resume(c *Conn, h session.Hello, welcome Welcome, prepare func(
 // Refuse closes the socket with a code and a reason, instead of Open or Resume. It may
 // block until Config.CloseTimeout.
 func (s *Socket) Refuse(code int, reason string) {
-	if s.state.Swap(refused) != refused {
+	if s.startRefusing() {
 		s.close(code, reason)
 	}
+}
+
+// startRefusing reports true once: then the caller must write a close frame.
+func (s *Socket) startRefusing() bool {
+	return s.state.CompareAndSwap(greeting, refused) || s.state.CompareAndSwap(attached, refused)
 }
 
 // refuse is Refuse before the hello has come. It does nothing later.
@@ -128,6 +134,7 @@ func (s *Socket) close(code int, reason string) {
 		return
 	}
 	time.AfterFunc(timeout, s.link.Kill)
+	s.state.Store(closeSent) // before CloseSent looks for the client's close frame
 	s.link.CloseSent()
 }
 
@@ -161,7 +168,9 @@ func (s *Socket) hello(m wire.Message, err error) {
 	s.timer.Stop()
 	s.greeter.Hello(s, h)
 	s.link.Rest()
-	s.node.removeSocket(s)
+	if s.conn.Load() != nil {
+		s.node.removeSocket(s)
+	}
 }
 
 // Ping implements link.Owner. The pong waits for Answer.
@@ -192,10 +201,7 @@ func (s *Socket) PeerClosed(l *link.Link, code int, reason string) {
 	c := s.conn.Load()
 	switch {
 	case c == nil:
-		if s.state.Swap(refused) != refused { // else our close frame went out before
-			s.answerClose(code)
-		}
-		l.HangUp()
+		s.closedByPeer(code)
 	case s.suspends(code) && s.isCurrent(c):
 		s.left.Store(code == frame.CloseGoingAway)
 		s.leave(c, s.node.config.PeerClosed(code, reason, nil), code)
@@ -206,12 +212,24 @@ func (s *Socket) PeerClosed(l *link.Link, code int, reason string) {
 	}
 }
 
+// closedByPeer ends a socket without a connection. A close frame under way is the answer: see
+// CloseSent.
+func (s *Socket) closedByPeer(code int) {
+	if s.startRefusing() {
+		s.answerClose(code)
+		s.link.HangUp()
+	} else if s.state.Load() == closeSent {
+		s.link.HangUp()
+	}
+}
+
 // leave suspends the session of a client that has closed the socket, and answers it. If the
-// session ends meanwhile, the close frame of its end is the answer: see CloseSent.
+// session ends meanwhile and its close frame is written, that is the answer.
 func (s *Socket) leave(c *Conn, cause error, code int) {
 	s.lostBy.CompareAndSwap(nil, &cause)
+	s.node.keepSocket(s)
 	if c.suspend(s) {
-		if c.out.AwaitWriter(s.node.config.CloseTimeout) && !c.out.Finished() {
+		if c.out.AwaitWriter(s.node.config.CloseTimeout) && !c.out.CloseWritten() {
 			s.answerClose(code)
 		}
 		s.link.HangUp()

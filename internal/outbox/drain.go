@@ -123,6 +123,9 @@ func (f form) pieces(batch []*frame.Frame, skip int, buffer []byte) func(yield f
 func (o *Outbox) take(written []*frame.Frame) (batch []*frame.Frame, outcome Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if n := len(written); n > 0 && o.replay != nil && written[n-1].Opcode() == frame.OpClose {
+		o.replay.closed = true
+	}
 	o.release(written)
 	o.progress.Steps++
 	o.signalFreed()

@@ -37,6 +37,7 @@ type replay struct {
 	ended    chan struct{}  // closed when a fenced writer ends; nil while nobody waits
 	options  Retention      // immutable
 	asked    bool           // the peer has been asked for its count, which has not come yet
+	closed   bool           // the close frame is written
 	deflate  atomic.Bool    // the client accepts compressed frames on the socket; set under mu
 }
 
@@ -235,6 +236,13 @@ func (o *Outbox) AwaitWriter(timeout time.Duration) bool {
 	case <-timer.C:
 		return false
 	}
+}
+
+// CloseWritten reports whether a writer has written the close frame.
+func (o *Outbox) CloseWritten() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replay.closed
 }
 
 // Attach begins the work for a new socket, and ends the work for the last one as Detach

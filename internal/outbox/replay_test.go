@@ -375,6 +375,47 @@ func TestAwaitWriter(t *testing.T) {
 	}
 }
 
+// TestCloseWritten checks: the outbox knows whether its close frame has been written, no matter
+// what happens to it during the write.
+func TestCloseWritten(t *testing.T) {
+	closeIt := func(o *Outbox) Result { return o.Close(frame.NewCloseFrame(1000, ""), io.EOF) }
+	for name, test := range map[string]struct {
+		queue  func(o *Outbox) Result
+		during func(o *Outbox) // the write of what is queued
+		want   bool
+	}{
+		"a message":       {func(o *Outbox) Result { return o.Enqueue(text("hello")) }, func(*Outbox) {}, false},
+		"the close frame": {closeIt, func(*Outbox) {}, true},
+		"detached":        {closeIt, (*Outbox).Detach, true},
+		"killed":          {closeIt, func(o *Outbox) { o.Kill(io.EOF) }, true},
+		"detached, killed": {closeIt, func(o *Outbox) {
+			o.Detach()
+			o.Kill(io.EOF)
+		}, true},
+		"left in the queue": {func(o *Outbox) Result { return o.Enqueue(text("hello")) }, func(o *Outbox) {
+			closeIt(o)
+			o.Detach()
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newSimulation(t, 1, 10_000).o
+			if result := test.queue(o); result != Start {
+				t.Fatal(result)
+			}
+			_, err := new(Flusher).Flush(o, func(p []byte) (int, error) {
+				if o.CloseWritten() {
+					t.Error("the close frame counts as written too early")
+				}
+				test.during(o)
+				return len(p), nil
+			})
+			if got := o.CloseWritten(); got != test.want || err != nil {
+				t.Errorf("got %v, want %v; %v", got, test.want, err)
+			}
+		})
+	}
+}
+
 // TestKillDropsKeptFrames checks: a killed outbox keeps no frames, even if the peer
 // hasn't counted them.
 func TestKillDropsKeptFrames(t *testing.T) {
