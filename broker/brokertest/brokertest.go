@@ -118,7 +118,7 @@ func leak(before goleak.Option, patience time.Duration) error {
 
 // runTest runs one test, and checks that it leaves no goroutine.
 func runTest(t testing.TB, test suiteTest, newCluster func(t testing.TB) Cluster) {
-	e := &env{TB: t}
+	e := &env{reporter: &reporter{TB: t}}
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { // after those of the cluster and of its nodes
 		if err := leak(before, e.Patience); err != nil {
@@ -127,6 +127,7 @@ func runTest(t testing.TB, test suiteTest, newCluster func(t testing.TB) Cluster
 		for _, n := range e.all {
 			n.checkEnd()
 		}
+		e.end()
 	})
 	e.Cluster = newCluster(t)
 	if e.Patience == 0 {

@@ -82,6 +82,39 @@ func TestBrokenBrokers(t *testing.T) {
 	}
 }
 
+// TestLateReports checks: a call that doesn't return in time fails the test. What it reports
+// after the end of the test is dropped.
+func TestLateReports(t *testing.T) {
+	for name, report := range map[string]func(e *env){
+		"Error":  func(e *env) { e.Error("late") },
+		"Errorf": func(e *env) { e.Errorf("late") },
+		"Fatal":  func(e *env) { e.Fatal("late") },
+		"Fatalf": func(e *env) { e.Fatalf("late") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, r := newBreaker(), new(recording)
+			over, returned := make(chan struct{}), make(chan struct{})
+			r.run(suiteTest{run: func(e *env) {
+				e.within("the call", func() {
+					defer close(returned)
+					<-over
+					report(e)
+				})
+			}}, func(testing.TB) Cluster {
+				cluster := k.cluster(func(_ *breaker, n *broker.MemoryNode) broker.Broker { return n })
+				cluster.Patience = time.Millisecond
+				return cluster
+			})
+			close(over)
+			<-returned
+			if got := strings.Join(r.failures, "\n"); !strings.HasPrefix(got, "the call doesn't return") ||
+				strings.Contains(got, "late") {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 // TestSoundBroker checks: the recording T finds no failure in a broker that keeps its
 // promises.
 func TestSoundBroker(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/kataras/iris/websocket/broker"
@@ -15,7 +14,7 @@ import (
 
 // env is what a test has: its T, the Cluster, and all its nodes.
 type env struct {
-	testing.TB
+	*reporter
 	Cluster
 	// The fields below belong to the goroutine of the test.
 	all    []*node
@@ -79,7 +78,7 @@ func (e *env) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), e.Patience)
 }
 
-// within runs f. It fails if f doesn't return in time, or ends the goroutine.
+// within runs f. It fails if f doesn't return in time: f then goes on.
 func (e *env) within(what string, f func()) {
 	e.Helper()
 	if !e.returns(f) {

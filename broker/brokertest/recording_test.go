@@ -21,6 +21,11 @@ type recording struct {
 // record runs a test of the suite, and returns its failures.
 func record(test suiteTest, newCluster func(t testing.TB) Cluster) string {
 	r := new(recording)
+	r.run(test, newCluster)
+	return strings.Join(r.failures, "\n")
+}
+
+func (r *recording) run(test suiteTest, newCluster func(t testing.TB) Cluster) {
 	r.do(func() { runTest(r, test, newCluster) })
 	for len(r.cleanups) > 0 {
 		last := len(r.cleanups) - 1
@@ -28,7 +33,6 @@ func record(test suiteTest, newCluster func(t testing.TB) Cluster) string {
 		r.cleanups = r.cleanups[:last]
 		r.do(cleanup)
 	}
-	return strings.Join(r.failures, "\n")
 }
 
 // do runs f in a goroutine, which FailNow may end.
