@@ -185,7 +185,7 @@ func (c *testCluster) warmUp() {
 // awaitOwn waits until the clients of a node have got many more messages of their own node.
 func (c *testCluster) awaitOwn(n *testNode) {
 	c.t.Helper()
-	const more = 10
+	const more = 5
 	for _, client := range c.clients {
 		if client.session().node != n.id {
 			continue

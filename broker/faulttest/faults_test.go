@@ -355,7 +355,7 @@ func tooSlowBroker(c *testCluster) {
 	f := faultproxy.None()
 	f.Delay, f.Pieces = 200*time.Millisecond, 1<<10
 	c.slow(c.nodes[2], f)
-	c.nodes[2].get(c.publishPath(c.targets, 16<<10), nil) // so that the buffers of TCP are full soon
+	c.nodes[2].get(c.publishPath(c.targets, 32<<10), nil) // so that the buffers of TCP are full soon
 	eventually(c.t, "the queue is full", func() bool { return c.nodes[2].state().Stats.Unsent > 0 })
 	for _, n := range c.nodes {
 		c.awaitOwn(n)

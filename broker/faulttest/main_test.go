@@ -88,6 +88,6 @@ func eventuallyNil(t testing.TB, what string, check func() error) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited %v in vain for: %s: %v", patience, what, err)
 		}
-		time.Sleep(100 * time.Millisecond) // the condition decides, not the time
+		time.Sleep(200 * time.Millisecond) // the condition decides, not the time
 	}
 }

@@ -76,7 +76,7 @@ type nodeServer struct {
 }
 
 // publishEvery is the time between two rounds of messages.
-const publishEvery = 100 * time.Millisecond
+const publishEvery = 200 * time.Millisecond
 
 // runNode is the program of a node.
 func runNode(text string) {
