@@ -66,8 +66,8 @@ func Interrupted(s *Server) bool {
 // Watches reports whether the server has a poller.
 func Watches(s *Server) bool { return s.node.Watching() }
 
-// Greeting counts the sockets of protocol 2 that belong to no connection.
-func Greeting(s *Server) int { return s.node.Sockets() }
+// SocketsWithoutConn counts the sockets of protocol 2 that belong to no connection.
+func SocketsWithoutConn(s *Server) int { return s.node.Sockets() }
 
 // AwaitRoomChanges waits until no function of OnRoomChange runs or is due.
 func (s *Server) AwaitRoomChanges(ctx context.Context) error { return s.awaitRoomChanges(ctx) }

@@ -156,7 +156,7 @@ func TestLeavingDuringAWrite(t *testing.T) {
 				if _, err := client.NetConn().Write([]byte{0}); !errors.Is(err, io.ErrClosedPipe) {
 					t.Errorf("a write after the end: %v, want %v", err, io.ErrClosedPipe)
 				}
-				if n := websocket.Greeting(c.Server()); n != 0 {
+				if n := websocket.SocketsWithoutConn(c.Server()); n != 0 {
 					t.Errorf("%d sockets are left", n)
 				}
 			})

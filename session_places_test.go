@@ -259,7 +259,7 @@ func TestManyRefusedSockets(t *testing.T) {
 			dial(t, pipeURL, throughPipes(t, app), withProtocol2) // it leaves the close frame unread
 		}
 		synctest.Wait()
-		if n := websocket.Greeting(s); n != most+1 || len(refused) > 0 {
+		if n := websocket.SocketsWithoutConn(s); n != most+1 || len(refused) > 0 {
 			t.Fatalf("%d refused sockets, %d refusing responses; want %d and none", n, len(refused), most+1)
 		}
 		conn := pipeTo(t, app)

@@ -128,7 +128,7 @@ func TestShutdownKillsSilentSockets(t *testing.T) {
 				client.sendText(helloOf(`"n":1`))
 				client.wantRefused(4001)
 			}
-			eventually(t, "the server has the socket", func() bool { return websocket.Greeting(s) == 1 })
+			eventually(t, "the server has the socket", func() bool { return websocket.SocketsWithoutConn(s) == 1 })
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- s.Shutdown(ctx) }()

@@ -91,7 +91,7 @@ finish() {
 	return "$status"
 }
 
-go_tests() { # of these modules. .ci/lint runs go vet; without it, and what debuggers need, this is faster
+go_tests() { # of these modules. They leave out go vet, which .ci/lint runs, and what only debuggers need
 	local module status=0
 	for module in "$@"; do
 		(cd "$(dirname "$module")" && go test -race -vet=off -ldflags=-s ./...) || status=1

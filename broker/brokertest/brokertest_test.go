@@ -85,31 +85,41 @@ func TestBrokenBrokers(t *testing.T) {
 // TestLateReports checks: a call that doesn't return in time fails the test. What it reports
 // after the end of the test is dropped.
 func TestLateReports(t *testing.T) {
-	for name, report := range map[string]func(e *env){
-		"Error":  func(e *env) { e.Error("late") },
-		"Errorf": func(e *env) { e.Errorf("late") },
-		"Fatal":  func(e *env) { e.Fatal("late") },
-		"Fatalf": func(e *env) { e.Fatalf("late") },
+	const late = "this comes too late"
+	for name, test := range map[string]struct {
+		report func(e *env)
+		goesOn bool // report returns
+	}{
+		"Error":   {func(e *env) { e.Error(late) }, true},
+		"Errorf":  {func(e *env) { e.Errorf(late) }, true},
+		"Fatal":   {func(e *env) { e.Fatal(late) }, false},
+		"Fatalf":  {func(e *env) { e.Fatalf(late) }, false},
+		"FailNow": {func(e *env) { e.FailNow() }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, r := newBreaker(), new(recording)
-			over, returned := make(chan struct{}), make(chan struct{})
+			over, returned, goesOn := make(chan struct{}), make(chan struct{}), false
 			r.run(suiteTest{run: func(e *env) {
 				e.within("the call", func() {
 					defer close(returned)
 					<-over
-					report(e)
+					test.report(e)
+					goesOn = true
 				})
 			}}, func(testing.TB) Cluster {
 				cluster := k.cluster(func(_ *breaker, n *broker.MemoryNode) broker.Broker { return n })
 				cluster.Patience = time.Millisecond
 				return cluster
 			})
+			ends := r.ends
 			close(over)
 			<-returned
 			if got := strings.Join(r.failures, "\n"); !strings.HasPrefix(got, "the call doesn't return") ||
-				strings.Contains(got, "late") {
+				strings.Contains(got, late) {
 				t.Errorf("got %q", got)
+			}
+			if r.ends != ends || goesOn != test.goesOn {
+				t.Errorf("FailNow of the T was called %d times, the call goes on: %t", r.ends-ends, goesOn)
 			}
 		})
 	}

@@ -15,6 +15,7 @@ type recording struct {
 	testing.TB
 	mu       sync.Mutex // guards all fields below
 	failures []string
+	ends     int // calls of FailNow
 	cleanups []func()
 }
 
@@ -60,7 +61,12 @@ func (r *recording) Fatal(args ...any) {
 
 func (r *recording) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
 
-func (r *recording) FailNow() { runtime.Goexit() }
+func (r *recording) FailNow() {
+	r.mu.Lock()
+	r.ends++
+	r.mu.Unlock()
+	runtime.Goexit()
+}
 
 func (r *recording) Failed() bool {
 	r.mu.Lock()

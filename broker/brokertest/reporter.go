@@ -7,7 +7,8 @@ import (
 )
 
 // reporter is the T of a test. A call that doesn't return in time fails the test and goes on.
-// What such a call reports after the end of the test is dropped: T would panic.
+// What such a call reports after the end of the test, by the methods below, is dropped: T would
+// panic.
 type reporter struct {
 	testing.TB
 	mu   sync.Mutex // guards over; held during a report, so that end waits for it

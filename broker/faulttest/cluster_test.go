@@ -182,7 +182,7 @@ func (c *testCluster) warmUp() {
 	}
 }
 
-// awaitOwn waits until the clients of a node have got many more messages of their own node.
+// awaitOwn waits until the clients of a node have got some more messages of their own node.
 func (c *testCluster) awaitOwn(n *testNode) {
 	c.t.Helper()
 	const more = 5

@@ -40,7 +40,7 @@ var scenarios = []scenario{
 	{name: "start without a broker", brokers: single, fault: startWithoutBroker},
 	{name: "silent broker", brokers: []string{"redis"}, fault: holeAll},
 	{name: "slow broker", brokers: single, fault: slowBroker},
-	{name: "too slow broker", brokers: single, pending: 64 << 10, fault: tooSlowBroker},
+	{name: "too slow broker", brokers: single, pending: 256 << 10, fault: tooSlowBroker},
 }
 
 // TestFaults checks: while a fault lasts, each node goes on for its own clients. After it, all
@@ -355,7 +355,7 @@ func tooSlowBroker(c *testCluster) {
 	f := faultproxy.None()
 	f.Delay, f.Pieces = 200*time.Millisecond, 1<<10
 	c.slow(c.nodes[2], f)
-	c.nodes[2].get(c.publishPath(c.targets, 32<<10), nil) // so that the buffers of TCP are full soon
+	c.nodes[2].get(c.publishPath(c.targets, 32<<10), nil) // one round fits in the queue
 	eventually(c.t, "the queue is full", func() bool { return c.nodes[2].state().Stats.Unsent > 0 })
 	for _, n := range c.nodes {
 		c.awaitOwn(n)

@@ -44,8 +44,8 @@ type Socket struct {
 const (
 	greeting  uint32 = iota // no hello yet
 	attached                // the socket belongs to a connection, or Hello decides about it
-	refused                 // a close frame is under way
-	closeSent               // it is written
+	refused                 // the server closes the socket
+	closeSent               // the close frame of a refusal is written
 )
 
 // Greet makes a socket of a network connection after the handshake. Early holds the

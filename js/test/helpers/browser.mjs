@@ -17,12 +17,14 @@ function executablePath() {
 }
 
 // Features that no test needs. With each tab, Chromium loads two pages of its address bar,
-// which take more of the processor than the tab. The other features are those that
-// Playwright turns off and that may matter to tests: only the last such flag counts.
+// which take more of the processor than the tab. The features after them are those that
+// Playwright turns off by a flag of its own: only the last such flag counts.
 const noFeatures = [
   "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
-  "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable",
-  "HttpsUpgrades", "MediaRouter", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning",
+  "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+  "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+  "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch",
+  "TcpPortRandomizationWin", "ThirdPartyStoragePartitioning",
 ].join();
 
 // launchBrowser starts it, with more flags than the usual ones, and more of Playwright's
