@@ -100,6 +100,7 @@ func TestFace(t *testing.T) {
 	face.want(t, "event hi", "native plain", "malformed", "ponged")
 	c.Kill(ErrDisconnected)
 	face.want(t, "ending: "+ErrDisconnected.Error(), "leaving room", "left room", "leaving id", "ended", "released")
+	n.live.Wait() // a connection is counted until after Released
 	if n.Len() != 0 || n.Watching() || len(n.Members("room")) != 0 {
 		t.Errorf("%d connections are left, %d in the room", n.Len(), len(n.Members("room")))
 	}
