@@ -202,22 +202,24 @@ func TestGiveWayTogether(t *testing.T) {
 // TestCrowdIsNotWokenEarly checks: those who wait are told when the crowd is gone, and not
 // before.
 func TestCrowdIsNotWokenEarly(t *testing.T) {
-	o := crowd(t)
-	o.giveWay()
-	freed, _ := o.giveWay()
-	o.mu.Lock()
-	o.signalFreed()
-	o.mu.Unlock()
-	if freed == nil || isClosed(freed) {
-		t.Error("it is still crowded")
-	}
-	var f Flusher // it takes the frames, so they count until its end
-	if outcome, _ := f.Flush(o, func([]byte) (int, error) { return 0, nil }); outcome != Blocked {
-		t.Fatalf("got the outcome %d, want Blocked", outcome)
-	}
-	if o.Kill(io.EOF); !isClosed(freed) {
-		t.Error("nobody is told of the end")
-	}
+	synctest.Test(t, func(t *testing.T) { // the second wait must begin within a millisecond
+		o := crowd(t)
+		o.giveWay()
+		freed, _ := o.giveWay()
+		o.mu.Lock()
+		o.signalFreed()
+		o.mu.Unlock()
+		if freed == nil || isClosed(freed) {
+			t.Error("it is still crowded")
+		}
+		var f Flusher // it takes the frames, so they count until its end
+		if outcome, _ := f.Flush(o, func([]byte) (int, error) { return 0, nil }); outcome != Blocked {
+			t.Fatalf("got the outcome %d, want Blocked", outcome)
+		}
+		if o.Kill(io.EOF); !isClosed(freed) {
+			t.Error("nobody is told of the end")
+		}
+	})
 }
 
 // TestGiveWayToSlowClient checks: a client that takes a chunk now and then is waited for,
