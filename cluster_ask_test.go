@@ -143,26 +143,32 @@ func TestClusterAskEnds(t *testing.T) {
 	a, b := nodes[0], nodes[1]
 	good, silent := b.dialModern("", "red"), b.dialModern("", "red")
 	good.answerAsks(echoAsk)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	replies, err := a.To("red").AskAll(ctx, "event", "x")
-	if err != nil { // the node has answered in time
-		t.Error(err)
-	}
 	want := map[string]string{good.id: ": x", silent.id: ": " + context.DeadlineExceeded.Error()}
-	if got := remoteResults(t, replies, ""); !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	for attempts := 5; ; attempts-- { // on a busy machine, a node may be late once
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		replies, err := a.To("red").AskAll(ctx, "event", "x")
+		cancel()
+		question := silent.readAsk()
+		silent.want(";c" + question.id + ";")
+		if err != nil && attempts > 1 {
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if got := remoteResults(t, replies, ""); !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		break
 	}
-	question := silent.readAsk()
-	silent.want(";c" + question.id + ";")
 
-	ctx, cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
 	go func() {
 		_, err := a.To("red").AskAll(ctx, "event", "y")
 		result <- err
 	}()
-	question = silent.readAsk()
+	question := silent.readAsk()
 	cancel()
 	if failed := clusterErrorOf(t, receive(t, result)); failed[b.Cluster().Node()] != context.Canceled {
 		t.Errorf("got %v", failed)
