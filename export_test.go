@@ -82,3 +82,6 @@ func WatchedRooms(s *Server) (count int) {
 	}
 	return count
 }
+
+// Sooner calls sooner.
+func Sooner(ctx context.Context) (context.Context, context.CancelFunc) { return sooner(ctx) }
